@@ -1,0 +1,82 @@
+"""The two ports of every bridge, and what crosses them.
+
+A `Source` hands out deliveries and is told which of them are settled; a `Target` publishes and says which messages
+nobody would take. RabbitMQ (`bridge.rabbitmq`) and the in-process exchange (`bridge.loopback`) both implement them,
+so a bridge or a sandbox peer does not know which one it talks to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Headers = Mapping[str, str | int | bool]
+
+JSON_CONTENT_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message on its way to an exchange. Always persistent (delivery mode 2)."""
+
+    exchange: str
+    routing_key: str
+    type: str
+    body: bytes
+    headers: Headers = field(default_factory=dict)
+    mandatory: bool = False
+    app_id: str = "swpt_trade"
+    content_type: str = JSON_CONTENT_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message taken from a queue. `tag` is only meaningful to the source that handed it out."""
+
+    tag: int
+    exchange: str
+    routing_key: str
+    type: str | None
+    content_type: str | None
+    headers: Headers
+    body: bytes
+    redelivered: bool = False
+
+
+class PublishError(Exception):
+    """The batch is in doubt: some of it may have been published. The caller keeps all of it and repeats."""
+
+
+class SourceError(Exception):
+    """The source is gone (connection lost). Everything that was not settled will be delivered again."""
+
+
+class Source(Protocol):
+    """A queue, seen by its consumer."""
+
+    def take(self, limit: int, timeout: float) -> list[Delivery]:
+        """Up to `limit` deliveries; waits at most `timeout` seconds for the first one. Raises `SourceError`."""
+        ...
+
+    def settle(self, accepted: Sequence[int], rejected: Sequence[int] = ()) -> None:
+        """Acknowledges `accepted` tags; moves `rejected` ones to the dead-letter queue. Raises `SourceError`."""
+        ...
+
+    def close(self) -> None:
+        """Gives unsettled deliveries back to the queue."""
+        ...
+
+
+class Target(Protocol):
+    """An exchange server, seen by its publisher."""
+
+    def publish(self, batch: Sequence[Publication]) -> list[int]:
+        """Publishes and waits until every message is confirmed.
+
+        Returns the indexes of mandatory messages that no queue wanted. Raises `PublishError` when not all of the
+        batch was confirmed.
+        """
+        ...
+
+    def close(self) -> None: ...

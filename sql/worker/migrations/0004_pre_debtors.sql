@@ -1,0 +1,59 @@
+-- What is known of currencies, and the HTTP requests to learn it.
+
+create table worker.debtor_info_document (
+  debtor_info_locator text primary key check (length(debtor_info_locator) between 1 and 200),
+  debtor_id bigint not null,
+  peg_debtor_info_locator text,
+  peg_debtor_id bigint,
+  peg_exchange_rate float8 check (peg_exchange_rate >= 0),
+  will_not_change_until timestamptz,
+  fetched_at timestamptz not null,
+  key_hash integer not null generated always as (worker.hash32(debtor_info_locator)) stored,
+  check (num_nulls(peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate) in (0, 3))
+);
+
+comment on table worker.debtor_info_document is 'Parsed debtor info documents. Key: the locator.';
+comment on column worker.debtor_info_document.peg_exchange_rate is 'One token is worth this many tokens of the peg currency.';
+
+create table worker.debtor_locator_claim (
+  debtor_id bigint primary key,
+  debtor_info_locator text check (length(debtor_info_locator) between 1 and 200),
+  latest_locator_fetch_at timestamptz,
+  latest_discovery_fetch_at timestamptz not null,
+  forced_locator_refetch_at timestamptz,
+  latest_confirmation_ts timestamptz,
+  key_hash integer not null generated always as (worker.hash32(debtor_id)) stored,
+  check ((debtor_info_locator is null) = (latest_locator_fetch_at is null))
+);
+
+create index debtor_locator_claim_located_idx on worker.debtor_locator_claim (latest_locator_fetch_at)
+where latest_locator_fetch_at is not null;
+
+comment on table worker.debtor_locator_claim is 'Where the official document of a debtor lives, learnt from an address its own authority reported.';
+comment on column worker.debtor_locator_claim.latest_confirmation_ts is 'ts of the newest ConfirmDebtor; older ones are ignored.';
+
+create table worker.debtor_info_fetch (
+  iri text not null check (length(iri) between 1 and 200),
+  debtor_id bigint not null,
+  is_locator_fetch boolean not null default false,
+  is_discovery_fetch boolean not null default false,
+  forced_iri text check (length(forced_iri) between 1 and 200),
+  recursion_level smallint not null default 0 check (recursion_level >= 0),
+  inserted_at timestamptz not null,
+  attempts_count smallint not null default 0 check (attempts_count >= 0),
+  latest_attempt_at timestamptz,
+  latest_attempt_errorcode smallint,
+  next_attempt_at timestamptz not null,
+  key_hash integer not null generated always as (worker.hash32(iri)) stored,
+  primary key (iri, debtor_id),
+  check (
+    case
+      when attempts_count = 0 then latest_attempt_at is null and latest_attempt_errorcode is null
+      else latest_attempt_at is not null
+    end
+  )
+);
+
+create index debtor_info_fetch_due_idx on worker.debtor_info_fetch (next_attempt_at);
+
+comment on table worker.debtor_info_fetch is 'Scheduled HTTP requests. Key: iri. A leased row has its next_attempt_at moved into the future.';
