@@ -13,4 +13,5 @@ as $$
 $$;
 
 comment on function shared.clamp64 is
-  'Contains overflow: the amount nearest to p_value within -(2^63-1) .. 2^63-1 tokens. p_value has to be whole; NaN counts as the maximum.';
+  'Contains overflow: the amount nearest to p_value within -(2^63-1) .. 2^63-1 tokens. p_value has to be whole; '
+  'NaN counts as the maximum.';

@@ -1,4 +1,5 @@
--- The one place that reads the clock. A stable function without a `set` clause is inlined, so index conditions can use it.
+-- The one place that reads the clock. A stable function without a `set` clause is inlined, so index conditions can use
+-- it.
 create or replace function shared.now()
   returns timestamptz
   language sql
@@ -9,4 +10,5 @@ as $$
 $$;
 
 comment on function shared.now is
-  'The current moment: start of the transaction. Every function takes the time from here. Test databases get another body.';
+  'The current moment: start of the transaction. Every function takes the time from here. Test databases get '
+  'another body.';

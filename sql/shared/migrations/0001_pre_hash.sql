@@ -18,7 +18,8 @@ create function shared.hash32(p_key text)
 return ('x' || left(md5(p_key), 8))::bit(32)::integer;
 
 comment on function shared.hash32(text) is
-  'First 32 bits of the MD5 of the UTF-8 bytes of an IRI or locator, as a signed integer. Decides shard and lane of a key.';
+  'First 32 bits of the MD5 of the UTF-8 bytes of an IRI or locator, as a signed integer. Decides shard and lane '
+  'of a key.';
 
 create function shared.hash16(p_key bigint)
   returns smallint
@@ -28,4 +29,5 @@ create function shared.hash16(p_key bigint)
 return (shared.hash32(p_key) >> 16)::smallint;
 
 comment on function shared.hash16(bigint) is
-  'First 16 bits of the MD5 of an ID, as a signed integer: what the solver database keeps beside IDs for shard selection.';
+  'First 16 bits of the MD5 of an ID, as a signed integer: what the solver database keeps beside IDs for shard '
+  'selection.';

@@ -7,7 +7,8 @@ create table solver.sell_offer (
   primary key (turn_id, creditor_id, debtor_id)
 );
 
-comment on table solver.sell_offer is 'Tokens that are locked and may be taken from an account, written by workers late in phase 2.';
+comment on table solver.sell_offer is
+  'Tokens that are locked and may be taken from an account, written by workers late in phase 2.';
 
 create table solver.buy_offer (
   turn_id integer not null,

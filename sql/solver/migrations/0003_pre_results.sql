@@ -1,4 +1,5 @@
--- What the solver arranged. Workers copy their own rows in phase 3 and delete them when done; the turn ends when all are empty.
+-- What the solver arranged. Workers copy their own rows in phase 3 and delete them when done; the turn ends when all
+-- are empty.
 
 create table solver.creditor_taking (
   turn_id integer not null,
@@ -37,7 +38,8 @@ create table solver.collector_collecting (
 );
 
 create index collector_collecting_hash_idx on solver.collector_collecting (turn_id, collector_hash);
-comment on table solver.collector_collecting is 'Tokens that a collector gets from a seller, for the collector''s shard.';
+comment on table solver.collector_collecting is
+  'Tokens that a collector gets from a seller, for the collector''s shard.';
 
 create table solver.collector_dispatching (
   turn_id integer not null,
@@ -64,7 +66,8 @@ create table solver.collector_sending (
 );
 
 create index collector_sending_hash_idx on solver.collector_sending (turn_id, from_collector_hash);
-comment on table solver.collector_sending is 'Tokens that a collector pays to another collector, for the payer''s shard.';
+comment on table solver.collector_sending is
+  'Tokens that a collector pays to another collector, for the payer''s shard.';
 
 create table solver.collector_receiving (
   turn_id integer not null,
@@ -78,4 +81,5 @@ create table solver.collector_receiving (
 );
 
 create index collector_receiving_hash_idx on solver.collector_receiving (turn_id, to_collector_hash);
-comment on table solver.collector_receiving is 'Tokens that a collector gets from another collector, for the receiver''s shard.';
+comment on table solver.collector_receiving is
+  'Tokens that a collector gets from another collector, for the receiver''s shard.';

@@ -34,7 +34,8 @@ create table worker.configuration (
 );
 
 comment on table worker.configuration is
-  'The settings that functions need, one row. Every daemon writes its environment here when it starts, except lane_count, '
+  'The settings that functions need, one row. Every daemon writes its environment here when it starts, except '
+  'lane_count, '
   'which belongs to the database: two processes that disagree would put one key into two lanes.';
 comment on column worker.configuration.realm_mask is 'The leading bits of a key hash that decide its shard.';
 comment on column worker.configuration.min_demurrage_rate is 'Worst accepted demurrage rate, percent per year.';

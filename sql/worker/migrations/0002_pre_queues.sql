@@ -1,4 +1,5 @@
--- One inbox queue per lane, one outgoing queue per message type, and typed tables for the two types a turn sends by the million.
+-- One inbox queue per lane, one outgoing queue per message type, and typed tables for the two types a turn sends by
+-- the million.
 
 comment on schema pgmq is 'Message queues, installed from the pgmq package.';
 

@@ -9,7 +9,8 @@ create table worker.needed_worker_account (
   primary key (creditor_id, debtor_id)
 );
 
-comment on table worker.needed_worker_account is 'Collector accounts that this shard asked the accounting authority to create.';
+comment on table worker.needed_worker_account is
+  'Collector accounts that this shard asked the accounting authority to create.';
 comment on column worker.needed_worker_account.configured_at is 'Moment of the last ConfigureAccount.';
 comment on column worker.needed_worker_account.rejections is 'RejectedConfig messages since the last ConfigureAccount.';
 
@@ -36,7 +37,8 @@ create table worker.worker_account (
   primary key (creditor_id, debtor_id)
 );
 
-comment on table worker.worker_account is 'This shard''s copy of what the accounting authority says of its collector accounts.';
+comment on table worker.worker_account is
+  'This shard''s copy of what the accounting authority says of its collector accounts.';
 comment on column worker.worker_account.interest_rate is 'Percent per year.';
 comment on column worker.worker_account.commit_period is 'Seconds for which the authority keeps a prepared transfer.';
 
@@ -50,7 +52,8 @@ create table worker.interest_rate_change (
 );
 
 comment on table worker.interest_rate_change is
-  'Known interest rate changes of collector accounts, percent per year, compacted to what the lowest rate since a moment needs.';
+  'Known interest rate changes of collector accounts, percent per year, compacted to what the lowest rate since a'
+  ' moment needs.';
 
 create table worker.recently_needed_collector (
   debtor_id bigint primary key check (debtor_id <> 0),
@@ -58,4 +61,5 @@ create table worker.recently_needed_collector (
   key_hash integer not null generated always as (worker.hash32(debtor_id)) stored
 );
 
-comment on table worker.recently_needed_collector is 'Currencies for which the solver was asked for a collector not long ago. Key: debtor_id.';
+comment on table worker.recently_needed_collector is
+  'Currencies for which the solver was asked for a collector not long ago. Key: debtor_id.';

@@ -13,7 +13,8 @@ create table worker.debtor_info_document (
 );
 
 comment on table worker.debtor_info_document is 'Parsed debtor info documents. Key: the locator.';
-comment on column worker.debtor_info_document.peg_exchange_rate is 'One token is worth this many tokens of the peg currency.';
+comment on column worker.debtor_info_document.peg_exchange_rate is
+  'One token is worth this many tokens of the peg currency.';
 
 create table worker.debtor_locator_claim (
   debtor_id bigint primary key,
@@ -29,8 +30,10 @@ create table worker.debtor_locator_claim (
 create index debtor_locator_claim_located_idx on worker.debtor_locator_claim (latest_locator_fetch_at)
 where latest_locator_fetch_at is not null;
 
-comment on table worker.debtor_locator_claim is 'Where the official document of a debtor lives, learnt from an address its own authority reported.';
-comment on column worker.debtor_locator_claim.latest_confirmation_ts is 'ts of the newest ConfirmDebtor; older ones are ignored.';
+comment on table worker.debtor_locator_claim is
+  'Where the official document of a debtor lives, learnt from an address its own authority reported.';
+comment on column worker.debtor_locator_claim.latest_confirmation_ts is
+  'ts of the newest ConfirmDebtor; older ones are ignored.';
 
 create table worker.debtor_info_fetch (
   iri text not null check (length(iri) between 1 and 200),
@@ -56,4 +59,5 @@ create table worker.debtor_info_fetch (
 
 create index debtor_info_fetch_due_idx on worker.debtor_info_fetch (next_attempt_at);
 
-comment on table worker.debtor_info_fetch is 'Scheduled HTTP requests. Key: iri. A leased row has its next_attempt_at moved into the future.';
+comment on table worker.debtor_info_fetch is
+  'Scheduled HTTP requests. Key: iri. A leased row has its next_attempt_at moved into the future.';

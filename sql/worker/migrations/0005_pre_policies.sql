@@ -25,6 +25,8 @@ create table worker.trading_policy (
 ) with (fillfactor = 80);
 
 comment on table worker.trading_policy is
-  'What a customer wants to hold of a currency and what is held: three streams of notifications of the creditors agent, merged. Key: creditor_id.';
+  'What a customer wants to hold of a currency and what is held: three streams of notifications of the creditors '
+  'agent, merged. Key: creditor_id.';
 comment on column worker.trading_policy.principal is 'Tokens on the account according to the latest ledger update.';
-comment on column worker.trading_policy.peg_exchange_rate is 'The owner approves that one token is worth this many tokens of the peg currency.';
+comment on column worker.trading_policy.peg_exchange_rate is
+  'The owner approves that one token is worth this many tokens of the peg currency.';

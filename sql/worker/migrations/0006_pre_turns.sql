@@ -19,7 +19,8 @@ create table worker.worker_turn (
 create index worker_turn_open_phase_idx on worker.worker_turn (phase) where phase < 3;
 create index worker_turn_open_subphase_idx on worker.worker_turn (worker_turn_subphase) where worker_turn_subphase < 10;
 
-comment on table worker.worker_turn is 'This shard''s copy of the solver''s turns and how far it got in each. A full copy, not sharded.';
+comment on table worker.worker_turn is
+  'This shard''s copy of the solver''s turns and how far it got in each. A full copy, not sharded.';
 
 create table worker.worker_turn_lane (
   turn_id integer not null references worker.worker_turn on delete cascade,
@@ -38,7 +39,8 @@ create table worker.turn_needed_currency (
   primary key (turn_id, debtor_id)
 );
 
-comment on table worker.turn_needed_currency is 'Currencies that somebody wants to sell but that are not tradable, gathered over the lanes of step 2/0.';
+comment on table worker.turn_needed_currency is
+  'Currencies that somebody wants to sell but that are not tradable, gathered over the lanes of step 2/0.';
 
 create table worker.active_collector (
   debtor_id bigint not null,
@@ -47,4 +49,5 @@ create table worker.active_collector (
   primary key (debtor_id, collector_id)
 );
 
-comment on table worker.active_collector is 'Collector accounts that can be paid, of all shards. Rewritten as a whole in phase 2.';
+comment on table worker.active_collector is
+  'Collector accounts that can be paid, of all shards. Rewritten as a whole in phase 2.';

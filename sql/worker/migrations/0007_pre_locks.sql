@@ -1,7 +1,8 @@
 create sequence worker.coordinator_request_id_seq as bigint;
 
 comment on sequence worker.coordinator_request_id_seq is
-  'Request IDs of account locks and transfer attempts of this shard. Never reset: answers to old requests may still arrive.';
+  'Request IDs of account locks and transfer attempts of this shard. Never reset: answers to old requests may '
+  'still arrive.';
 
 create table worker.account_lock (
   creditor_id bigint not null,
@@ -30,8 +31,10 @@ create index account_lock_turn_idx on worker.account_lock (turn_id);
 
 comment on table worker.account_lock is
   'Accounts engaged in a turn, each backed by a prepared transfer to or from a collector. Key: creditor_id.';
-comment on column worker.account_lock.amount is 'Tokens: <= 0 to sell, > 0 to buy. Rewritten on preparation and on revision.';
-comment on column worker.account_lock.collection_deadline is 'Deadline of the turn, copied so that no transfer message needs the turn.';
+comment on column worker.account_lock.amount is
+  'Tokens: <= 0 to sell, > 0 to buy. Rewritten on preparation and on revision.';
+comment on column worker.account_lock.collection_deadline is
+  'Deadline of the turn, copied so that no transfer message needs the turn.';
 
 create table worker.creditor_participation (
   creditor_id bigint not null,
@@ -44,4 +47,5 @@ create table worker.creditor_participation (
 );
 
 comment on table worker.creditor_participation is
-  'The solver''s verdict for an account: tokens to take (< 0) or to give (> 1). Dies when the lock is revised. Key: creditor_id.';
+  'The solver''s verdict for an account: tokens to take (< 0) or to give (> 1). Dies when the lock is revised. '
+  'Key: creditor_id.';

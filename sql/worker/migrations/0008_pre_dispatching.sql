@@ -26,7 +26,8 @@ create table worker.dispatching_status (
 );
 
 comment on table worker.dispatching_status is
-  'How far a collector got with moving the money of a turn: collect, send, receive, dispatch. Amounts in tokens. Key: collector_id.';
+  'How far a collector got with moving the money of a turn: collect, send, receive, dispatch. Amounts in tokens. '
+  'Key: collector_id.';
 
 create table worker.worker_collecting (
   collector_id bigint not null,
@@ -77,7 +78,8 @@ create index worker_receiving_missing_idx
 on worker.worker_receiving (to_collector_id, turn_id, debtor_id, from_collector_id)
 where received_amount = 0;
 
-comment on table worker.worker_receiving is 'Payments that a collector expects from other collectors. Key: to_collector_id.';
+comment on table worker.worker_receiving is
+  'Payments that a collector expects from other collectors. Key: to_collector_id.';
 
 create table worker.worker_dispatching (
   collector_id bigint not null,
@@ -106,7 +108,8 @@ create table worker.early_arrival (
 );
 
 comment on table worker.early_arrival is
-  'Payments (amount) and notices that a payment will never come (no amount) which reached a collector before its shard knew the '
+  'Payments (amount) and notices that a payment will never come (no amount) which reached a collector before its '
+  'shard knew the '
   'result of the turn. Step 3/0 merges and deletes them. Key: collector_id.';
 comment on column worker.early_arrival.other_id is 'The payer: a seller (collecting) or another collector (sending).';
 
@@ -151,4 +154,5 @@ comment on table worker.transfer_attempt is
   'One payment of a collector to another collector or to a buyer, with its tries. Key: collector_id.';
 comment on column worker.transfer_attempt.nominal_amount is 'Tokens before demurrage and cut.';
 comment on column worker.transfer_attempt.failure_code is
-  'Why the last try failed: 0 unspecified, 1 timeout, 2 newer interest rate, 3 recipient unreachable, 4 insufficient amount.';
+  'Why the last try failed: 0 unspecified, 1 timeout, 2 newer interest rate, 3 recipient unreachable, 4 '
+  'insufficient amount.';

@@ -1,4 +1,5 @@
--- What a bulk step of a turn reads from the solver database. UNLOGGED: a crash empties the rows and their stamp together,
+-- What a bulk step of a turn reads from the solver database. UNLOGGED: a crash empties the rows and their stamp
+-- together,
 -- so they are loaded again; a lane step refuses to run without the stamp.
 
 create unlogged table worker.staging_stamp (
@@ -8,7 +9,8 @@ create unlogged table worker.staging_stamp (
   primary key (turn_id, phase)
 );
 
-comment on table worker.staging_stamp is 'Says that the staged rows of a turn''s phase are all there, and how many they are.';
+comment on table worker.staging_stamp is
+  'Says that the staged rows of a turn''s phase are all there, and how many they are.';
 
 create unlogged table worker.staged_currency (
   turn_id integer not null,
@@ -30,7 +32,8 @@ create unlogged table worker.staged_price (
   primary key (turn_id, debtor_id)
 );
 
-comment on table worker.staged_price is 'Tradable currencies and their prices: base tokens per token. Made from staged_currency.';
+comment on table worker.staged_price is
+  'Tradable currencies and their prices: base tokens per token. Made from staged_currency.';
 
 create unlogged table worker.staged_alive_collector (
   turn_id integer not null,
@@ -38,7 +41,8 @@ create unlogged table worker.staged_alive_collector (
   primary key (turn_id, debtor_id)
 );
 
-comment on table worker.staged_alive_collector is 'Currencies that have or will have a collector account, for step 2/0.';
+comment on table worker.staged_alive_collector is
+  'Currencies that have or will have a collector account, for step 2/0.';
 
 create unlogged table worker.staged_participation (
   turn_id integer not null,
@@ -49,7 +53,8 @@ create unlogged table worker.staged_participation (
   key_hash integer not null generated always as (worker.hash32(creditor_id)) stored
 );
 
-comment on table worker.staged_participation is 'creditor_taking (amount < 0) and creditor_giving (amount > 0) of the solver database, own realm, for step 3/0.';
+comment on table worker.staged_participation is
+  'creditor_taking (amount < 0) and creditor_giving (amount > 0) of the solver database, own realm, for step 3/0.';
 
 create unlogged table worker.staged_collector_payment (
   turn_id integer not null,
@@ -62,5 +67,5 @@ create unlogged table worker.staged_collector_payment (
 );
 
 comment on table worker.staged_collector_payment is
-  'The four collector tables of the solver database, own realm, for step 3/0. collector_id is the own side, other_id the other one.';
-
+  'The four collector tables of the solver database, own realm, for step 3/0. collector_id is the own side, '
+  'other_id the other one.';

@@ -1,0 +1,27 @@
+create or replace function worker.set_configuration(p_settings jsonb)
+  returns boolean
+  language plpgsql
+as $$
+declare
+  v_old worker.configuration;
+  v_new worker.configuration;
+begin
+  select c.* into strict v_old from worker.configuration as c for update;
+  v_new := jsonb_populate_record(v_old, p_settings);
+  if v_new.lane_count <> v_old.lane_count then
+    raise exception using errcode = 'ST002', message = 'the number of lanes belongs to the database',
+      hint = 'leave lane_count out of the settings';
+  end if;
+  if v_new is not distinct from v_old then
+    return false;
+  end if;
+  delete from worker.configuration;
+  insert into worker.configuration select v_new.*;
+  return true;
+end
+$$;
+
+comment on function worker.set_configuration is
+  'Takes over the settings of the environment (column name to value; intervals as text). Returns whether '
+  'something changed. Called '
+  'by every daemon when it starts.';

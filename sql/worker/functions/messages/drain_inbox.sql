@@ -1,0 +1,59 @@
+create or replace function worker.drain_inbox(
+  p_lane integer,
+  p_limit integer,
+  p_floor bigint,
+  out busy boolean,
+  out taken integer,
+  out floor bigint
+)
+  language plpgsql
+as $$
+declare
+  v_group record;
+begin
+  taken := 0;
+  floor := p_floor;
+  busy := not worker.try_lock_lane(p_lane);
+  if busy then
+    return;
+  end if;
+  for v_group in execute format(
+    $query$
+      with batch as (
+        delete from pgmq.%1$I
+        where msg_id in (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit $2)
+        returning msg_id, message
+      ),
+      rounds as (
+        select
+          msg_id,
+          message,
+          message ->> 'type' as type,
+          row_number() over (partition by message ->> 'type', worker.message_key(message) order by msg_id) as round
+        from batch
+      )
+      select type, array_agg(message order by msg_id) as messages, max(msg_id) as last_id
+      from rounds
+      group by type, round
+      order by min(msg_id), type, round
+    $query$,
+    'q_inbox_' || p_lane
+  )
+  using p_floor, p_limit
+  loop
+    perform worker.apply_messages(v_group.type, v_group.messages);
+    taken := taken + cardinality(v_group.messages);
+    floor := greatest(floor, v_group.last_id);
+  end loop;
+  if taken > 0 then
+    perform pg_notify('worker_outbox', '');
+  end if;
+end
+$$;
+
+comment on function worker.drain_inbox is
+  'Takes up to p_limit messages after msg_id p_floor out of a lane and applies them, one set-based call per type '
+  'and round. A data '
+  'error of one message fails them all: roll back and call drain_inbox_singly. The caller passes floor on as '
+  'p_floor after the '
+  'commit, and 0 now and then, because IDs may commit out of order. Called by the drain loop.';

@@ -1,0 +1,58 @@
+create or replace function worker.drain_inbox_singly(
+  p_lane integer,
+  p_limit integer,
+  p_floor bigint,
+  out busy boolean,
+  out taken integer,
+  out floor bigint,
+  out set_aside integer
+)
+  language plpgsql
+as $$
+declare
+  v_row record;
+begin
+  taken := 0;
+  set_aside := 0;
+  floor := p_floor;
+  busy := not worker.try_lock_lane(p_lane);
+  if busy then
+    return;
+  end if;
+  for v_row in execute format(
+    $query$
+      with batch as (
+        delete from pgmq.%1$I
+        where msg_id in (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit least($2, 50))
+        returning msg_id, message
+      )
+      select msg_id, message from batch order by msg_id
+    $query$,
+    'q_inbox_' || p_lane
+  )
+  using p_floor, p_limit
+  loop
+    taken := taken + 1;
+    floor := v_row.msg_id;
+    begin
+      perform worker.apply_messages(v_row.message ->> 'type', array[v_row.message]);
+    exception
+      when others then
+        -- Only errors of the message itself; trouble of the surroundings must not empty the inbox.
+        if left(sqlstate, 2) not in ('22', '23', 'ST', 'P0') then
+          raise;
+        end if;
+        insert into worker.set_aside (queue, message_type, body, sqlstate, error, failures, set_aside_at)
+        values ('inbox_' || p_lane, v_row.message ->> 'type', v_row.message, sqlstate, sqlerrm, 1, worker.now());
+        set_aside := set_aside + 1;
+    end;
+  end loop;
+  if taken > 0 then
+    perform pg_notify('worker_outbox', '');
+  end if;
+end
+$$;
+
+comment on function worker.drain_inbox_singly is
+  'Like drain_inbox, but each message in a savepoint, at most 50 a call: the good ones are applied, the bad ones go to '
+  'worker.set_aside with the reason. Called by the drain loop after drain_inbox failed because of its data.';
