@@ -1,0 +1,51 @@
+# swpt-trade: two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test check lint types fast bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## Create .venv with everything the project needs
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sandbox,dev]'
+	@touch $(READY)
+
+system: ## Install the servers that the tests want (as root; RabbitMQ, PostgreSQL, plpgsql_check)
+	@scripts/system-packages
+
+demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes demo-report/
+	$(BIN)/swpt-trade demo
+
+test: $(READY) system ## Run every test and linter
+	$(MAKE) --no-print-directory lint types
+	$(BIN)/pytest
+
+check: $(READY) lint types fast ## Lint, types and the fast tests: under a minute
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --processes 2 sql
+
+types: $(READY)
+	$(BIN)/mypy
+
+fast: $(READY)
+	$(BIN)/pytest -q -m 'not slow and not rabbitmq'
+
+bench: $(READY) ## Measure the solver on generated markets
+	$(BIN)/python -m benchmarks.solver
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) demo-report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
