@@ -1,0 +1,135 @@
+"""The contract of a solution (S1 to S11), checked exactly, from the market itself.
+
+Sums of tokens are 128-bit integers. The balance of traders (S3) is decided in doubles only where these leave no doubt,
+and in fractions elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import polars as pl
+
+from pipelines.market import MAX_AMOUNT, Market, Trades
+from pipelines.offers import ACCOUNT
+
+KEY = ["debtor_id", "collector_id"]
+VIOLATIONS = {"invariant": pl.String, "creditor_id": pl.Int64, "debtor_id": pl.Int64}
+
+
+def check(market: Market, prices: pl.DataFrame, minimum: int, trades: Trades) -> pl.DataFrame:
+    """Returns the violations (invariant, creditor_id, debtor_id), one row each, sorted; no rows mean a valid answer.
+
+    The creditor is null when a whole currency is at fault, the debtor is null when a trader is. `prices` are the
+    tradable currencies, `minimum` is the least trade in tokens.
+    """
+    found = [
+        offenders.select(
+            pl.lit(invariant).alias("invariant"),
+            *(
+                pl.col(column) if column in offenders.columns else pl.lit(None, dtype=pl.Int64).alias(column)
+                for column in ACCOUNT
+            ),
+        )
+        for invariant, offenders in [
+            *_check_trades(market, prices, minimum, trades),
+            *_check_traders(prices, trades),
+            *_check_collectors(market, trades),
+        ]
+    ]
+    return pl.concat([pl.DataFrame(schema=VIOLATIONS), *found]).unique().sort(pl.all(), nulls_last=False)
+
+
+def _check_trades(
+    market: Market, prices: pl.DataFrame, minimum: int, trades: Trades
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """One account or one currency at a time: S1, S2, S4, S6, S8, S10, S11 and the takings' part of S9."""
+    for side, offers in ((trades.takings, market.sell_offers), (trades.givings, market.buy_offers)):
+        limits = offers.group_by(ACCOUNT).agg(pl.col("amount").max().alias("limit"))
+        limited = side.join(limits, on=ACCOUNT, how="left")
+        yield "S2", limited.filter((pl.col("amount") > pl.col("limit").fill_null(0)) | (pl.col("amount") < 1))
+        yield "S4", side.filter(pl.col("amount") < minimum)
+        yield "S6", side.filter(pl.struct(ACCOUNT).is_duplicated())
+        yield "S8", side.filter((pl.col("amount") < 1) | pl.any_horizontal(pl.all().is_null()))
+        yield "S10", side.join(prices, on="debtor_id", how="anti")
+    yield "S6", trades.takings.join(trades.givings, on=ACCOUNT, how="semi")
+    yield "S9", trades.takings.join(market.sell_offers, on=[*ACCOUNT, "collector_id"], how="anti")
+    yield "S11", trades.givings.filter(pl.col("amount") == 1)
+    yield "S11", trades.collector_transfers.filter(pl.col("amount") == 1)
+    balance = pl.concat(
+        [
+            trades.takings.select("debtor_id", net=pl.col("amount").cast(pl.Int128)),
+            trades.givings.select("debtor_id", net=0 - pl.col("amount").cast(pl.Int128)),
+        ]
+    )
+    yield "S1", balance.group_by("debtor_id").agg(pl.col("net").sum()).filter(pl.col("net") != 0)
+
+
+def _check_traders(prices: pl.DataFrame, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:
+    """One trader at a time: S3 and S5."""
+    yield "S5", trades.takings.join(trades.givings, on="creditor_id", how="anti").select("creditor_id")
+    yield "S5", trades.givings.join(trades.takings, on="creditor_id", how="anti").select("creditor_id")
+
+    amount = pl.col("amount").cast(pl.Int128)
+    changes = pl.concat(
+        [
+            trades.takings.select(*ACCOUNT, change=0 - amount),
+            trades.givings.select(*ACCOUNT, change=amount),
+        ]
+    ).join(prices, on="debtor_id", how="inner")
+    value = pl.col("change").cast(pl.Float64) * pl.col("price")
+    # Each of the n products is rounded twice and each of the n sums once, all by at most 2 ** -53 of what they are.
+    balances = changes.group_by("creditor_id").agg(
+        imbalance=value.sum().abs(),
+        allowed=pl.col("price").sum(),
+        doubt=(value.abs().sum() + pl.col("price").sum()) * (pl.len() + 4) * 2.0**-52,
+    )
+    most = pl.col("imbalance") + pl.col("doubt")
+    is_fine = most.is_finite() & (most <= pl.col("allowed"))
+    doubtful = changes.join(balances.filter(~is_fine), on="creditor_id", how="semi").sort(ACCOUNT)
+    unbalanced = [
+        creditor_id
+        for (creditor_id,), rows in doubtful.group_by("creditor_id", maintain_order=True)
+        if not _is_balanced(rows["change"].to_list(), rows["price"].to_list())
+    ]
+    yield "S3", pl.DataFrame({"creditor_id": pl.Series(unbalanced, dtype=pl.Int64)})
+
+
+def _is_balanced(changes: list[int], prices: list[float]) -> bool:
+    """S3 without rounding: given and received value differ by at most one token of each traded currency."""
+    exact = [Fraction(price) for price in prices]
+    imbalance = sum((change * price for change, price in zip(changes, exact, strict=True)), Fraction(0))
+    return abs(imbalance) <= sum(exact)
+
+
+def _check_collectors(market: Market, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:
+    """One collector account at a time: S7, the sums of S8, and the givings' part of S9."""
+    transfers = trades.collector_transfers
+    yield "S7", transfers.filter(pl.col("from_collector_id") == pl.col("to_collector_id"))
+    yield "S7", transfers.filter(pl.struct("debtor_id", "from_collector_id", "to_collector_id").is_duplicated())
+    yield "S8", transfers.filter((pl.col("amount") < 1) | pl.any_horizontal(pl.all().is_null()))
+    senders = transfers.select("debtor_id", collector_id="from_collector_id")
+    receivers = transfers.select("debtor_id", collector_id="to_collector_id")
+    yield "S7", senders.join(receivers, on=KEY, how="semi")
+
+    amount = pl.col("amount").cast(pl.Int128)
+    flows = pl.concat(
+        [
+            trades.takings.select(*KEY, incoming=amount, outgoing=pl.lit(0, pl.Int128)),
+            trades.givings.select(*KEY, incoming=pl.lit(0, pl.Int128), outgoing=amount),
+            transfers.select(
+                "debtor_id", collector_id="from_collector_id", incoming=pl.lit(0, pl.Int128), outgoing=amount
+            ),
+            transfers.select(
+                "debtor_id", collector_id="to_collector_id", incoming=amount, outgoing=pl.lit(0, pl.Int128)
+            ),
+        ]
+    )
+    sums = flows.group_by(KEY).agg(pl.col("incoming", "outgoing").sum())
+    yield "S7", sums.filter(pl.col("incoming") != pl.col("outgoing"))
+    yield "S8", sums.filter((pl.col("incoming") > MAX_AMOUNT) | (pl.col("outgoing") > MAX_AMOUNT))
+
+    sellers = market.sell_offers.join(market.collector_accounts, on="debtor_id", how="anti").select(KEY)
+    allowed = pl.concat([market.collector_accounts, sellers])
+    yield "S9", trades.givings.join(allowed, on=KEY, how="anti")

@@ -1,0 +1,117 @@
+"""The solve step of a turn, top to bottom: load -> price -> match -> settle -> collectors -> check -> write."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from pipelines.check import check
+from pipelines.collectors import choose_collectors
+from pipelines.limits import limit_offers
+from pipelines.load import load_directory, load_turn
+from pipelines.market import LeftOut, Market, Solution, Trades
+from pipelines.match import match
+from pipelines.offers import eligible_offers
+from pipelines.price import price
+from pipelines.report import Report, Stopwatch, report_on
+from pipelines.settle import settle
+from pipelines.write import write_directory, write_turn
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 4
+
+
+def solve(market: Market) -> Solution:
+    """Finds who gives what to whom. The answer satisfies the whole contract (S1 to S11); at worst it is empty."""
+    watch = Stopwatch()
+    with watch("price"):
+        prices, warnings = price(market.currencies, market.parameters)
+        minimum = market.parameters.least_trade
+        ineligible = LeftOut()
+        offers = eligible_offers(market, prices, minimum, ineligible)
+
+    for _ in range(MAX_ATTEMPTS):
+        left_out = LeftOut(dict(ineligible.counts))
+        with watch("match"):
+            matched = match(limit_offers(offers, minimum, left_out), minimum, left_out)
+        with watch("settle"):
+            settled = settle(matched)
+        with watch("collectors"):
+            trades = choose_collectors(settled, market.collector_accounts)
+        with watch("check"):
+            violations = check(market, prices, minimum, trades)
+        if violations.height == 0:
+            break
+        logger.error("dropping traders that cannot be served: %s", violations["invariant"].unique().sort().to_list())
+        warnings.append(f"{violations.height} violations of the contract, their traders were dropped")
+        offers = _without_offenders(offers, settled, violations)
+    else:
+        trades = Trades.none()
+
+    return Solution(
+        trades=trades,
+        traded_value=_value(trades.takings, prices),
+        upper_bound=matched.upper_bound,
+        left_out=left_out.counts,
+        warnings=[*warnings, *(f"{count} offers left out: {reason}" for reason, count in left_out.counts.items())],
+        seconds=watch.seconds,
+    )
+
+
+def solve_directory(input_dir: Path | str, output_dir: Path | str) -> Report:
+    """Solves the market in parquet files. Raises MarketError when a file, column or parameter is missing or wrong."""
+    watch = Stopwatch()
+    with watch("load"):
+        market = load_directory(Path(input_dir))
+    solution = solve(market)
+    with watch("write"):
+        write_directory(Path(output_dir), solution.trades)
+    report = report_on(market, solution, watch)
+    report.save(Path(output_dir) / "report.json")
+    return report
+
+
+def solve_turn(connection: psycopg.Connection[Any], turn_id: int) -> Report | None:
+    """Solves a turn of the solver database and takes it to phase 3, all in one transaction.
+
+    Returns None, and writes nothing, if the turn is not in phase 2 or somebody else advanced it meanwhile. A crash
+    loses only the computed answer; calling again repeats it.
+    """
+    watch = Stopwatch()
+    with watch("load"):
+        market = load_turn(connection, turn_id)
+    if market is None:
+        return None
+    solution = solve(market)
+    with watch("write"):
+        is_written = write_turn(connection, turn_id, solution.trades)
+    return report_on(market, solution, watch) if is_written else None
+
+
+def _without_offenders(offers: pl.DataFrame, settled: pl.DataFrame, violations: pl.DataFrame) -> pl.DataFrame:
+    """Drops the traders at fault; where a whole currency is, everybody who traded in it."""
+    currencies = violations.filter(pl.col("creditor_id").is_null())
+    offenders = pl.concat(
+        [
+            violations.select("creditor_id").drop_nulls(),
+            settled.join(currencies, on="debtor_id", how="semi").select("creditor_id"),
+        ]
+    )
+    return offers.join(offenders, on="creditor_id", how="anti", maintain_order="left")
+
+
+def _value(takings: pl.DataFrame, prices: pl.DataFrame) -> float:
+    """The value of all takings in base tokens; infinite when it is beyond doubles."""
+    values = takings.join(prices, on="debtor_id", maintain_order="left").select(
+        pl.col("amount").cast(pl.Float64) * pl.col("price")
+    )
+    try:
+        return math.fsum(values.to_series())
+    except OverflowError:
+        return math.inf
