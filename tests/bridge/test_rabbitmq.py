@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pika
+import pytest
+
+from bridge.ports import Delivery, Publication, PublishError, SourceError
+from bridge.rabbitmq import RabbitSource, RabbitTarget
+from bridge.rabbitmq_setup import TopologyError, declare, delete
+from bridge.topology import Queue, Topology, peer_topology, worker_topology
+from tests.bridge.proxy import proxy
+
+pytestmark = pytest.mark.rabbitmq
+
+
+def message(key: str, body: bytes, exchange: str = "to_trade", mandatory: bool = True) -> Publication:
+    return Publication(exchange, key, "NeededCollector", body, {"message-type": "NeededCollector"}, mandatory)
+
+
+@pytest.fixture
+def queue(rabbitmq_url: str, name_prefix: str) -> Iterator[str]:
+    topology = worker_topology("q", "0.#", name_prefix)
+    declare(rabbitmq_url, topology)
+    yield name_prefix + "q"
+    delete(rabbitmq_url, topology)
+
+
+@pytest.fixture
+def target(rabbitmq_url: str, name_prefix: str, queue: str) -> Iterator[RabbitTarget]:
+    made = RabbitTarget(rabbitmq_url, name_prefix, window=50)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def source(rabbitmq_url: str, queue: str) -> Iterator[RabbitSource]:
+    made = RabbitSource(rabbitmq_url, queue, prefetch=1000)
+    yield made
+    made.close()
+
+
+def take(source: RabbitSource, count: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    while len(found) < count:
+        batch = source.take(count - len(found), 30)
+        assert batch
+        found += batch
+    return found
+
+
+def depth(url: str, queue: str) -> int:
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    count: int = connection.channel().queue_declare(queue, passive=True).method.message_count
+    connection.close()
+    return count
+
+
+def test_messages_arrive_as_they_were_sent(target: RabbitTarget, source: RabbitSource, name_prefix: str) -> None:
+    big = 2**31
+    sent = Publication(
+        "to_trade",
+        "0.1",
+        "PrepareTransfer",
+        '{"a":"é"}'.encode(),
+        {"message-type": "PrepareTransfer", "creditor-id": big, "debtor-id": -big, "flag": True},
+    )
+    assert target.publish([sent]) == []
+    (delivery,) = take(source, 1)
+    assert delivery.headers == sent.headers
+    assert (delivery.exchange, delivery.routing_key) == (name_prefix + "to_trade", "0.1")
+    assert (delivery.type, delivery.content_type) == ("PrepareTransfer", "application/json")
+    assert (delivery.body, delivery.redelivered) == (sent.body, False)
+    source.settle([delivery.tag])
+
+
+def test_properties_on_the_wire(rabbitmq_url: str, target: RabbitTarget, queue: str) -> None:
+    target.publish([message("0.1", b"{}")])
+    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
+    _, properties, _ = connection.channel().basic_get(queue, auto_ack=True)
+    connection.close()
+    assert {name: value for name, value in vars(properties).items() if value is not None} == {
+        "delivery_mode": 2,
+        "app_id": "swpt_trade",
+        "content_type": "application/json",
+        "type": "NeededCollector",
+        "headers": {"message-type": "NeededCollector"},
+    }
+
+
+def test_m3(target: RabbitTarget, source: RabbitSource) -> None:
+    batch = []
+    unroutable = {3, 50, 51, 199}
+    for index in range(200):
+        batch.append(message("1.1" if index in unroutable else "0.1", b"same" if index in (50, 51) else b"%d" % index))
+    batch.append(message("1.1", b"3", mandatory=False))
+    assert target.publish(batch) == sorted(unroutable)
+    assert len({item.body for item in take(source, 196)}) == 196
+    assert target.publish([message("1.1", b"x"), message("0.1", b"y")]) == [0]
+
+
+def test_m4(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+    with proxy(rabbitmq_url) as path:
+        target = RabbitTarget(path.url, name_prefix, confirm_timeout=0.5)
+        assert target.publish([message("0.1", b"a")]) == []
+        path.stall()
+        with pytest.raises(PublishError, match=r"no confirmation for 0\.5 s"):
+            target.publish([message("0.1", b"b")])
+        target.close()
+
+
+def test_a_lost_connection_raises_once(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+    with proxy(rabbitmq_url) as path:
+        source = RabbitSource(path.url, queue, prefetch=10)
+        target = RabbitTarget(path.url, name_prefix)
+        target.publish([message("0.1", b"a")])
+        (first,) = take(source, 1)
+        path.drop()
+        with pytest.raises(SourceError):
+            source.take(1, 30)
+        with pytest.raises(SourceError):
+            source.settle([first.tag])
+        (again,) = take(source, 1)
+        assert (again.body, again.redelivered) == (b"a", True)
+        assert again.tag != first.tag
+        with pytest.raises(SourceError, match="unknown"):
+            source.settle([first.tag])
+        source.settle([again.tag])
+        # The idle publisher has noticed by now, or fails once.
+        try:
+            target.publish([message("0.1", b"b")])
+        except PublishError:
+            target.publish([message("0.1", b"b")])
+        assert take(source, 1)[0].body == b"b"
+        source.close()
+        target.close()
+
+
+def test_settling(rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str) -> None:
+    target.publish([message("0.1", b"%d" % n) for n in range(10)])
+    tags = [item.tag for item in take(source, 10)]
+    source.settle([tags[0], tags[1], tags[3], tags[5]], [tags[2]])
+    source.settle([], [tags[4]])
+    source.close()
+    again = take(source, 4)
+    assert sorted(item.body for item in again) == [b"6", b"7", b"8", b"9"]
+    source.settle([item.tag for item in again])
+    source.close()
+    assert (depth(rabbitmq_url, queue), depth(rabbitmq_url, queue + ".XQ")) == (0, 2)
+
+
+def test_prefetch_limits_what_is_handed_out(rabbitmq_url: str, target: RabbitTarget, queue: str) -> None:
+    target.publish([message("0.1", b"%d" % n) for n in range(5)])
+    source = RabbitSource(rabbitmq_url, queue, prefetch=2)
+    first = take(source, 2)
+    assert source.take(10, 0.3) == []
+    source.settle([item.tag for item in first])
+    assert len(take(source, 2)) == 2
+    source.close()
+
+
+def test_alternate_exchange_counts_as_routed(rabbitmq_url: str, target: RabbitTarget, name_prefix: str) -> None:
+    peer = peer_topology("peer", "00.#", name_prefix)
+    declare(rabbitmq_url, peer)
+    batch = [message("00.01", b"{}", "creditors_out"), message("ff.01", b"{}", "creditors_out")]
+    assert target.publish(batch) == [1]
+    delete(rabbitmq_url, peer)
+
+
+def test_declaring_names_the_object_that_differs(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+    declare(rabbitmq_url, worker_topology("q", "0.#", name_prefix))
+    with pytest.raises(TopologyError, match=rf"queue {queue} exists with other properties"):
+        declare(rabbitmq_url, Topology((), (Queue(queue),), ()))
+
+
+def test_no_such_exchange_or_queue(rabbitmq_url: str, target: RabbitTarget) -> None:
+    with pytest.raises(PublishError, match="404"):
+        target.publish([message("0.1", b"{}", "missing")])
+    assert target.publish([message("0.1", b"{}")]) == []
+    source = RabbitSource(rabbitmq_url, "missing", prefetch=1)
+    with pytest.raises(SourceError, match="404"):
+        source.take(1, 30)
+    source.close()
+
+
+def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    url = rabbitmq_url.replace("guest:guest", "guest:s3cr3t")
+    with caplog.at_level(logging.INFO):
+        target = RabbitTarget(url)
+        with pytest.raises(PublishError) as publish:
+            target.publish([message("0.1", b"{}")])
+        with pytest.raises(ConnectionError) as setup:
+            declare(url, Topology((), (), ()))
+        with pytest.raises(ValueError, match="malformed") as parse:
+            RabbitTarget("amqp://guest:s3cr3t@[::1").publish([message("0.1", b"{}")])
+    for text in (caplog.text, str(publish.value), str(setup.value), str(parse.value)):
+        assert "s3cr3t" not in text
