@@ -1,0 +1,123 @@
+"""The only command-line entry: `swpt-trade <command>`. Thin; commands import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.report import Report
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="swpt-trade")
+def main() -> None:
+    """Circular trade: everyone gives what they have too much of and gets the same value of what they need.
+
+    New here? `swpt-trade demo` runs a whole trading turn on this machine and needs nothing else.
+    """
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--check", is_flag=True, help="Do nothing; exit with status 1 when a database is not up to date.")
+def configure(dry_run: bool, check: bool) -> None:
+    """Create or upgrade the solver database and this worker's database. Safe to repeat.
+
+    Reads SOLVER_POSTGRES_URL and WORKER_POSTGRES_URL. With SETUP_RABBITMQ_BINDINGS=yes it then also declares the
+    exchanges, queues and bindings at PROTOCOL_BROKER_URL.
+    """
+    from admin import set_up
+    from admin.config import ConfigError, load
+
+    try:
+        config = load("configure")
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    if dry_run or check:
+        plans = set_up.plans(config)
+        for line in (line for plan in plans for line in plan.lines()):
+            click.echo(line)
+        if check and any(plan.has_drift for plan in plans):
+            sys.exit(1)
+        return
+    set_up.run(config, click.echo)
+
+
+@main.command()
+@click.argument("input_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output_dir", type=click.Path(file_okay=False, path_type=Path))
+def solve(input_dir: Path, output_dir: Path) -> None:
+    """Solve one turn offline: read a market from parquet files, write who gives and takes what.
+
+    INPUT_DIR holds currencies.parquet, collector_accounts.parquet, sell_offers.parquet, buy_offers.parquet and
+    meta.json; OUTPUT_DIR gets takings.parquet, givings.parquet, collector_transfers.parquet and report.json.
+    """
+    from pipelines.market import MarketError
+    from pipelines.solve import solve_directory
+
+    try:
+        report = solve_directory(input_dir, output_dir)
+    except MarketError as error:
+        raise click.ClickException(str(error)) from None
+    _explain(report)
+
+
+def _explain(report: Report) -> None:
+    """The result in a few lines."""
+    lines = [
+        f"offers       {report.offers:,} of {report.traders:,} traders",
+        f"traded       {report.traded_value or 0.0:,.0f} base tokens",
+        f"upper bound  {report.upper_bound or 0.0:,.0f} base tokens",
+        f"share        {report.share_of_bound or 0.0:.4%}",
+        f"served       {report.traders_served:,} traders",
+        f"payments     {report.takings:,} takings, {report.givings:,} givings, "
+        f"{report.collector_transfers:,} between collectors",
+        f"time         {sum(report.seconds.values()):.2f} s, memory {report.peak_memory_bytes / 2**20:,.0f} MiB",
+    ]
+    for line in [*lines, *(f"warning: {warning}" for warning in report.warnings)]:
+        click.echo(line)
+
+
+@main.command()
+@click.option(
+    "--traders", default=300, show_default=True, type=click.IntRange(2, 100_000), help="Businesses and people."
+)
+@click.option(
+    "--currencies", default=30, show_default=True, type=click.IntRange(5, 2_000), help="Currencies, the base included."
+)
+@click.option("--shards", default="2", show_default=True, type=click.Choice(["1", "2", "4"]), help="Worker databases.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same economy.")
+@click.option(
+    "--broker", metavar="URL", help="Use this RabbitMQ (amqp://…) instead of the exchange inside the process."
+)
+@click.option("--keep", is_flag=True, help="Leave the databases behind, and say how to start them again.")
+@click.option(
+    "--report",
+    "report_dir",
+    default="demo-report",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the report goes.",
+)
+def demo(
+    traders: int, currencies: int, shards: str, seed: int, broker: str | None, keep: bool, report_dir: Path
+) -> None:
+    """Run a whole circular trade on this machine, from wallets to money moved.
+
+    Starts a private PostgreSQL server, worker shards, the solver, and around them a small Swaptacular: an accounting
+    authority, a creditors agent and the web server of the currencies' documents. Exits with status 1 unless the turn
+    was completed, every token is accounted for, nobody lost more than rounding explains, and nothing was left behind.
+    """
+    from sandbox.demo import Scene, run_demo
+
+    scene = Scene(traders=traders, currencies=currencies, shards=int(shards), seed=seed, broker_url=broker, keep=keep)
+    if not run_demo(scene, report_dir):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
