@@ -9,16 +9,16 @@ import polars as pl
 
 from pipelines.circulation import maximum_circulation
 from pipelines.limits import dense_numbers
-from pipelines.market import MAX_AMOUNT, LeftOut
-from pipelines.units import add_units, base_value, units, whole_tokens
+from pipelines.market import LeftOut
+from pipelines.units import add_units, base_value, units
 
 # An offer of fewer units than this is too coarse to be served well on the scale of the others.
 FEWEST_UNITS = 1024
 MAX_SCALES = 4
-# After these rounds offers that nobody needs no longer come back, which makes the rest settle fast.
-FREE_ROUNDS = 8
+# So many rounds may send the value of dropped offers anywhere; later ones only take away, which soon comes to an end.
+FREE_ROUNDS = 1
 # After these rounds more and more of the small trades go, twice as big ones each time: so it ends for sure.
-GENTLE_ROUNDS = 30
+GENTLE_ROUNDS = 100
 MAX_ROUNDS = GENTLE_ROUNDS + 64
 
 
@@ -56,41 +56,59 @@ def match(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> Match:
 
 
 def _reach_minimum(offers: pl.DataFrame, relaxed: np.ndarray | None, minimum: int) -> pl.DataFrame:
-    """Takes out the offers whose share is below the minimum and matches the others again, until there are none.
+    """Drops offers until each one left has a flow > 0 worth at least `minimum` tokens.
 
     `relaxed` is the greatest circulation of these very offers, if it is known already.
     """
     # A capacity rounded up may exceed its limit by a part of a unit. Settling can put that right only where all these
     # parts of a currency make less than a token (see settle.py).
     is_precise = pl.col("denominator").cast(pl.Float64) * pl.len().over("debtor_id") <= pl.col("numerator")
-    most_units = offers["most_units"].to_numpy()
-    capacity = (
-        offers.select(pl.when(is_precise).then(pl.col("most_units")).otherwise(units("limit", is_rounded_up=False)))
-        .to_series()
-        .to_numpy()
-    )
-    is_known = relaxed is not None and np.array_equal(capacity, most_units)
+    offers = offers.with_columns(
+        capacity=pl.when(is_precise).then("most_units").otherwise(units("limit", is_rounded_up=False)),
+        minimum=pl.lit(minimum, dtype=pl.Int64),
+    ).with_columns(least_units=units("minimum", is_rounded_up=True))
+    most = offers["most_units"].to_numpy()
+    capacity = offers["capacity"].to_numpy()
+    least = offers["least_units"].to_numpy()
+
+    is_known = relaxed is not None and np.array_equal(capacity, most)
     flow = relaxed if relaxed is not None and is_known else _circulate(offers, capacity)
+    room = capacity
     for round_number in range(MAX_ROUNDS):
-        served = offers.with_columns(flow=pl.Series(flow))
-        tokens = served.select(whole_tokens("flow").cast(pl.Int64)).to_series().to_numpy()
-        if not ((flow > 0) & (tokens < minimum)).any():
-            return served.filter(pl.col("flow") > 0)
-        least = min(minimum << max(0, round_number - GENTLE_ROUNDS), MAX_AMOUNT)
-        is_needless = flow == 0 if round_number >= FREE_ROUNDS else False
-        capacity = np.where((flow > 0) & (tokens < least) | is_needless, 0, capacity)
-        flow = _circulate(offers, capacity)
-    return served.clear()
+        if not ((flow > 0) & (flow < least)).any():
+            break
+        if round_number >= FREE_ROUNDS:
+            room = flow
+        doublings = max(0, round_number - GENTLE_ROUNDS)
+        room = np.where((flow > 0) & (flow >> doublings < least), 0, room)
+        flow = _circulate(offers, room)
+    else:
+        return offers.clear().with_columns(flow=pl.lit(None, dtype=pl.Int64))
+
+    # All that is served now stays served, but as well as possible.
+    is_served = pl.Series(flow > 0)
+    served = offers.filter(is_served)
+    better = _maximum_circulation(served, least[flow > 0], capacity[flow > 0])
+    return served.with_columns(flow=pl.Series(flow[flow > 0] if better is None else better))
 
 
 def _circulate(offers: pl.DataFrame, capacity: np.ndarray) -> np.ndarray:
-    """The flow (units) through each offer. Offers without capacity do not get into the optimiser."""
+    """The flow (units) of each offer up to its capacity; no flow at all if the optimiser fails."""
     is_open = capacity > 0
     flow = np.zeros(capacity.size, np.int64)
-    flow[is_open] = maximum_circulation(
-        dense_numbers(offers, "creditor_id")[is_open],
-        dense_numbers(offers, "debtor_id")[is_open],
-        offers["is_sell"].to_numpy()[is_open],
-        capacity[is_open],
+    found = _maximum_circulation(
+        offers.filter(pl.Series(is_open)), np.zeros(int(is_open.sum()), np.int64), capacity[is_open]
     )
+    if found is not None:
+        flow[is_open] = found
     return flow
+
+
+def _maximum_circulation(offers: pl.DataFrame, least: np.ndarray, capacity: np.ndarray) -> np.ndarray | None:
+    return maximum_circulation(
+        dense_numbers(offers, "creditor_id"),
+        dense_numbers(offers, "debtor_id"),
+        offers["is_sell"].to_numpy(),
+        least,
+        capacity,
+    )
