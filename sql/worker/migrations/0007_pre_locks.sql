@@ -49,3 +49,14 @@ create table worker.creditor_participation (
 comment on table worker.creditor_participation is
   'The solver''s verdict for an account: tokens to take (< 0) or to give (> 1). Dies when the lock is revised. '
   'Key: creditor_id.';
+
+create type worker.candidate_offer as (
+  creditor_id bigint,
+  debtor_id bigint,
+  amount bigint,
+  account_creation_date date,
+  last_transfer_number bigint
+);
+
+comment on type worker.candidate_offer is
+  'A bid that passed the analysis: tokens to sell (< 0) or to buy (> 0), and the account state it was made from.';
