@@ -14,13 +14,12 @@ import msgspec
 
 from bridge.ports import Delivery, Publication, Source, Target
 from bridge.sharding import binary_routing_key, hexadecimal_routing_key
+from bridge.topology import CREDITORS_OUT, TO_TRADE
 from sandbox import smp
 from sandbox.authority.identity import MAX_INT64, MIN_INT64
 from sandbox.ledger import Ledger
 from sandbox.peer import Peer
 
-CREDITORS_OUT = "creditors_out"
-TO_TRADE = "to_trade"
 APP_ID = "swpt_creditors"
 
 SCHEDULED_FOR_DELETION = 1

@@ -21,7 +21,10 @@ class Terms:
 
 
 class Faults:
-    """The places where a fault may decide. This class decides everything properly; a scenario overrides methods."""
+    """The places where a fault may decide. This class decides everything properly; a scenario overrides methods.
+
+    Refusals of transfers concern agent transfers only, so issuing always works.
+    """
 
     def reject_prepare(self, request: PrepareTransfer) -> str | None:
         """Status code for a RejectedTransfer in place of the checks (F5)."""

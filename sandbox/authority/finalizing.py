@@ -63,7 +63,7 @@ def _commit_status(
     amount = request.committed_amount
     if amount == 0:
         return rules.OK
-    forced = books.faults.fail_commit(request, transfer)
+    forced = books.faults.fail_commit(request, transfer) if transfer.coordinator_type == "agent" else None
     if forced is not None:
         return forced
     if now > transfer.deadline:

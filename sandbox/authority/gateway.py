@@ -9,12 +9,12 @@ import msgspec
 
 from bridge.ports import Delivery, Publication, Source, Target
 from bridge.sharding import binary_routing_key
+from bridge.topology import CREDITORS_IN
 from sandbox import smp
 from sandbox.authority.core import Authority
 from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID, ROOT_CREDITOR_ID
 from sandbox.peer import Peer
 
-CREDITORS_IN = "creditors_in"
 APP_ID = "swpt_accounts"
 
 _REPLIES = (smp.RejectedTransfer, smp.PreparedTransfer, smp.FinalizedTransfer)

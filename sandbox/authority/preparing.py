@@ -32,7 +32,7 @@ def prepare_transfer(books: Books, request: smp.PrepareTransfer, now: datetime) 
     There is no memory of requests: a repeated one is a new one, with a second lock.
     """
     sender = books.live((request.debtor_id, request.creditor_id))
-    forced = books.faults.reject_prepare(request)
+    forced = books.faults.reject_prepare(request) if request.coordinator_type == "agent" else None
     if forced is not None:
         return _reject(books, request, forced, 0 if sender is None else sender.total_locked_amount, now)
 

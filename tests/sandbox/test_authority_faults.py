@@ -1,0 +1,149 @@
+"""Wrong and unlucky decisions on demand; money is conserved in all of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sandbox import smp
+from sandbox.authority import Authority, RootConfig, Rule, ScriptedFaults, Terms
+from tests.sandbox.box import (
+    BUYER,
+    COLLECTOR,
+    DEBTOR,
+    SELLER,
+    account,
+    configure,
+    finalize,
+    of_kind,
+    only,
+    prepare,
+    prepared,
+    try_prepare,
+)
+from tests.sandbox.conftest import FakeClock, make_authority
+
+
+def rich(clock: FakeClock, faults: ScriptedFaults) -> Authority:
+    authority = make_authority(clock, faults=faults)
+    authority.issue(DEBTOR, SELLER, 1000)
+    clock.advance(seconds=1)
+    authority.step()
+    return authority
+
+
+def test_f5_reject_prepare(clock: FakeClock) -> None:
+    faults = ScriptedFaults(prepare_rules=[Rule("FOO", times=2, matches=lambda m: m.creditor_id == SELLER)])
+    authority = make_authority(clock, faults=faults)
+    assert try_prepare(authority, prepare(SELLER, str(COLLECTOR), clock())) == "FOO"
+    prepared(authority, prepare(BUYER, str(COLLECTOR), clock()))
+    assert try_prepare(authority, prepare(SELLER, str(COLLECTOR), clock())) == "FOO"
+    prepared(authority, prepare(SELLER, str(COLLECTOR), clock()))
+
+
+def test_f6_fail_commit(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults(commit_rules=[Rule("TIMEOUT", times=1)]))
+    transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
+    result = only(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer)
+    assert (result.status_code, result.committed_amount, result.total_locked_amount) == ("TIMEOUT", 0, 0)
+    assert account(authority, SELLER).principal == 1000
+    transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
+    assert only(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer).status_code == "OK"
+
+
+def test_f7_reject_config(clock: FakeClock) -> None:
+    faults = ScriptedFaults()
+    authority = make_authority(clock, faults=faults)
+    faults.config_rules.append(Rule("NO_ACCOUNTS_ALLOWED", times=1))
+    request = configure(SELLER + 9, clock())
+    assert only(authority.step([request]), smp.RejectedConfig).rejection_code == "NO_ACCOUNTS_ALLOWED"
+    assert only(authority.step([request]), smp.AccountUpdate).creditor_id == SELLER + 9
+
+
+def test_f8_early_rate_change(clock: FakeClock) -> None:
+    faults = ScriptedFaults()
+    authority = make_authority(clock, faults=faults, config=RootConfig(rate=4.0))
+    clock.advance(days=1)
+    authority.configure_currency(DEBTOR, RootConfig(rate=5.0))
+    authority.apply_rate(account(authority, SELLER))
+    assert account(authority, SELLER).interest_rate == 4.0
+    faults.early_rate_changes = True
+    authority.apply_rate(account(authority, SELLER))
+    assert account(authority, SELLER).interest_rate == 5.0
+
+
+def test_f9_unreachable_recipient(clock: FakeClock) -> None:
+    faults = ScriptedFaults(unreachable={(DEBTOR, str(COLLECTOR))})
+    authority = make_authority(clock, faults=faults)
+    assert try_prepare(authority, prepare(SELLER, str(COLLECTOR), clock())) == "RECIPIENT_IS_UNREACHABLE"
+    faults.unreachable.clear()
+    prepared(authority, prepare(SELLER, str(COLLECTOR), clock()))
+
+
+def test_f11_reminders_on_demand(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults())
+    transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=10))
+    known = account(authority, SELLER).transfers[transfer.transfer_id]
+    authority.remind(account(authority, SELLER), known)
+    assert authority.take_outgoing() == [transfer]
+    authority.step([finalize(transfer, 10, clock())])
+    authority.remind(account(authority, SELLER), known)
+    assert authority.take_outgoing() == [transfer]
+
+
+def test_f12_late_processing(clock: FakeClock) -> None:
+    faults = ScriptedFaults(
+        late_rules=[(Rule("late", matches=lambda m: m.creditor_id == SELLER), timedelta(minutes=2))]
+    )
+    authority = rich(clock, faults)
+    transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=10, max_commit_delay=60))
+    assert authority.step([finalize(transfer, 10, clock())]) == []
+    clock.advance(minutes=2)
+    assert only(authority.step(), smp.FinalizedTransfer).status_code == "TIMEOUT"
+
+
+def test_f13_one_request_two_locks(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults(duplicate_rules=[Rule("twice", times=1)]))
+    request = prepare(SELLER, str(COLLECTOR), clock(), least=1, most=600)
+    first, second = of_kind(authority.step([request]), smp.PreparedTransfer)
+    assert (first.locked_amount, second.locked_amount) == (600, 400)
+    assert authority.audit()[DEBTOR].locked == 1000
+    authority.step([finalize(second, 0, clock()), finalize(first, 600, clock())])
+    assert authority.audit()[DEBTOR].locked == 0
+
+
+def test_f14_poor_terms(clock: FakeClock) -> None:
+    poor = Terms(demurrage_rate=-60.0, commit_period=timedelta(days=20), transfer_note_max_bytes=70)
+    faults = ScriptedFaults(poor_terms=lambda found: poor if found.creditor_id == COLLECTOR else None)
+    authority = make_authority(clock, faults=faults)
+    clock.advance(seconds=1)
+    update = only(authority.step([configure(COLLECTOR, clock())]), smp.AccountUpdate)
+    assert (update.demurrage_rate, update.commit_period, update.transfer_note_max_bytes) == (-60.0, 20 * 86400, 70)
+    transfer = prepared(authority, prepare(COLLECTOR, str(BUYER), clock()))
+    assert (transfer.demurrage_rate, transfer.deadline) == (-60.0, clock() + timedelta(days=20))
+    assert prepared(authority, prepare(SELLER, str(BUYER), clock())).demurrage_rate == -50.0
+
+
+def test_f14_an_account_without_an_id_at_first(clock: FakeClock) -> None:
+    faults = ScriptedFaults(hidden_identities={(DEBTOR, COLLECTOR)})
+    authority = make_authority(clock, faults=faults)
+    clock.advance(seconds=1)
+    first = only(authority.step([configure(COLLECTOR, clock())]), smp.AccountUpdate)
+    faults.hidden_identities.clear()
+    authority.look_after_all()
+    second = only(authority.take_outgoing(), smp.AccountUpdate)
+    assert (first.account_id, second.account_id) == ("", str(COLLECTOR))
+    assert second.last_change_seqnum == first.last_change_seqnum + 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_probabilities_repeat_with_the_seed(clock: FakeClock, seed: int) -> None:
+    def story() -> list[bool]:
+        faults = ScriptedFaults(seed=seed, prepare_rules=[Rule("FOO", probability=0.5)])
+        authority = make_authority(clock, faults=faults)
+        return [try_prepare(authority, prepare(SELLER, str(BUYER), clock())) == "FOO" for _ in range(30)]
+
+    first = story()
+    assert first == story()
+    assert 5 < sum(first) < 25
