@@ -4,7 +4,10 @@ create table worker.needed_worker_account (
   creditor_id bigint not null,
   debtor_id bigint not null,
   configured_at timestamptz not null,
+  configurations integer not null default 1 check (configurations > 0),
   rejections integer not null default 0 check (rejections >= 0),
+  rejected_config_ts timestamptz,
+  purged_at timestamptz,
   key_hash integer not null generated always as (worker.hash32(creditor_id)) stored,
   primary key (creditor_id, debtor_id)
 );
@@ -12,7 +15,14 @@ create table worker.needed_worker_account (
 comment on table worker.needed_worker_account is
   'Collector accounts that this shard asked the accounting authority to create.';
 comment on column worker.needed_worker_account.configured_at is 'Moment of the last ConfigureAccount.';
-comment on column worker.needed_worker_account.rejections is 'RejectedConfig messages since the last ConfigureAccount.';
+comment on column worker.needed_worker_account.configurations is
+  'ConfigureAccount messages since the account was wanted; they are at least the extreme message delay apart.';
+comment on column worker.needed_worker_account.rejections is
+  'Rejected ConfigureAccount messages since the account was last created.';
+comment on column worker.needed_worker_account.rejected_config_ts is
+  'ts of the newest ConfigureAccount that was rejected.';
+comment on column worker.needed_worker_account.purged_at is
+  'When the account vanished. Late payments may bring it back, so it stays needed for the slack periods.';
 
 create table worker.worker_account (
   creditor_id bigint not null,
@@ -52,8 +62,8 @@ create table worker.interest_rate_change (
 );
 
 comment on table worker.interest_rate_change is
-  'Known interest rate changes of collector accounts, percent per year, compacted to what the lowest rate since a'
-  ' moment needs.';
+  'Known interest rate changes of collector accounts, percent per year, compacted to what the lowest rate since '
+  'a moment needs.';
 
 create table worker.recently_needed_collector (
   debtor_id bigint primary key check (debtor_id <> 0),
@@ -63,3 +73,38 @@ create table worker.recently_needed_collector (
 
 comment on table worker.recently_needed_collector is
   'Currencies for which the solver was asked for a collector not long ago. Key: debtor_id.';
+
+create type worker.account_update as (
+  creditor_id bigint,
+  debtor_id bigint,
+  creation_date date,
+  last_change_ts timestamptz,
+  last_change_seqnum integer,
+  principal bigint,
+  interest float8,
+  interest_rate float4,
+  last_interest_rate_change_ts timestamptz,
+  config_flags integer,
+  account_id text,
+  debtor_info_iri text,
+  last_transfer_number bigint,
+  last_transfer_committed_at timestamptz,
+  demurrage_rate float8,
+  commit_period integer,
+  transfer_note_max_bytes integer,
+  heartbeat_ts timestamptz,
+  is_needed boolean,
+  is_stored boolean,
+  is_later boolean,
+  is_heartbeat boolean,
+  is_discarded boolean,
+  is_eligible boolean,
+  has_new_account_id boolean,
+  has_new_iri boolean
+);
+
+comment on type worker.account_update is
+  'An AccountUpdate message and what it means to this shard. is_needed: we asked for the account. is_stored: it '
+  'is known already. is_later: it says something newer than what is known; is_heartbeat: it repeats that. '
+  'is_discarded: the account is about to be deleted. is_eligible: fit for trade. heartbeat_ts: when it was '
+  'alive for sure.';

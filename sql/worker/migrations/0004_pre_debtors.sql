@@ -47,6 +47,7 @@ create table worker.debtor_info_fetch (
   latest_attempt_at timestamptz,
   latest_attempt_errorcode smallint,
   next_attempt_at timestamptz not null,
+  leased_url text,
   key_hash integer not null generated always as (worker.hash32(iri)) stored,
   primary key (iri, debtor_id),
   check (
@@ -61,3 +62,7 @@ create index debtor_info_fetch_due_idx on worker.debtor_info_fetch (next_attempt
 
 comment on table worker.debtor_info_fetch is
   'Scheduled HTTP requests. Key: iri. A leased row has its next_attempt_at moved into the future.';
+comment on column worker.debtor_info_fetch.forced_iri is
+  'Read the bytes from here instead of iri, and not from the cache.';
+comment on column worker.debtor_info_fetch.leased_url is
+  'What the fetcher was told to read last. If the row wants something else by then, the result is of no use.';

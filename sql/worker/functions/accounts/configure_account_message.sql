@@ -1,0 +1,26 @@
+create or replace function worker.configure_account_message(
+  p_creditor_id bigint,
+  p_debtor_id bigint,
+  p_is_unwanted boolean
+)
+  returns jsonb
+  language sql
+  stable
+  parallel safe
+as $$
+  select jsonb_build_object(
+    'type', 'ConfigureAccount',
+    'creditor_id', p_creditor_id,
+    'debtor_id', p_debtor_id,
+    'ts', worker.now(),
+    'seqnum', 0,
+    -- No notices of ordinary small transfers; those of agents always come.
+    'negligible_amount', 1e30,
+    'config_data', '',
+    'config_flags', p_is_unwanted::integer
+  )
+$$;
+
+comment on function worker.configure_account_message is
+  'A ConfigureAccount message that creates a collector account or, if it is unwanted, schedules it for '
+  'deletion. Called where accounts are configured.';

@@ -1,0 +1,89 @@
+create or replace function worker.store_account_updates(p_updates worker.account_update[])
+  returns void
+  language sql
+as $$
+  insert into worker.worker_account as a (
+    creditor_id,
+    debtor_id,
+    creation_date,
+    last_change_ts,
+    last_change_seqnum,
+    principal,
+    interest,
+    interest_rate,
+    last_interest_rate_change_ts,
+    config_flags,
+    account_id,
+    debtor_info_iri,
+    last_transfer_number,
+    last_transfer_committed_at,
+    demurrage_rate,
+    commit_period,
+    transfer_note_max_bytes,
+    last_heartbeat_ts
+  )
+  select
+    u.creditor_id,
+    u.debtor_id,
+    u.creation_date,
+    u.last_change_ts,
+    u.last_change_seqnum,
+    u.principal,
+    u.interest,
+    u.interest_rate,
+    u.last_interest_rate_change_ts,
+    u.config_flags,
+    u.account_id,
+    u.debtor_info_iri,
+    u.last_transfer_number,
+    u.last_transfer_committed_at,
+    u.demurrage_rate,
+    u.commit_period,
+    u.transfer_note_max_bytes,
+    u.heartbeat_ts
+  from unnest(p_updates) as u
+  where u.is_later and (u.is_needed or u.is_stored)
+  order by u.creditor_id, u.debtor_id
+  on conflict (creditor_id, debtor_id) do update set
+    creation_date = excluded.creation_date,
+    last_change_ts = excluded.last_change_ts,
+    last_change_seqnum = excluded.last_change_seqnum,
+    principal = excluded.principal,
+    interest = excluded.interest,
+    interest_rate = excluded.interest_rate,
+    last_interest_rate_change_ts = excluded.last_interest_rate_change_ts,
+    config_flags = excluded.config_flags,
+    -- An account keeps its ID for life; a later creation date is another life.
+    account_id = case
+      when a.account_id = '' or (excluded.account_id <> '' and excluded.creation_date > a.creation_date)
+        then excluded.account_id
+      else a.account_id
+    end,
+    debtor_info_iri = excluded.debtor_info_iri,
+    last_transfer_number = excluded.last_transfer_number,
+    last_transfer_committed_at = excluded.last_transfer_committed_at,
+    demurrage_rate = excluded.demurrage_rate,
+    commit_period = excluded.commit_period,
+    transfer_note_max_bytes = excluded.transfer_note_max_bytes,
+    last_heartbeat_ts = greatest(a.last_heartbeat_ts, excluded.last_heartbeat_ts);
+
+  update worker.worker_account as a set last_heartbeat_ts = u.heartbeat_ts
+  from unnest(p_updates) as u
+  where
+    a.creditor_id = u.creditor_id
+    and a.debtor_id = u.debtor_id
+    and not u.is_later
+    and a.last_heartbeat_ts < u.heartbeat_ts;
+
+  update worker.needed_worker_account as n set rejections = 0, purged_at = null
+  from unnest(p_updates) as u
+  where
+    n.creditor_id = u.creditor_id
+    and n.debtor_id = u.debtor_id
+    and not u.is_stored
+    and (n.rejections > 0 or n.purged_at is not null)
+$$;
+
+comment on function worker.store_account_updates is
+  'Creates and updates worker accounts. Older messages and heartbeats only show that the account is alive. '
+  'Called by apply_account_update, which has locked the rows.';
