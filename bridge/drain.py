@@ -1,0 +1,83 @@
+"""Works the inbox lanes: every batch is one call of a database function and one transaction.
+
+A crash repeats a batch or completes it, never halves it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import Any, LiteralString
+
+import psycopg
+
+from bridge.errors import Remedy, remedy
+
+_log = logging.getLogger(__name__)
+
+FLOOR_SECONDS = 1.0
+REPETITIONS = 8
+
+_DRAIN: LiteralString = "select busy, taken, floor, 0 from worker.drain_inbox(%s, %s, %s)"
+_DRAIN_SINGLY: LiteralString = "select busy, taken, floor, set_aside from worker.drain_inbox_singly(%s, %s, %s)"
+# More savepoints than this in a transaction would slow down every snapshot.
+_SINGLY_LIMIT = 50
+
+
+class Drain:
+    """One drainer. Several may run; a lane is worked by one transaction at a time."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], lane_count: int, limit: int = 1000, first_lane: int = 0
+    ) -> None:
+        """The connection must be in autocommit mode; `limit` messages make a batch at most."""
+        self._connection = connection
+        self._limit = limit
+        # Drainers that start with different lanes get less in each other's way.
+        self._lanes = [(first_lane + lane) % lane_count for lane in range(lane_count)]
+        self._floors = dict.fromkeys(self._lanes, 0)
+        self._floors_expire = 0.0
+
+    def run_once(self) -> int:
+        """One batch of each lane. Returns how many messages were worked, those set aside included.
+
+        Raises psycopg.Error for trouble of the surroundings; nothing is lost then.
+        """
+        if time.monotonic() >= self._floors_expire:
+            # IDs may commit out of order: a floor hides the late ones, so it must not live long.
+            self._floors = dict.fromkeys(self._lanes, 0)
+            self._floors_expire = time.monotonic() + FLOOR_SECONDS
+        return sum(self._work(lane) for lane in self._lanes)
+
+    def _work(self, lane: int) -> int:
+        try:
+            return self._call(_DRAIN, lane, self._limit)
+        except psycopg.Error as error:
+            if remedy(error) is not Remedy.SET_ASIDE:
+                raise
+            _log.warning("lane %s: a batch failed because of its data, working it singly: %s", lane, error.sqlstate)
+        # In small steps through as many messages as the failed batch had.
+        total = 0
+        while total < self._limit:
+            taken = self._call(_DRAIN_SINGLY, lane, min(_SINGLY_LIMIT, self._limit - total))
+            if not taken:
+                break
+            total += taken
+        return total
+
+    def _call(self, query: LiteralString, lane: int, limit: int) -> int:
+        for repetition in range(REPETITIONS):
+            try:
+                row = self._connection.execute(query, (lane, limit, self._floors[lane])).fetchone()
+                break
+            except psycopg.Error as error:
+                if remedy(error) is not Remedy.REPEAT or repetition == REPETITIONS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.005 * 2**repetition))
+        assert row is not None
+        busy, taken, floor, set_aside = row
+        if set_aside:
+            _log.error("lane %s: %s messages were set aside", lane, set_aside)
+        self._floors[lane] = floor if taken and not busy else 0
+        return int(taken)

@@ -1,0 +1,157 @@
+"""From the outgoing queues to the broker.
+
+The deletion of a batch commits after the broker has confirmed it: a crash in between repeats messages, never loses
+them. Messages that no queue wants are parked and offered again later; they hold up nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
+
+from bridge.catalogue import OUTGOING_TYPES, SMP_SENT_TYPES
+from bridge.codec import build
+from bridge.ports import Publication, Target
+from bridge.publications import publication
+from bridge.sharding import Realm
+
+_log = logging.getLogger(__name__)
+
+BURST_COUNT = 10_000
+BATCHES_PER_ROUND = 3
+FLOOR_SECONDS = 1.0
+REQUEUE_SECONDS = 60.0
+
+_TAKE_TYPED: dict[str, LiteralString] = {
+    "PrepareTransfer": "select t.*, 'agent' as coordinator_type, creditor_id as coordinator_id"
+    " from worker.take_prepare_transfers(%s, %s) as t",
+    "FinalizeTransfer": "select t.*, 'agent' as coordinator_type from worker.take_finalize_transfers(%s, %s) as t",
+}
+
+
+class ForeignRow(Exception):
+    """An outgoing message belongs to another shard; its batch stays where it is."""
+
+
+class Row(NamedTuple):
+    """An outgoing message as it is in the database."""
+
+    outbox_id: int
+    fields: Mapping[str, object]
+
+
+class Outbound:
+    """One flusher. Several may run; each skips what another has taken."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        target: Target,
+        realm: Realm,
+        *,
+        types: Sequence[str] = OUTGOING_TYPES,
+        delete_parent_shard_records: bool = False,
+        burst_counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """The connection must be in autocommit mode; `burst_counts` limits the batches by type."""
+        self._connection = connection
+        self._target = target
+        self._realm = realm
+        self._types = tuple(types)
+        self._delete_parent_shard_records = delete_parent_shard_records
+        self._burst_counts = burst_counts or {}
+        self._floors = dict.fromkeys(self._types, 0)
+        self._floors_expire = 0.0
+        self._requeue_at = 0.0
+
+    def run_once(self) -> int:
+        """A few batches of each type, so that no backlog delays the others. Returns how many messages left.
+
+        Raises PublishError and psycopg.Error: the batch stays. A ForeignRow is raised after the other types had their
+        turn.
+        """
+        now = time.monotonic()
+        if now >= self._floors_expire:
+            self._floors = dict.fromkeys(self._types, 0)
+            self._floors_expire = now + FLOOR_SECONDS
+        if now >= self._requeue_at:
+            self._connection.execute("select worker.requeue_unroutable(%s)", (BURST_COUNT,))
+            self._requeue_at = now + REQUEUE_SECONDS
+        total = 0
+        foreign: ForeignRow | None = None
+        for type_name in self._types:
+            try:
+                total += self._flush(type_name)
+            except ForeignRow as error:
+                foreign = error
+        if foreign is not None:
+            raise foreign
+        return total
+
+    def _flush(self, type_name: str) -> int:
+        limit = self._burst_counts.get(type_name, BURST_COUNT)
+        total = 0
+        for _ in range(BATCHES_PER_ROUND):
+            count = self._run_batch(type_name, limit)
+            total += count
+            if count < limit:
+                break
+        return total
+
+    def _run_batch(self, type_name: str, limit: int) -> int:
+        with self._connection.transaction():
+            rows = self._take(type_name, limit)
+            if rows:
+                publications = self._encode(type_name, rows)
+                returned = self._target.publish(publications)
+                if returned:
+                    self._park_returned(type_name, [publications[index] for index in returned])
+        self._floors[type_name] = rows[-1].outbox_id if rows else 0
+        return len(rows)
+
+    def _take(self, type_name: str, limit: int) -> list[Row]:
+        floor = self._floors[type_name]
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            typed = _TAKE_TYPED.get(type_name)
+            if typed is not None:
+                cursor.execute(typed, (limit, floor))
+                return [Row(row["outbox_id"], row) for row in cursor]
+            cursor.execute("select outbox_id, message from worker.take_outbox(%s, %s, %s)", (type_name, limit, floor))
+            return [Row(row["outbox_id"], row["message"]) for row in cursor]
+
+    def _encode(self, type_name: str, rows: Sequence[Row]) -> list[Publication]:
+        publications: list[Publication] = []
+        is_smp = type_name in SMP_SENT_TYPES
+        for row in rows:
+            try:
+                message = build(type_name, row.fields)
+            except ValueError as error:
+                # Its receiver would refuse it, too. Without it the rest of the queue moves on.
+                _log.error("kept back an invalid outgoing %s: %s: %r", type_name, error, row.fields)
+                self._park(type_name, [json.dumps(row.fields, default=str)])
+                continue
+            if is_smp and not self._realm.matches(message.sharding_key):
+                if self._delete_parent_shard_records and self._realm.parent_matches(message.sharding_key):
+                    continue
+                raise ForeignRow(f"{type_name} of creditor {message.sharding_key} is outside {self._realm.binding_key}")
+            publications.append(publication(message))
+        return publications
+
+    def _park_returned(self, type_name: str, returned: Sequence[Publication]) -> None:
+        self._park(type_name, [item.body.decode() for item in returned])
+        counts: dict[str, int] = {}
+        for item in returned:
+            counts[item.routing_key] = counts.get(item.routing_key, 0) + 1
+        for routing_key, count in sorted(counts.items()):
+            _log.warning("no queue for %s %s with routing key %s, kept for later", count, type_name, routing_key)
+
+    def _park(self, type_name: str, messages: list[str]) -> None:
+        # A PrepareTransfer cannot come back, and need not: its attempt times out and is repeated.
+        if type_name != "PrepareTransfer":
+            self._connection.execute("select worker.park_unroutable(%s, %s::text[]::jsonb[])", (type_name, messages))

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+
+from bridge.inbound import ForeignShard, Inbound
+from bridge.loopback import LoopbackBroker, LoopbackSource
+from bridge.ports import Publication
+from bridge.sharding import Realm, binary_routing_key, hash32
+from bridge.topology import worker_topology
+from tests.bridge.examples import EXAMPLES, WORKED, changed
+from tests.conftest import Connection
+
+LANES = 8
+
+
+def message(type_name: str, body: bytes, key: str = "1.0", content_type: str = "application/json") -> Publication:
+    return Publication("to_trade", key, type_name, body, mandatory=True, content_type=content_type)
+
+
+class Shard:
+    """A shard's queue on a broker, and its inbox."""
+
+    def __init__(self, connection: Connection, binding_key: str = "#", limit: int = 1000) -> None:
+        self.connection = connection
+        self.broker = LoopbackBroker()
+        self.broker.declare(worker_topology("q", binding_key))
+        self.source = self.broker.source("q")
+        self.inbound = Inbound(self.source, connection, Realm.parse(binding_key), LANES, limit)
+
+    def send(self, *messages: Publication) -> None:
+        assert self.broker.target().publish(messages) == []
+
+    def inbox(self) -> dict[int, list[dict[str, object]]]:
+        query = "select message from pgmq.q_inbox_{} where vt = '-infinity' order by msg_id"
+        rows = {lane: self.connection.execute(query.format(lane).encode()).fetchall() for lane in range(LANES)}
+        return {lane: [_read(row[0]) for row in found] for lane, found in rows.items() if found}
+
+    def dead(self) -> int:
+        return self.broker.depth("q.XQ")
+
+
+def test_every_type_gets_into_its_lane(worker_db: Connection) -> None:
+    shard = Shard(worker_db)
+    consumed = [case for case in WORKED if case[0] not in ("ConfigureAccount", "PrepareTransfer", "FinalizeTransfer")]
+    shard.send(*(message(type_name, body, key) for type_name, key, body in consumed))
+    worker_db.execute("listen worker_inbox")
+    assert shard.inbound.run_once(0) == len(consumed) == 24
+    assert shard.inbound.run_once(0) == 0
+    inbox = shard.inbox()
+    assert sum(len(found) for found in inbox.values()) == 24
+    for type_name, _, body in consumed:
+        assert _as_stored(body) in inbox[_hash_of(type_name, body) & (LANES - 1)], type_name
+    assert shard.source._unsettled == {}
+    notified = list(worker_db.notifies(timeout=0))
+    assert [item.payload for item in notified] == [",".join(map(str, sorted(inbox)))]
+
+
+def _as_stored(body: bytes) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(body)
+    return {name: _in_utc(value) for name, value in fields.items()}
+
+
+def _read(stored: dict[str, object]) -> dict[str, object]:
+    # PostgreSQL prints 1e30 with all its zeros.
+    big = {name: float(value) for name, value in stored.items() if isinstance(value, int) and abs(value) > 2**64}
+    return {**stored, **big}
+
+
+def _in_utc(value: object) -> object:
+    return value.replace("+00:00", "Z") if isinstance(value, str) else value
+
+
+def _hash_of(type_name: str, body: bytes) -> int:
+    field = {"FetchDebtorInfo": "iri", "StoreDocument": "debtor_info_locator"}.get(type_name)
+    if field is None:
+        by_debtor = type_name in ("DiscoverDebtor", "ConfirmDebtor", "NeededCollector")
+        by_collector = type_name in ("TriggerTransfer", "AccountIdResponse", "StartSending", "StartDispatching")
+        field = "debtor_id" if by_debtor else "collector_id" if by_collector else "creditor_id"
+    return hash32(json.loads(body)[field])
+
+
+@pytest.mark.parametrize(
+    "text", ['quo"te', "back\\slash", "line\nfeed", "tab\tseparated", "\\.", "\\N", "é\u2028😀\x7f"]
+)
+def test_no_text_breaks_the_copy(worker_db: Connection, text: str) -> None:
+    shard = Shard(worker_db)
+    shard.send(message("UpdatedPolicy", changed("UpdatedPolicy", policy_name=text)))
+    assert shard.inbound.run_once(0) == 1
+    ((stored,),) = shard.inbox().values()
+    assert stored["policy_name"] == text
+
+
+@pytest.mark.parametrize("number", [1e308, 5e-324, 1e-300, -0.0, 123456789.123456789])
+def test_no_number_breaks_the_copy(worker_db: Connection, number: float) -> None:
+    shard = Shard(worker_db)
+    shard.send(message("AccountUpdate", changed("AccountUpdate", interest=number)))
+    assert shard.inbound.run_once(0) == 1
+    query = "select (message ->> 'interest')::float8 from pgmq.q_inbox_{}"
+    lane = hash32(EXAMPLES["AccountUpdate"]["creditor_id"]) & (LANES - 1)
+    row = worker_db.execute(query.format(lane).encode()).fetchone()
+    assert row == (number,)
+
+
+def test_bad_messages_are_dead_lettered(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    shard = Shard(worker_db)
+    good = changed("UpdatedFlags")
+    shard.send(
+        message("UpdatedFlags", b"{"),
+        message("UpdatedFlags", good),
+        message("UpdatedFlags", good, content_type="text/plain"),
+        message("Unknown", good),
+        message("UpdatedLedger", good),
+        message("PreparedTransfer", changed("PreparedTransfer", coordinator_type="direct")),
+    )
+    assert shard.inbound.run_once(0) == 6
+    assert (sum(map(len, shard.inbox().values())), shard.dead()) == (1, 5)
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 5
+    assert any("coordinator_type" in text for text in errors)
+
+
+def _creditor(realm: str) -> int:
+    return next(number for number in range(1, 1000) if Realm.parse(realm).matches(number))
+
+
+def test_m7_one_senders_mistake(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    shard = Shard(worker_db, "0.#")
+    ours, foreign = _creditor("0.#"), _creditor("1.#")
+    wrong_key = binary_routing_key(ours)
+    shard.send(
+        message("UpdatedFlags", changed("UpdatedFlags", creditor_id=foreign), wrong_key),
+        message("UpdatedFlags", changed("UpdatedFlags", creditor_id=ours), wrong_key),
+    )
+    assert shard.inbound.run_once(0) == 2
+    assert (sum(map(len, shard.inbox().values())), shard.dead()) == (1, 1)
+    assert wrong_key in caplog.text
+
+
+@pytest.mark.parametrize("binding_key", ["0.#", "0.1.#"])
+def test_m7_bindings_and_realm_disagree(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture, binding_key: str
+) -> None:
+    shard = Shard(worker_db, "#")
+    inbound = Inbound(shard.source, worker_db, Realm.parse(binding_key), LANES)
+    # In the second case the parent realm matches; that does not help.
+    ours, foreign = _creditor(binding_key), _creditor("1.#" if binding_key == "0.#" else "0.0.#")
+    shard.send(
+        message("UpdatedFlags", changed("UpdatedFlags", creditor_id=ours), binary_routing_key(ours)),
+        message("UpdatedFlags", changed("UpdatedFlags", creditor_id=foreign), binary_routing_key(foreign)),
+    )
+    with pytest.raises(ForeignShard):
+        inbound.run_once(0)
+    shard.source.close()
+    assert (shard.inbox(), shard.dead(), shard.broker.depth("q")) == ({}, 0, 2)
+    assert f"UpdatedFlags with sharding key {foreign} is outside the realm {binding_key}" in caplog.text
+
+
+def test_nothing_is_acknowledged_before_the_commit(worker_db: Connection) -> None:
+    class Spy(LoopbackSource):
+        def settle(self, accepted: Sequence[int], rejected: Sequence[int] = ()) -> None:
+            with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password) as other:
+                row = other.execute("select sum(n_live) from (select count(*) n_live from pgmq.q_inbox_1) x").fetchone()
+                seen.append(row)
+            super().settle(accepted, rejected)
+
+    seen: list[object] = []
+    shard = Shard(worker_db)
+    inbound = Inbound(Spy(shard.broker, "q"), worker_db, Realm.parse("#"), LANES)
+    creditor_id = next(number for number in range(1, 100) if hash32(number) & 7 == 1)
+    shard.send(message("UpdatedFlags", changed("UpdatedFlags", creditor_id=creditor_id)))
+    assert inbound.run_once(0) == 1
+    assert seen == [(1,)]
+
+
+def test_trouble_of_the_database_keeps_everything(worker_db: Connection) -> None:
+    shard = Shard(worker_db)
+    shard.send(message("UpdatedFlags", changed("UpdatedFlags")), message("UpdatedFlags", b"{"))
+    worker_db.execute("alter schema pgmq rename to gone")
+    with pytest.raises(psycopg.Error):
+        shard.inbound.run_once(0)
+    shard.source.close()
+    worker_db.execute("alter schema gone rename to pgmq")
+    assert (shard.dead(), shard.broker.depth("q")) == (0, 2)
+    assert shard.inbound.run_once(0) == 2
+    assert (sum(map(len, shard.inbox().values())), shard.dead()) == (1, 1)
+
+
+def test_a_message_the_inbox_refuses_stops_no_other(worker_db: Connection) -> None:
+    shard = Shard(worker_db)
+    for lane in range(LANES):
+        worker_db.execute(f"alter table pgmq.q_inbox_{lane} add check (message ->> 'update_id' <> '7')".encode())
+    shard.send(
+        *(message("UpdatedFlags", changed("UpdatedFlags", update_id=n, creditor_id=n)) for n in range(1, 11)),
+    )
+    assert shard.inbound.run_once(0) == 10
+    assert (sum(map(len, shard.inbox().values())), shard.dead()) == (9, 1)
