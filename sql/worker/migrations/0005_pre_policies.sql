@@ -24,6 +24,10 @@ create table worker.trading_policy (
   check ((peg_debtor_id is null) = (peg_exchange_rate is null))
 ) with (fillfactor = 80);
 
+-- Walks a trader's approved pegs from the base currency outwards, one index probe a bid.
+create index trading_policy_peg_idx on worker.trading_policy (creditor_id, peg_debtor_id)
+where peg_debtor_id is not null;
+
 comment on table worker.trading_policy is
   'What a customer wants to hold of a currency and what is held: three streams of notifications of the creditors '
   'agent, merged. Key: creditor_id.';

@@ -1,0 +1,14 @@
+create or replace function solver.due_turns()
+  returns table (turn_id integer, phase smallint)
+  language sql
+  stable
+as $$
+  select t.turn_id, t.phase
+  from solver.turn as t
+  where t.phase < 4
+    and (t.phase_deadline is null or t.phase_deadline < solver.now())
+  order by t.turn_id
+$$;
+
+comment on function solver.due_turns is
+  'Unfinished turns whose phase may end: its deadline passed, or it has none. Called by the solver''s turn loop.';

@@ -1,0 +1,80 @@
+create or replace function worker.insert_collector_payments(p_turn_id integer, p_lane integer)
+  returns void
+  language plpgsql
+as $$
+declare
+  v_config worker.configuration;
+  v_deadline timestamptz;
+begin
+  select * into v_config from worker.configuration;
+  select collection_deadline into v_deadline from worker.worker_turn where turn_id = p_turn_id;
+
+  with payment as materialized (
+    -- What a collector takes from itself or gives to itself does not move. Single tokens would not survive the cut.
+    select kind, collector_id, debtor_id, other_id, amount
+    from worker.staged_collector_payment
+    where turn_id = p_turn_id
+      and (key_hash & (v_config.lane_count - 1)) = p_lane
+      and collector_id <> other_id
+      and (kind = 'collecting' or amount > 1)
+  ),
+  collecting as (
+    insert into worker.worker_collecting (collector_id, turn_id, debtor_id, creditor_id, amount, purge_after)
+    select collector_id, p_turn_id, debtor_id, other_id, amount, v_deadline + v_config.collecting_slack
+    from payment
+    where kind = 'collecting'
+  ),
+  sending as (
+    insert into worker.worker_sending (from_collector_id, turn_id, debtor_id, to_collector_id, amount, purge_after)
+    select collector_id, p_turn_id, debtor_id, other_id, amount, v_deadline + v_config.sending_slack
+    from payment
+    where kind = 'sending'
+  ),
+  receiving as (
+    insert into worker.worker_receiving (
+      to_collector_id, turn_id, debtor_id, from_collector_id, expected_amount, purge_after
+    )
+    select collector_id, p_turn_id, debtor_id, other_id, amount, v_deadline + v_config.sending_slack
+    from payment
+    where kind = 'receiving'
+  ),
+  dispatching as (
+    insert into worker.worker_dispatching (collector_id, turn_id, debtor_id, creditor_id, amount, purge_after)
+    select collector_id, p_turn_id, debtor_id, other_id, amount, v_deadline + v_config.dispatching_slack
+    from payment
+    where kind = 'dispatching'
+  ),
+  total as (
+    select
+      collector_id,
+      debtor_id,
+      worker.clamp64(coalesce(sum(amount) filter (where kind = 'collecting'), 0)) as to_collect,
+      worker.clamp64(coalesce(sum(amount) filter (where kind = 'sending'), 0)) as to_send,
+      worker.clamp64(coalesce(sum(amount) filter (where kind = 'receiving'), 0)) as to_receive,
+      count(*) filter (where kind = 'receiving') as to_receive_from,
+      worker.clamp64(coalesce(sum(amount) filter (where kind = 'dispatching'), 0)) as to_dispatch
+    from payment
+    group by collector_id, debtor_id
+  )
+  insert into worker.dispatching_status (
+    collector_id, turn_id, debtor_id, inserted_at,
+    amount_to_collect, amount_to_send, amount_to_receive, number_to_receive, amount_to_dispatch
+  )
+  select
+    collector_id,
+    p_turn_id,
+    debtor_id,
+    worker.now(),
+    to_collect,
+    -- What a collector takes from itself is sent but not collected; it must not stop the turn.
+    least(to_send, to_collect),
+    to_receive,
+    to_receive_from,
+    to_dispatch
+  from total;
+end
+$$;
+
+comment on function worker.insert_collector_payments is
+  'Takes over the payments of a turn from and to the collectors of a lane, and starts the record of their progress. '
+  'Called by worker.settle_lane.';
