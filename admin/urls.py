@@ -1,0 +1,60 @@
+"""URLs of databases and brokers: reading them, and showing them without their passwords."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+_DATABASE_URL = re.compile(
+    r"postgres(?:ql)?(?:\+\w+)?://(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?(?P<rest>[^@]*)", re.IGNORECASE
+)
+# Greedy up to the last @ before a blank: a password with an unescaped @ in it must be hidden as a whole.
+_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@", re.IGNORECASE)
+_PARAMETER_PASSWORD = re.compile(r"(password=)(?:'[^']*'|[^\s&'\"]+)", re.IGNORECASE)
+_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def libpq_url(text: str) -> str:
+    """Turns the URL of a PostgreSQL database, with or without a driver in its scheme, into the form libpq reads.
+
+    `postgresql+psycopg://user:p/w@host/db` becomes `postgresql://user:p%2Fw@host/db`. The empty text stays empty.
+    Raises ValueError when it is not such a URL.
+    """
+    if not text:
+        return ""
+    parts = _DATABASE_URL.fullmatch(text)
+    if not parts:
+        raise ValueError("not a URL of a PostgreSQL database")
+    login = "" if parts["user"] is None else _quoted(parts["user"])
+    if parts["password"] is not None:
+        login += ":" + _quoted(parts["password"])
+    url = f"postgresql://{login}{'@' if login else ''}{parts['rest']}"
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise ValueError("not a URL of a PostgreSQL database") from error
+    return url
+
+
+def _quoted(text: str) -> str:
+    return quote(unquote(text), safe="")
+
+
+def hide_passwords(text: str) -> str:
+    """The text with the passwords of all URLs and connection strings in it replaced by `***`, for logs."""
+    return _PARAMETER_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+def show_url(text: str) -> str:
+    """What may be shown of a text that should be a URL but maybe is not: it hides rather too much than a password."""
+    scheme_match = _SCHEME.match(text)
+    scheme = scheme_match[0] if scheme_match else ""
+    _, at, after = text[len(scheme) :].rpartition("@")
+    if at:
+        return hide_passwords(f"{scheme}***@{after}")
+    if ":" in after or (not scheme and "=" in after):
+        return f"{scheme}***"
+    return hide_passwords(text)
