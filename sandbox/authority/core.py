@@ -135,6 +135,12 @@ class Authority:
         """The live account, to look at."""
         return self.books.live((debtor_id, creditor_id))
 
+    def open_transfers(self) -> list[tuple[Account, PreparedTransfer]]:
+        """Everything that is prepared and neither committed nor dismissed, with the sender."""
+        return [
+            (account, transfer) for account in self.books.accounts.values() for transfer in account.transfers.values()
+        ]
+
     def audit(self) -> dict[int, Totals]:
         """Adds all books up from scratch, per debtor. Raises `ConservationError`."""
         return audit_books(self.books)

@@ -109,6 +109,7 @@ def test_f13_one_request_two_locks(clock: FakeClock) -> None:
     first, second = of_kind(authority.step([request]), smp.PreparedTransfer)
     assert (first.locked_amount, second.locked_amount) == (600, 400)
     assert authority.audit()[DEBTOR].locked == 1000
+    assert [transfer.locked_amount for _, transfer in authority.open_transfers()] == [600, 400]
     authority.step([finalize(second, 0, clock()), finalize(first, 600, clock())])
     assert authority.audit()[DEBTOR].locked == 0
 

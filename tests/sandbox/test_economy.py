@@ -40,7 +40,7 @@ def wallets(economy: Economy) -> dict[int, dict[int, TraderAccount]]:
 
 def bid_price(wallet: dict[int, TraderAccount], debtor_id: int, base: int) -> float | None:
     """The price that follows from the trader's own pegs."""
-    rates = []
+    rates: list[float] = []
     while debtor_id != base:
         account = wallet.get(debtor_id)
         if account is None or account.peg_debtor_id is None or account.peg_rate is None or len(rates) > 50:

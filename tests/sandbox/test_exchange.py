@@ -19,6 +19,7 @@ from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConf
 from sandbox.authority.gateway import AuthorityPeer, Gateway
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.transit import FaultyTarget, TransitRule
 from tests.sandbox.box import BUYER, COLLECTOR, DEBTOR, SELLER, configure, finalize, prepare
 from tests.sandbox.conftest import FakeClock
 
@@ -28,16 +29,16 @@ WORKER_QUEUE = "swpt_trade"
 class Town:
     """Authority and agent at an exchange, with a queue in the place of the service."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, rules: Sequence[TransitRule] = (), seed: int = 0) -> None:
         self.clock = clock
         self.broker = LoopbackBroker()
         self.broker.declare(worker_topology(WORKER_QUEUE, "#"))
         self.broker.declare(sandbox_topology())
         self.authority = Authority(AuthoritySettings(), clock)
         self.agent = CreditorsAgent(AgentSettings(ledger_period=timedelta()), clock)
-        target = self.broker.target()
-        self.authority_peer = AuthorityPeer(self.broker.source(AUTHORITY_QUEUE), target, self.authority)
-        self.creditors_peer = CreditorsPeer(self.broker.source(CREDITORS_QUEUE), target, self.agent)
+        self.network = FaultyTarget(self.broker.target(), rules, clock, seed)
+        self.authority_peer = AuthorityPeer(self.broker.source(AUTHORITY_QUEUE), self.network, self.authority)
+        self.creditors_peer = CreditorsPeer(self.broker.source(CREDITORS_QUEUE), self.network, self.agent)
         self._service = self.broker.source(WORKER_QUEUE)
 
     def talk(self) -> None:
@@ -82,7 +83,7 @@ def test_a_payment_from_the_first_message_to_the_ledger(town: Town) -> None:
     town.send(configure(COLLECTOR, town.clock(), negligible=1e30))
     town.talk()
     heard = town.heard()
-    assert sorted({delivery.type for delivery in heard}) == ["AccountUpdate", "UpdatedLedger", "UpdatedPolicy"]
+    assert sorted({delivery.type or "" for delivery in heard}) == ["AccountUpdate", "UpdatedLedger", "UpdatedPolicy"]
     # Customers' AccountUpdates are for the creditors agent only, and nobody hears of the root account.
     assert [update["creditor_id"] for update in fields(heard, "AccountUpdate")] == [COLLECTOR, COLLECTOR]
     assert [ledger["principal"] for ledger in fields(heard, "UpdatedLedger")] == [0]
@@ -188,6 +189,43 @@ def test_settled_after_the_repetition(town: Town, clock: FakeClock) -> None:
     assert [p.type for p in target.published] == ["AccountUpdate"]
     source.close()
     assert town.broker.depth(AUTHORITY_QUEUE) == 0
+
+
+ROUGH = TransitRule(
+    types=frozenset({"AccountUpdate", "AccountTransfer", "ConfigureAccount"}),
+    duplicate=0.4,
+    copy_delay=timedelta(minutes=5),
+    delay=0.3,
+    delay_by=timedelta(minutes=2),
+    reorder_window=timedelta(seconds=20),
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_f1_f2_f3_end_in_the_same_state(clock: FakeClock, seed: int) -> None:
+    town = Town(clock, [ROUGH], seed)
+    town.authority.configure_currency(DEBTOR)
+    for creditor_id in (SELLER, BUYER):
+        town.agent.open_account(creditor_id, DEBTOR)
+
+    def wait() -> None:
+        for _ in range(20):
+            clock.advance(seconds=30)
+            town.network.pump()
+            town.talk()
+
+    wait()
+    town.authority.issue(DEBTOR, SELLER, 1000)
+    for amount in (100, 200, 300):
+        wait()
+        town.authority.pay(DEBTOR, SELLER, BUYER, amount)
+    wait()
+    assert town.network.held == 0
+    assert town.network.counts["duplicated"] > 0
+    ledgers = [town.agent.accounts[creditor_id, DEBTOR].ledger for creditor_id in (SELLER, BUYER)]
+    assert [(ledger.principal, ledger.last_transfer_number) for ledger in ledgers] == [(400, 4), (600, 3)]
+    last = {update["creditor_id"]: update["principal"] for update in fields(town.heard(), "UpdatedLedger")}
+    assert last == {SELLER: 400, BUYER: 600}
 
 
 TRANSFER = {
