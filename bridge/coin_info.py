@@ -1,0 +1,109 @@
+"""Reads debtor info documents (CoinInfo). Only what the service uses is validated; the rest is tolerated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from bridge.moments import parse_moment
+
+CONTENT_TYPE = "application/vnd.swaptacular.coin-info+json"
+MAX_BODY_BYTES = 2**20
+
+_VERSION = r"(?:-v[1-9][0-9]{0,5})?\Z"
+_SWPT_URI = re.compile(r"swpt:([0-9]{1,20})")
+
+
+class InvalidDocument(Exception):
+    """The document cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peg:
+    """One token of the currency is worth `exchange_rate` tokens of the peg currency."""
+
+    debtor_info_locator: str
+    debtor_id: int
+    exchange_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class CoinInfo:
+    """What a document says. `will_not_change_until` is in UTC."""
+
+    debtor_info_locator: str
+    debtor_id: int
+    peg: Peg | None
+    will_not_change_until: datetime | None
+
+
+class _ShortLink(Struct, forbid_unknown_fields=True):
+    uri: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[^\x00-\x1f\x7f-\x9f]*\Z")]
+
+
+class _DebtorIdentity(Struct):
+    type: Annotated[str, Meta(pattern=r"\ADebtorIdentity" + _VERSION)]
+    uri: Annotated[str, Meta(max_length=100)]
+
+
+class _Peg(Struct):
+    type: Annotated[str, Meta(pattern=r"\APeg" + _VERSION)]
+    exchange_rate: Annotated[float, Meta(ge=0)] = msgspec.field(name="exchangeRate")
+    debtor_identity: _DebtorIdentity = msgspec.field(name="debtorIdentity")
+    latest_debtor_info: _ShortLink = msgspec.field(name="latestDebtorInfo")
+
+
+class _Document(Struct):
+    type: Annotated[str, Meta(pattern=r"\ACoinInfo" + _VERSION)]
+    latest_debtor_info: _ShortLink = msgspec.field(name="latestDebtorInfo")
+    debtor_identity: _DebtorIdentity = msgspec.field(name="debtorIdentity")
+    will_not_change_until: Annotated[str, Meta(max_length=100)] | UnsetType = msgspec.field(
+        name="willNotChangeUntil", default=UNSET
+    )
+    peg: _Peg | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Document).decode
+
+
+def parse_coin_info(body: bytes) -> CoinInfo:
+    """Reads a document. Raises InvalidDocument, and nothing else, whatever the bytes are."""
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidDocument("larger than 1 MiB")
+    try:
+        body.decode("utf-8")
+        document = _decode(body)
+        until = document.will_not_change_until
+        return CoinInfo(
+            debtor_info_locator=document.latest_debtor_info.uri,
+            debtor_id=parse_debtor_uri(document.debtor_identity.uri),
+            peg=None if isinstance(document.peg, UnsetType) else _read_peg(document.peg),
+            will_not_change_until=None if isinstance(until, UnsetType) else parse_moment(until),
+        )
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidDocument(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def parse_debtor_uri(uri: str) -> int:
+    """The debtor ID of a `swpt:` URI: a decimal unsigned 64-bit two's complement. Raises ValueError."""
+    match = _SWPT_URI.fullmatch(uri)
+    number = int(match[1]) if match else 2**64
+    if number >= 2**64:
+        raise ValueError("not the swpt: URI of a debtor")
+    return number - 2**64 if number >= 2**63 else number
+
+
+def _read_peg(peg: _Peg) -> Peg | None:
+    if not peg.debtor_identity.uri.startswith("swpt:"):
+        # Pegged to something that is no Swaptacular currency, such as gold: legal, and no peg for us.
+        return None
+    return Peg(
+        debtor_info_locator=peg.latest_debtor_info.uri,
+        debtor_id=parse_debtor_uri(peg.debtor_identity.uri),
+        exchange_rate=peg.exchange_rate,
+    )

@@ -1,0 +1,87 @@
+"""An HTTPS server for documents, with a certificate authority of its own."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import trustme
+
+from bridge.coin_info import CONTENT_TYPE
+
+
+class Page:
+    """What the server answers at a path."""
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        status: int = 200,
+        content_type: str = CONTENT_TYPE,
+        delay: float = 0.0,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.delay = delay
+        self.headers = headers or {}
+
+
+class DocumentServer:
+    """`pages` may be changed at any time; `requests` records path and Accept header of every request."""
+
+    def __init__(self) -> None:
+        authority = trustme.CA()
+        self.pages: dict[str, Page] = {}
+        self.requests: list[tuple[str, str | None]] = []
+        self.closing = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost", "documents.example", "127.0.0.1").configure_cert(context)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port: int = self._server.server_address[1]
+        self.url = f"https://localhost:{self.port}"
+        self.trust = ssl.create_default_context()
+        authority.configure_trust(self.trust)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.requests.append((self.path, self.headers.get("Accept")))
+                page = server.pages.get(self.path, Page(status=404))
+                if page.delay:
+                    server.closing.wait(page.delay)
+                self.send_response(page.status)
+                for name, value in page.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", page.content_type)
+                self.send_header("Content-Length", str(len(page.body)))
+                self.end_headers()
+                self.wfile.write(page.body)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        return Handler
+
+
+@contextmanager
+def document_server() -> Iterator[DocumentServer]:
+    server = DocumentServer()
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.coin_info import CoinInfo, InvalidDocument, Peg, parse_coin_info, parse_debtor_uri
+
+DOCUMENT: dict[str, Any] = {
+    "type": "CoinInfo",
+    "revision": 3,
+    "willNotChangeUntil": "2026-06-30T00:00:00Z",
+    "latestDebtorInfo": {"uri": "https://example.com/монета"},
+    "summary": "Test coin",
+    "debtorIdentity": {"type": "DebtorIdentity", "uri": "swpt:18446744073709551493"},
+    "debtorName": "Test Coin",
+    "amountDivisor": 100.0,
+    "decimalPlaces": 2,
+    "unit": "TST",
+    "peg": {
+        "type": "Peg",
+        "exchangeRate": 0.5,
+        "display": {"type": "PegDisplay", "amountDivisor": 100.0, "decimalPlaces": 2, "unit": "USD"},
+        "debtorIdentity": {"type": "DebtorIdentity", "uri": "swpt:666"},
+        "latestDebtorInfo": {"uri": "https://currencies.swaptacular.org/USD"},
+    },
+}
+
+
+def document(path: str = "", value: object = ..., base: dict[str, Any] = DOCUMENT) -> bytes:
+    """The worked document with the value at a dotted path replaced, or removed."""
+    made = deepcopy(base)
+    if path:
+        *parents, last = path.split(".")
+        place = made
+        for name in parents:
+            place = place[name]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def test_worked_document() -> None:
+    assert parse_coin_info(document()) == CoinInfo(
+        debtor_info_locator="https://example.com/монета",
+        debtor_id=-123,
+        peg=Peg("https://currencies.swaptacular.org/USD", 666, 0.5),
+        will_not_change_until=datetime(2026, 6, 30, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "debtor_id"),
+    [
+        ("swpt:0", 0),
+        ("swpt:1234", 1234),
+        ("swpt:9223372036854775807", 2**63 - 1),
+        ("swpt:9223372036854775808", -(2**63)),
+        ("swpt:18446744073709551493", -123),
+        ("swpt:18446744073709551615", -1),
+        ("swpt:007", 7),
+    ],
+)
+def test_v9_15(uri: str, debtor_id: int) -> None:
+    assert parse_debtor_uri(uri) == debtor_id
+    assert parse_coin_info(document("debtorIdentity.uri", uri)).debtor_id == debtor_id
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["swpt:18446744073709551616", "swpt:-1", "SWPT:1", "swpt:1/acc", "swpt:", "", " swpt:1", "swpt:+1", "swpt:1_0"],
+)
+def test_v9_15_invalid(uri: str) -> None:
+    with pytest.raises(ValueError, match="swpt"):
+        parse_debtor_uri(uri)
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document("debtorIdentity.uri", uri))
+
+
+@pytest.mark.parametrize("uri", ["swpt:1\n", "swpt:١", "swpt:²", "swpt:" + "0" * 20 + "1"])
+def test_m20(uri: str) -> None:
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document("debtorIdentity.uri", uri))
+
+
+@pytest.mark.parametrize("field", ["", "debtorIdentity.", "peg."])
+@pytest.mark.parametrize(
+    ("suffix", "good"),
+    [
+        ("", 1),
+        ("-v1", 1),
+        ("-v2", 1),
+        ("-v999999", 1),
+        ("-v0", 0),
+        ("-v01", 0),
+        ("-v1234567", 0),
+        ("\n", 0),
+        ("-v٣", 0),
+    ],
+)
+def test_m20_types(field: str, suffix: str, good: int) -> None:
+    name = {"": "CoinInfo", "debtorIdentity.": "DebtorIdentity", "peg.": "Peg"}[field]
+    body = document(field + "type", name + suffix)
+    if good:
+        assert parse_coin_info(body).debtor_id == -123
+    else:
+        with pytest.raises(InvalidDocument):
+            parse_coin_info(body)
+
+
+def test_m21() -> None:
+    without = parse_coin_info(document("peg.debtorIdentity.uri", "https://example.com/gold-ounce"))
+    assert (without.peg, without.debtor_id) == (None, -123)
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document("debtorIdentity.uri", "https://example.com/gold-ounce"))
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document("peg.debtorIdentity.uri", "swpt:18446744073709551616"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"null",
+        b"{" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"unknown":"\xff",' + document()[1:],
+        document("latestDebtorInfo.uri", "https://example.com/\0"),
+        document("latestDebtorInfo.uri", "https://example.com/\ud800"),
+        document().replace(b"0.5", b"9" * 5000),
+        document().replace(b"0.5", b"1e400"),
+        document().replace(b"0.5", b"NaN"),
+        document("summary", "x" * 2**20),
+    ],
+)
+def test_m23(body: bytes) -> None:
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(body)
+
+
+def test_m25() -> None:
+    without_offset = parse_coin_info(document("willNotChangeUntil", "2026-06-30T00:00:00"))
+    assert without_offset.will_not_change_until == datetime(2026, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("uri", "good"),
+    [
+        ("x", True),
+        ("ftp://example.com", True),
+        ("é" * 200, True),
+        ("", False),
+        ("x" * 201, False),
+        ("a\nb", False),
+        ("a\x7f", False),
+        ("a\x85", False),
+        (5, False),
+        (None, False),
+    ],
+)
+def test_m27(uri: object, good: bool) -> None:
+    for path in ("latestDebtorInfo.uri", "peg.latestDebtorInfo.uri"):
+        if good:
+            assert parse_coin_info(document(path, uri)).debtor_id == -123
+        else:
+            with pytest.raises(InvalidDocument):
+                parse_coin_info(document(path, uri))
+
+
+@pytest.mark.parametrize("path", ["type", "latestDebtorInfo", "debtorIdentity", "peg.type", "peg.exchangeRate"])
+def test_used_fields_are_required(path: str) -> None:
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("peg", None),
+        ("peg.exchangeRate", -0.1),
+        ("peg.exchangeRate", "1"),
+        ("peg.exchangeRate", True),
+        ("willNotChangeUntil", None),
+        ("willNotChangeUntil", "2026-06-30"),
+        ("willNotChangeUntil", "2026-06-30T00:00:00Z" + " " * 90),
+        ("willNotChangeUntil", "2026-06-30T00:00:00." + "0" * 90 + "Z"),
+        ("latestDebtorInfo.extra", 1),
+        ("peg.latestDebtorInfo.extra", 1),
+        ("debtorIdentity.uri", "swpt:1" + " " * 100),
+    ],
+)
+def test_used_fields_are_validated(path: str, value: object) -> None:
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(document(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("revision", ...),
+        ("revision", "x"),
+        ("unit", ...),
+        ("decimalPlaces", 100),
+        ("peg.display", ...),
+        ("peg.extra", 1),
+        ("debtorIdentity.extra", 1),
+        ("extra", [None]),
+        ("peg.exchangeRate", 0),
+        ("peg.exchangeRate", 2),
+    ],
+)
+def test_other_errors_are_tolerated(path: str, value: object) -> None:
+    parsed = parse_coin_info(document(path, value))
+    assert parsed.peg is not None
+    assert isinstance(parsed.peg.exchange_rate, float)
+
+
+def test_optional_fields() -> None:
+    assert parse_coin_info(document("peg")).peg is None
+    assert parse_coin_info(document("willNotChangeUntil")).will_not_change_until is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(document())), st.binary(max_size=6), st.integers(0, 10))
+def test_nothing_but_invalid_document_escapes(place: int, junk: bytes, skipped: int) -> None:
+    body = document()
+    with suppress(InvalidDocument):
+        parse_coin_info(body[:place] + junk + body[place + skipped :])

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bridge import addresses
+from bridge.addresses import is_public
+from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES
+from bridge.http_fetch import HttpFetch, Outcome
+from tests.bridge.documents import DocumentServer, Page, document_server
+from tests.bridge.test_coin_info import DOCUMENT, document
+from tests.conftest import Connection
+
+FAR = 3600.0
+
+
+@pytest.fixture(scope="module")
+def running_server() -> Iterator[DocumentServer]:
+    with document_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running_server: DocumentServer) -> DocumentServer:
+    running_server.pages = {"/good": Page(document())}
+    running_server.requests = []
+    return running_server
+
+
+def fetch(server: DocumentServer, *urls: str, connection: Any = None, **options: Any) -> list[Outcome]:
+    options = {"verify": server.trust, "allow_private": True, "timeout": 30.0, **options}
+    return HttpFetch(connection, **options).fetch(urls)
+
+
+def test_a_document(server: DocumentServer) -> None:
+    (outcome,) = fetch(server, server.url + "/good")
+    assert outcome.outcome == "document"
+    assert outcome.document is not None
+    assert outcome.document.debtor_id == -123
+    assert server.requests == [("/good", CONTENT_TYPE)]
+
+
+@pytest.mark.parametrize(
+    ("page", "errorcode"),
+    [
+        (Page(document(), status=404), 404),
+        (Page(document(), status=500), 500),
+        (Page(document(), status=203), 203),
+        (Page(document(), content_type="text/html"), None),
+        (Page(document(), content_type=""), None),
+        (Page(b"{}"), None),
+        (Page(document("summary", "x" * MAX_BODY_BYTES)), None),
+        (Page(gzip.compress(document()), headers={"Content-Encoding": "gzip"}), None),
+    ],
+)
+def test_v9_13_retry(server: DocumentServer, page: Page, errorcode: int | None) -> None:
+    server.pages["/bad"] = page
+    assert fetch(server, server.url + "/bad", server.url + "/good")[0] == Outcome("retry", errorcode)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [CONTENT_TYPE, CONTENT_TYPE.upper(), CONTENT_TYPE + "; charset=utf-8", CONTENT_TYPE + " ;charset=latin1"],
+)
+def test_content_type(server: DocumentServer, content_type: str) -> None:
+    server.pages["/good"].content_type = content_type
+    assert fetch(server, server.url + "/good")[0].outcome == "document"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/good",
+        "HTTPS://localhost/good",
+        "https://!q:2222hub.io/",
+        "https://",
+        "https:///good",
+        "https://[::1/good",
+        "https://localhost:99999/good",
+        "ftp://localhost/good",
+        "swpt:1",
+        "",
+    ],
+)
+def test_v9_13_drop(server: DocumentServer, url: str) -> None:
+    first, second = fetch(server, url, server.url + "/good")
+    assert (first, second.outcome) == (Outcome("drop"), "document")
+
+
+def test_network_errors_are_retried(server: DocumentServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    urls = [f"https://localhost:{port}/", "https://host.invalid/", server.url + "/good"]
+    assert [outcome.outcome for outcome in fetch(server, *urls)] == ["retry", "retry", "document"]
+
+
+def test_certificates_are_verified(server: DocumentServer) -> None:
+    assert fetch(server, server.url + "/good", verify=True) == [Outcome("retry")]
+    assert fetch(server, server.url + "/good", verify=False)[0].outcome == "document"
+
+
+def redirect(server: DocumentServer, path: str, location: str) -> str:
+    server.pages[path] = Page(status=302, headers={"Location": location})
+    return server.url + path
+
+
+def test_two_redirects_are_followed(server: DocumentServer) -> None:
+    redirect(server, "/1", "/good")
+    redirect(server, "/2", server.url + "/1")
+    redirect(server, "/3", "/2")
+    outcomes = fetch(server, *(server.url + path for path in ("/1", "/2", "/3")))
+    assert [outcome.outcome for outcome in outcomes] == ["document", "document", "retry"]
+    assert outcomes[2].errorcode == 302
+
+
+@pytest.mark.parametrize("location", ["http://localhost/good", "ftp://x/", "https://[::1", "data:,x", "//"])
+def test_m22(server: DocumentServer, location: str) -> None:
+    (outcome,) = fetch(server, redirect(server, "/away", location))
+    assert outcome.outcome == "retry"
+    assert {path for path, _ in server.requests} == {"/away"}
+
+
+def test_m24(server: DocumentServer) -> None:
+    for number in range(4):
+        server.pages[f"/{number}"] = Page(document(), delay=0.5)
+    outcomes = fetch(server, *(f"{server.url}/{number}" for number in range(4)), connections=1, timeout=1.5)
+    assert [outcome.outcome for outcome in outcomes] == ["document"] * 4
+
+
+def test_timeout(server: DocumentServer) -> None:
+    server.pages["/slow"] = Page(document(), delay=FAR)
+    outcomes = fetch(server, server.url + "/slow", server.url + "/good", timeout=1.0)
+    assert [outcome.outcome for outcome in outcomes] == ["retry", "document"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["93.184.216.34", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"],
+)
+def test_g18_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+        "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0",
+        "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+        "2002:7f00:1::1", "64:ff9b::a9fe:a9fe",
+    ],
+)  # fmt: skip
+def test_g18_special(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "2130706433", "127.1", "[::ffff:127.0.0.1]"])
+def test_g18_refused(server: DocumentServer, host: str) -> None:
+    assert fetch(server, f"https://{host}:{server.port}/good", allow_private=False) == [Outcome("drop")]
+    assert server.requests == []
+
+
+def test_g18_every_hop(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    server.pages["/good"].headers = {}
+    near = f"https://127.0.0.1:{server.port}"
+    redirect(server, "/near", near + "/good")
+    redirect(server, "/away", f"https://127.0.0.2:{server.port}/good")
+    outcomes = fetch(server, near + "/near", near + "/away", allow_private=False)
+    assert [outcome.outcome for outcome in outcomes] == ["document", "drop"]
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch, answers: list[list[str]]) -> None:
+    """Lets the resolver give these answers, one after the other."""
+
+    async def getaddrinfo(_loop: object, _host: object, port: int, **_options: object) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers.pop(0)]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+
+
+def test_g18_the_checked_address_is_the_one_connected_to(
+    server: DocumentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve(monkeypatch, [["127.0.0.1"], ["10.255.255.1"]])
+    (outcome,) = fetch(server, f"https://documents.example:{server.port}/good", timeout=5.0)
+    assert outcome.outcome == "document"
+
+
+def test_g18_one_special_address_is_enough(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve(monkeypatch, [["93.184.216.34", "127.0.0.1"]])
+    url = f"https://documents.example:{server.port}/good"
+    assert fetch(server, url, allow_private=False) == [Outcome("drop")]
+
+
+def test_an_unexpected_error_drops_one_fetch(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(body: bytes) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bridge.http_fetch.parse_coin_info", explode)
+    server.pages["/html"] = Page(b"", content_type="text/html")
+    outcomes = fetch(server, server.url + "/good", server.url + "/html")
+    assert [outcome.outcome for outcome in outcomes] == ["drop", "retry"]
+
+
+def schedule(connection: Connection, iri: str, debtor_id: int, forced_iri: str | None = None) -> None:
+    connection.execute(
+        """
+        insert into worker.debtor_info_fetch
+          (iri, debtor_id, is_locator_fetch, is_discovery_fetch, forced_iri, inserted_at, next_attempt_at)
+        values (%s, %s, true, true, %s, worker.now(), worker.now())
+        """,
+        (iri, debtor_id, forced_iri),
+    )
+
+
+def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) -> None:
+    locator = server.url + "/good"
+    server.pages["/good"].body = document("latestDebtorInfo.uri", locator)
+    schedule(worker_db, locator, -123)
+    schedule(worker_db, server.url + "/missing", 5)
+    schedule(worker_db, "http://localhost/", 6)
+    schedule(worker_db, server.url + "/elsewhere", -123, forced_iri=locator)
+    fetcher = HttpFetch(worker_db, verify=server.trust, allow_private=True)
+    assert fetcher.run_once() == 4
+    assert fetcher.run_once() == 0
+    rows = worker_db.execute("select debtor_id, attempts_count, latest_attempt_errorcode from worker.debtor_info_fetch")
+    assert [row for row in rows if row[0] == 5] == [(5, 1, 404)]
+    (stored,) = worker_db.execute(
+        """
+        select message ->> 'debtor_info_locator', message ->> 'debtor_id', message ->> 'peg_debtor_id',
+          (message ->> 'peg_exchange_rate')::float8, (message ->> 'will_not_change_until')::timestamptz
+        from (select message from pgmq.q_inbox_0 union all select message from pgmq.q_inbox_1
+          union all select message from pgmq.q_inbox_2 union all select message from pgmq.q_inbox_3
+          union all select message from pgmq.q_inbox_4 union all select message from pgmq.q_inbox_5
+          union all select message from pgmq.q_inbox_6 union all select message from pgmq.q_inbox_7) as inbox
+        where message ->> 'type' = 'StoreDocument'
+        """
+    ).fetchall()
+    assert stored[:4] == (locator, "-123", "666", 0.5)
+    assert stored[4].isoformat()[:10] == DOCUMENT["willNotChangeUntil"][:10]
