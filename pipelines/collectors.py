@@ -49,7 +49,7 @@ def _payers(takings: pl.DataFrame, collector_accounts: pl.DataFrame) -> pl.DataF
     without any active one, those which collected.
     """
     collected = takings.group_by(KEY).agg(pl.col("amount").cast(pl.Float64).sum().alias("weight"))
-    active = collector_accounts.filter(pl.col("collector_id") != 0).drop_nulls().unique().with_columns(is_active=True)
+    active = collector_accounts.with_columns(is_active=True)
     payers = (
         pl.concat([collected, active], how="diagonal")
         .group_by(KEY)

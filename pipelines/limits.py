@@ -9,7 +9,9 @@ from pipelines.market import MAX_AMOUNT, LeftOut
 
 # Sums of doubles are off by less than this share, so a limit is never too low.
 SLACK = 1.0 + 1e-9
-MAX_ROUNDS = 10
+MAX_ROUNDS = 12
+# Another round is worth while if the last one brought the total of all values below this share.
+ENOUGH = 0.9
 # Values are kept below 2 ** 984, so that no sum of them overflows.
 MAX_PRICE_EXPONENT = 900
 
@@ -27,10 +29,8 @@ def limit_offers(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> pl.Da
         is_sell = offers["is_sell"].to_numpy()
         price = comparable_prices(offers)
         value = offers["limit"].cast(pl.Float64).to_numpy() * price
-        bound = np.minimum(
-            _other_side(value, trader, is_sell),
-            _other_side(value, currency, is_sell),
-        )
+        bound = np.minimum(_other_side(value, trader, is_sell), _other_side(value, currency, is_sell))
+        bound = np.minimum(bound, value)
         tokens = token_amount(bound * SLACK, price)
         limit = np.where(bound < value, np.minimum(offers["limit"].to_numpy() - 1, tokens) + 1, offers["limit"])
         offers = offers.with_columns(limit=pl.Series(limit, dtype=pl.Int64))
@@ -38,7 +38,7 @@ def limit_offers(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> pl.Da
         left_out.add("no counterpart", int((~has_counterpart).sum()))
         kept = offers.filter(has_counterpart & (offers["limit"] >= minimum))
         left_out.add("cannot reach the minimum", int(has_counterpart.sum()) - kept.height)
-        if kept.height == offers.height:
+        if kept.height == offers.height and bound.sum() > ENOUGH * value.sum():
             break
         offers = kept
     fitting = _fit_sums(offers)

@@ -79,6 +79,9 @@ class Market:
             ("buy_offers", BUY_OFFERS),
         ):
             object.__setattr__(self, name, conform(getattr(self, name), schema, name))
+        # 0 is nobody's ID, so it cannot be a collector's either.
+        collectors = self.collector_accounts.drop_nulls().filter(pl.col("collector_id") != 0)
+        object.__setattr__(self, "collector_accounts", collectors.unique().sort(pl.all()))
 
 
 @dataclass(frozen=True)
