@@ -51,8 +51,9 @@ def warnings(value_of: ValueOf) -> list[str]:
     lines = []
     if value_of("MAX_COLLECTOR_ID") >= 0 and value_of("MIN_COLLECTOR_ID") < _RESERVED_IDS:
         lines.append("MIN_COLLECTOR_ID … MAX_COLLECTOR_ID overlap 0 … 4294967295, which the protocol reserves")
-    phases = value_of("TURN_PHASE1_DURATION") + value_of("TURN_PHASE2_DURATION")
-    if phases >= value_of("TURN_PERIOD") > _ZERO:
+    # Halves, because the sum of the longest durations is too long for a duration.
+    half_of_phases = value_of("TURN_PHASE1_DURATION") / 2 + value_of("TURN_PHASE2_DURATION") / 2
+    if half_of_phases >= value_of("TURN_PERIOD") / 2 > _ZERO:
         lines.append("TURN_PHASE1_DURATION + TURN_PHASE2_DURATION is not shorter than TURN_PERIOD: turns will be late")
     if value_of("TRANSFERS_HEALTHY_MAX_COMMIT_DELAY") < value_of("TURN_PHASE2_DURATION"):
         lines.append(

@@ -144,7 +144,10 @@ class Config(Databases, Turns, Trading, Broker, WorkerProcesses, WebServer, Logg
         }
 
 
-_CompleteConfig = create_model("Config", __base__=Config, **burst_count_fields(), **scan_fields())
+# Named like the variable, so that a configuration can be pickled for other processes.
+_CompleteConfig = create_model(
+    "_CompleteConfig", __base__=Config, __module__=__name__, **burst_count_fields(), **scan_fields()
+)
 
 FIELDS: dict[str, FieldInfo] = {name.upper(): field for name, field in _CompleteConfig.model_fields.items()}
 """Every variable and its field."""

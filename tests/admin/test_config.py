@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +54,11 @@ def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.Monke
 def test_a_configuration_can_not_be_changed() -> None:
     with pytest.raises(ValidationError):
         load_with().flush_processes = 2
+
+
+def test_a_configuration_can_be_handed_to_another_process() -> None:
+    config = load_with(FLUSH_PROCESSES="3", APP_WORKER_SENDINGS_SCAN_DAYS="2", APP_SUPERUSER_SUBJECT_REGEX="boss")
+    assert pickle.loads(pickle.dumps(config)) == config
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -219,6 +219,11 @@ def test_passwords_are_not_in_representations() -> None:
         ("solver", {"TURN_PERIOD": "70m"}, "TURN_PHASE1_DURATION + TURN_PHASE2_DURATION"),
         ("solver", {"TURN_PERIOD": "71m"}, None),
         ("solver", {"TURN_PERIOD": "0"}, None),
+        (
+            "worker",
+            {"TURN_PHASE1_DURATION": "999999999d", "TURN_PHASE2_DURATION": "2h"},
+            "TURN_PHASE1_DURATION + TURN_PHASE2_DURATION",
+        ),
         ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "59m"}, "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY"),
         ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "1h"}, None),
     ],
