@@ -1,3 +1,32 @@
+-- The collectors' side of phase 3: what was promised to them and by them, and the payments they make.
+
+create type worker.dispatching_key as (collector_id bigint, turn_id integer, debtor_id bigint);
+
+comment on type worker.dispatching_key is 'Key of worker.dispatching_status.';
+
+create type worker.expected_payment as (
+  kind text,
+  collector_id bigint,
+  turn_id integer,
+  debtor_id bigint,
+  other_id bigint,
+  amount bigint
+);
+
+comment on type worker.expected_payment is
+  'A payment (tokens) that reached a collector, or without an amount the certainty that it will never come. '
+  'kind: collecting (other_id is a seller) or sending (other_id is another collector).';
+
+create type worker.transfer_attempt_key as (
+  collector_id bigint,
+  turn_id integer,
+  debtor_id bigint,
+  creditor_id bigint,
+  is_dispatching boolean
+);
+
+comment on type worker.transfer_attempt_key is 'Key of worker.transfer_attempt.';
+
 create table worker.dispatching_status (
   collector_id bigint not null,
   turn_id integer not null,
@@ -8,6 +37,7 @@ create table worker.dispatching_status (
   amount_to_receive bigint not null check (amount_to_receive >= 0),
   number_to_receive integer not null check (number_to_receive >= 0),
   amount_to_dispatch bigint not null check (amount_to_dispatch >= 0),
+  self_taken_amount bigint not null default 0 check (self_taken_amount >= 0),
   total_collected_amount bigint check (total_collected_amount between 0 and amount_to_collect),
   total_received_amount bigint check (total_received_amount >= 0),
   started_sending boolean not null default false,
@@ -18,7 +48,7 @@ create table worker.dispatching_status (
   key_hash integer not null generated always as (worker.hash32(collector_id)) stored,
   primary key (collector_id, turn_id, debtor_id)
   include (started_sending, all_sent, started_dispatching, awaiting_signal_flag),
-  check (amount_to_send <= amount_to_collect),
+  check (amount_to_send - amount_to_collect <= self_taken_amount),
   check (started_sending = (total_collected_amount is not null)),
   check (started_sending or not all_sent),
   check (not all_received or total_received_amount is not null),
@@ -28,6 +58,9 @@ create table worker.dispatching_status (
 comment on table worker.dispatching_status is
   'How far a collector got with moving the money of a turn: collect, send, receive, dispatch. Amounts in tokens. '
   'Key: collector_id.';
+
+comment on column worker.dispatching_status.self_taken_amount is
+  'Tokens that the collector sells itself: it has them already, nobody pays them in.';
 
 create table worker.worker_collecting (
   collector_id bigint not null,
@@ -143,7 +176,7 @@ create table worker.transfer_attempt (
   check (failure_code is null or attempted_at is not null),
   check (fatal_error is null or (failure_code is not null and failure_code = 0 and rescheduled_for is null)),
   check (rescheduled_for is null or attempted_at is null or failure_code is not null)
-);
+) with (fillfactor = 70);
 
 create unique index transfer_attempt_request_idx on worker.transfer_attempt (coordinator_request_id)
 where coordinator_request_id is not null;

@@ -1,0 +1,99 @@
+create or replace function worker.apply_account_transfer(p_messages jsonb[])
+  returns void
+  language plpgsql
+as $$
+declare
+  v_invalid bigint;
+  v_releases jsonb[];
+  v_payments worker.expected_payment[];
+  v_paid worker.dispatching_key[];
+begin
+  with incoming as materialized (
+    select
+      m.message,
+      x.creditor_id,
+      x.debtor_id,
+      x.acquired_amount,
+      n.kind,
+      n.turn_id,
+      -- Who is on the other side; null if the account that reports is on none.
+      case
+        when x.creditor_id = payer.id and x.acquired_amount < 0 then payee.id
+        when x.creditor_id = payee.id and x.acquired_amount > 0 then payer.id
+      end as other_id
+    from unnest(p_messages) as m (message)
+    cross join lateral jsonb_to_record(m.message) as x (
+      creditor_id bigint, debtor_id bigint, coordinator_type text, acquired_amount bigint,
+      transfer_note_format text, transfer_note text
+    )
+    left join lateral worker.parse_transfer_note(x.transfer_note) as n on x.transfer_note_format = '-cXchge'
+    cross join lateral (select case n.kind when 'collecting' then n.second_id else n.first_id end as id) as payer
+    cross join lateral (select case n.kind when 'collecting' then n.first_id else n.second_id end as id) as payee
+    where x.coordinator_type = 'agent'
+  ),
+  sent as (
+    delete from worker.worker_sending as w
+    using incoming as i
+    where i.kind = 'sending'
+      and i.acquired_amount < 0
+      and w.from_collector_id = i.creditor_id
+      and w.turn_id = i.turn_id
+      and w.debtor_id = i.debtor_id
+      and w.to_collector_id = i.other_id
+    returning w.from_collector_id as collector_id, w.turn_id, w.debtor_id
+  ),
+  dispatched as (
+    delete from worker.worker_dispatching as w
+    using incoming as i
+    where i.kind = 'dispatching'
+      and i.acquired_amount < 0
+      and w.collector_id = i.creditor_id
+      and w.turn_id = i.turn_id
+      and w.debtor_id = i.debtor_id
+      and w.creditor_id = i.other_id
+    returning w.collector_id, w.turn_id, w.debtor_id
+  )
+  select
+    count(*) filter (where i.other_id is null),
+    array_agg(i.message || jsonb_build_object('turn_id', i.turn_id)) filter (
+      where i.other_id is not null
+      and i.kind = case when i.acquired_amount < 0 then 'collecting' else 'dispatching' end
+    ),
+    array_agg(
+      row(i.kind, i.creditor_id, i.turn_id, i.debtor_id, i.other_id, i.acquired_amount)::worker.expected_payment
+    ) filter (where i.other_id is not null and i.acquired_amount > 0 and i.kind <> 'dispatching'),
+    (
+      select array_agg(row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key)
+      from (table sent union table dispatched) as p
+    )
+  into v_invalid, v_releases, v_payments, v_paid
+  from incoming as i;
+
+  if v_invalid > 0 then
+    raise warning 'transfers without a valid note were ignored'
+      using detail = format('%s of %s AccountTransfer messages', v_invalid, cardinality(p_messages));
+  end if;
+  if v_releases is not null then
+    perform worker.release_account_locks(v_releases);
+  end if;
+  if v_payments is not null then
+    perform worker.receive_payments(v_payments);
+  end if;
+  if v_payments is not null or v_paid is not null then
+    perform worker.advance_statuses(array_agg(k.status))
+    from (
+      select row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key as status
+      from unnest(v_payments) as p
+      union
+      select row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key
+      from unnest(v_paid) as p
+    ) as k;
+  end if;
+end
+$$;
+
+comment on function worker.apply_account_transfer is
+  'Handles AccountTransfer: a payment of a turn left or reached an account. Releases locks of customers, and notes '
+  'what collectors got and paid; what was the last obstacle for a collector''s next step lets it take this step '
+  'at once. Transfers of other coordinators are ignored, and so are, with a warning, those without a valid '
+  'note. Called by the drain.';

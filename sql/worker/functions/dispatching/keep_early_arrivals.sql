@@ -1,0 +1,73 @@
+create or replace function worker.keep_early_arrivals(p_payments worker.expected_payment[])
+  returns integer
+  language plpgsql
+as $$
+declare
+  v_unknown worker.expected_payment[];
+  v_kept integer;
+begin
+  select array_agg(p.payment order by p.n) into v_unknown
+  from (
+    select
+      row(p.kind, p.collector_id, p.turn_id, p.debtor_id, p.other_id, p.amount)::worker.expected_payment as payment,
+      p.n
+    from unnest(p_payments) with ordinality as p (kind, collector_id, turn_id, debtor_id, other_id, amount, n)
+    where p.turn_id <> 0
+      and case p.kind
+        when 'collecting' then not exists (
+          select
+          from worker.worker_collecting as c
+          where c.collector_id = p.collector_id
+            and c.turn_id = p.turn_id
+            and c.debtor_id = p.debtor_id
+            and c.creditor_id = p.other_id
+        )
+        else not exists (
+          select
+          from worker.worker_receiving as r
+          where r.to_collector_id = p.collector_id
+            and r.turn_id = p.turn_id
+            and r.debtor_id = p.debtor_id
+            and r.from_collector_id = p.other_id
+        )
+      end
+  ) as p;
+  if v_unknown is null then
+    return 0;
+  end if;
+
+  -- Step 3/0 holds this lock exclusively: what is stored here is merged by it, or must not be stored any more.
+  perform worker.lock_turn_shared(t.turn_id)
+  from (select distinct u.turn_id from unnest(v_unknown) as u order by 1) as t;
+
+  insert into worker.early_arrival as e (kind, collector_id, turn_id, debtor_id, other_id, amount, inserted_at)
+  select distinct on (u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id)
+    u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount, worker.now()
+  from unnest(v_unknown) with ordinality as u (kind, collector_id, turn_id, debtor_id, other_id, amount, n)
+  cross join worker.configuration as c
+  where not exists (
+    select
+    from worker.worker_turn_lane as l
+    where l.turn_id = u.turn_id
+      and l.phase = 3
+      and l.subphase = 0
+      and l.lane = (worker.hash32(u.collector_id) & (c.lane_count - 1))
+  )
+  and not exists (
+    select
+    from worker.worker_turn as t
+    where t.turn_id = u.turn_id and t.phase = 3 and t.worker_turn_subphase >= 5
+  )
+  order by u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount is null, u.n
+  on conflict (kind, collector_id, turn_id, debtor_id, other_id) do update
+  set amount = excluded.amount, inserted_at = excluded.inserted_at
+  where e.amount is null and excluded.amount is not null;
+  get diagnostics v_kept = row_count;
+  return v_kept;
+end
+$$;
+
+comment on function worker.keep_early_arrivals is
+  'Keeps those payments and notices that no row waits for because this shard does not know the result of the turn yet, '
+  'and returns how many. A payment replaces a notice; otherwise the first one stays. '
+  'Called by worker.receive_payments.';

@@ -1,0 +1,88 @@
+create or replace function worker.match_expected_payments(p_payments worker.expected_payment[])
+  returns integer
+  language plpgsql
+as $$
+declare
+  v_matched integer;
+  v_excessive bigint;
+begin
+  with payment as materialized (
+    select p.*
+    from unnest(p_payments) as p
+    order by p.kind, p.collector_id, p.turn_id, p.debtor_id, p.other_id
+  ),
+  collected as (
+    update worker.worker_collecting as c
+    set collected = true, amount = p.amount
+    from payment as p
+    where p.kind = 'collecting'
+      and c.collector_id = p.collector_id
+      and c.turn_id = p.turn_id
+      and c.debtor_id = p.debtor_id
+      and c.creditor_id = p.other_id
+      and not c.collected
+      and c.amount >= p.amount
+    returning 1
+  ),
+  uncollected as (
+    delete from worker.worker_collecting as c
+    using payment as p
+    where p.kind = 'collecting'
+      and p.amount is null
+      and c.collector_id = p.collector_id
+      and c.turn_id = p.turn_id
+      and c.debtor_id = p.debtor_id
+      and c.creditor_id = p.other_id
+      and not c.collected
+    returning 1
+  ),
+  received as (
+    update worker.worker_receiving as r
+    set received_amount = p.amount
+    from payment as p
+    where p.kind = 'sending'
+      and p.amount is not null
+      and r.to_collector_id = p.collector_id
+      and r.turn_id = p.turn_id
+      and r.debtor_id = p.debtor_id
+      and r.from_collector_id = p.other_id
+      and r.received_amount = 0
+    returning 1
+  ),
+  unreceived as (
+    delete from worker.worker_receiving as r
+    using payment as p
+    where p.kind = 'sending'
+      and p.amount is null
+      and r.to_collector_id = p.collector_id
+      and r.turn_id = p.turn_id
+      and r.debtor_id = p.debtor_id
+      and r.from_collector_id = p.other_id
+      and r.received_amount = 0
+    returning 1
+  )
+  select count(*) into v_matched
+  from (table collected union all table uncollected union all table received union all table unreceived) as m;
+
+  if v_matched < cardinality(p_payments) then
+    select count(*) into v_excessive
+    from unnest(p_payments) as p
+    join worker.worker_collecting as c
+      on c.collector_id = p.collector_id
+      and c.turn_id = p.turn_id
+      and c.debtor_id = p.debtor_id
+      and c.creditor_id = p.other_id
+    where p.kind = 'collecting' and not c.collected and c.amount < p.amount;
+    if v_excessive > 0 then
+      raise warning 'sellers paid more than they were to'
+        using detail = format('%s of %s payments match nothing', v_excessive, cardinality(p_payments));
+    end if;
+  end if;
+  return v_matched;
+end
+$$;
+
+comment on function worker.match_expected_payments is
+  'Applies payments, and notices that a payment will never come, to the rows that wait for them, and returns how many '
+  'did. A smaller payment by a seller counts (the rest is missing), a larger one matches nothing. '
+  'Called by worker.receive_payments and worker.merge_early_arrivals.';

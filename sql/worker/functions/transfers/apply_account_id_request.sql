@@ -1,0 +1,40 @@
+create or replace function worker.apply_account_id_request(p_messages jsonb[])
+  returns void
+  language sql
+as $$
+  select worker.send_internal(
+    'AccountIdResponse',
+    array_agg(worker.hash32(x.collector_id)),
+    array_agg(jsonb_build_object(
+      'type', 'AccountIdResponse',
+      'collector_id', x.collector_id,
+      'turn_id', x.turn_id,
+      'debtor_id', x.debtor_id,
+      'creditor_id', x.creditor_id,
+      'is_dispatching', x.is_dispatching,
+      'account_id', coalesce(p.account_id, w.account_id, ''),
+      'account_id_version', case
+        when p.account_id is not null then p.latest_ledger_update_id
+        when w.account_id is not null then w.creation_date - date '1970-01-01'
+        else -9223372036854775808
+      end,
+      'ts', worker.now()
+    ))
+  )
+  from unnest(p_messages) as m (message)
+  cross join lateral jsonb_to_record(m.message) as x (
+    collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean
+  )
+  left join worker.trading_policy as p
+    on p.creditor_id = x.creditor_id
+    and p.debtor_id = x.debtor_id
+    and p.account_id <> ''
+  left join worker.worker_account as w
+    on w.creditor_id = x.creditor_id
+    and w.debtor_id = x.debtor_id
+    and w.account_id <> ''
+$$;
+
+comment on function worker.apply_account_id_request is
+  'Answers AccountIdRequest with the account ID of a customer or of a collector of this shard; empty if unknown. '
+  'Called by the drain.';

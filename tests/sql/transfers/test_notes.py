@@ -1,0 +1,105 @@
+"""Transfer notes: what is written, what is read back, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Connection
+from tests.sql.transfers.rows import MAX64, MIN64, rows
+
+WRITTEN = [
+    (5, "collecting", 1099511627776, 4294967306, "Trading session: 5\nBuyer: 10000000000\nSeller: 10000000a\n"),
+    (5, "sending", 1099511627776, 1099511627777, "Trading session: 5\nFrom: 10000000000\nTo: 10000000001\n"),
+    (16, "dispatching", 1099511627777, -1, "Trading session: 16\nSeller: 10000000001\nBuyer: ffffffffffffffff\n"),
+    (
+        -1,
+        "dispatching",
+        MIN64,
+        -123,
+        "Trading session: 4294967295\nSeller: 8000000000000000\nBuyer: ffffffffffffff85\n",
+    ),
+    (2147483647, "sending", 0, MAX64, "Trading session: 2147483647\nFrom: 0\nTo: 7fffffffffffffff\n"),
+    (-2147483648, "collecting", 1, 2, "Trading session: 2147483648\nBuyer: 1\nSeller: 2\n"),
+]
+
+
+def write(db: Connection, kind: str, turn_id: int, first: int, second: int) -> str:
+    return str(rows(db, "select worker.transfer_note(%s, %s, %s, %s)", kind, turn_id, first, second)[0][0])
+
+
+def read(db: Connection, note: str) -> tuple[str, int, int, int] | None:
+    found = rows(db, "select kind, turn_id, first_id, second_id from worker.parse_transfer_note(%s)", note)
+    assert len(found) <= 1
+    return (found[0][0], found[0][1], found[0][2], found[0][3]) if found else None
+
+
+@pytest.mark.parametrize(("turn_id", "kind", "first", "second", "note"), WRITTEN)
+def test_table_of_notes(db: Connection, turn_id: int, kind: str, first: int, second: int, note: str) -> None:
+    assert write(db, kind, turn_id, first, second) == note
+    assert read(db, note) == (kind, turn_id, first, second)
+    assert len(note.encode()) <= 77
+
+
+def test_v7_17(db: Connection) -> None:
+    note = write(db, "dispatching", 7, 0x10000000001, 0x1000000C8)
+    assert note == "Trading session: 7\nSeller: 10000000001\nBuyer: 1000000c8\n"
+
+
+def test_v7_18(db: Connection) -> None:
+    note = write(db, "collecting", -1, -1, 1)
+    assert note == "Trading session: 4294967295\nBuyer: ffffffffffffffff\nSeller: 1\n"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Trading session: 7\r\nFrom: 1A\r\nTo: 2B\r\n",
+        "Trading session: 7\nFrom: 1a\r\nTo: 2b\n",
+        "Trading session: 7\nFrom: 1a\nTo: 2b",
+        "Trading session: 0000000000000007\nFrom: 000000000000001a\nTo: 000000000000002b\n",
+    ],
+)
+def test_accepted_notes(db: Connection, note: str) -> None:
+    assert read(db, note) == ("sending", 7, 0x1A, 0x2B)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Trading session: 1\nTo: 1\nFrom: 2\n",
+        "Trading session: -1\nFrom: 1\nTo: 2\n",
+        "Trading session: a\nFrom: 1\nTo: 2\n",
+    ],
+)
+def test_v7_19(db: Connection, note: str) -> None:
+    assert read(db, note) is None
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "Trading session: 1a\nFrom: 1\nTo: 2\n",
+        "Trading session: 4294967296\nFrom: 1\nTo: 2\n",
+        "Trading session: 9999999999999999\nFrom: 1\nTo: 2\n",
+        "Trading session: 00000000000000001\nFrom: 1\nTo: 2\n",
+        "Trading session: \nFrom: 1\nTo: 2\n",
+        "Trading session: 1\nBuyer: 1\nBuyer: 2\n",
+        "Trading session: 1\nSeller: 1\nTo: 2\n",
+        "Trading session: 1\nFrom: 1\nSeller: 2\n",
+        "Trading session: 1\nfrom: 1\nto: 2\n",
+        "Trading session: 1\nFrom: 11111111111111111\nTo: 2\n",
+        "Trading session: 1\nFrom: g\nTo: 2\n",
+        "Trading session: 1\nFrom: -1\nTo: 2\n",
+        "Trading session: 1\nFrom:  1\nTo: 2\n",
+        "Trading session: 1\nFrom: 1\nTo: 2\n\n",
+        "Trading session: 1\nFrom: 1\nTo: 2 \n",
+        "Trading session: 1\n\nFrom: 1\nTo: 2\n",
+        "Trading session: 1\rFrom: 1\rTo: 2\r",
+        " Trading session: 1\nFrom: 1\nTo: 2\n",
+        "x\nTrading session: 1\nFrom: 1\nTo: 2\n",
+        "Trading session: ٧\nFrom: 1\nTo: 2\n",
+    ],
+)
+def test_m19_refused_notes(db: Connection, note: str) -> None:
+    assert read(db, note) is None
