@@ -216,3 +216,22 @@ def test_lost_money_stops_the_authority(authority: Authority, clock: FakeClock) 
         authority.step([configure(NEW, clock())])
     with pytest.raises(ConservationError, match="stopped"):
         authority.step()
+
+
+def test_a8_delay_costs_the_recipient_no_interest(clock: FakeClock) -> None:
+    authority = make_authority(clock, config=RootConfig(rate=10.0))
+    authority.issue(DEBTOR, SELLER, 70000)
+    clock.advance(days=1)
+    authority.step()
+    seller = account(authority, SELLER)
+    assert (seller.principal, seller.last_change_ts) == (70000, clock())
+    assert seller.interest == pytest.approx(18.268536994, abs=1e-8)
+
+
+def test_changes_stay_in_order_when_the_clock_goes_back(authority: Authority, clock: FakeClock) -> None:
+    before = account(authority, SELLER).last_change_ts
+    request = configure(SELLER, clock() + timedelta(seconds=1))
+    clock.advance(hours=-1)
+    update = only(authority.step([request]), smp.AccountUpdate)
+    assert (update.last_change_ts, update.last_change_seqnum) == (before, 2)
+    assert update.ts == before
