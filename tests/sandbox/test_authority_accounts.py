@@ -219,7 +219,8 @@ def test_lost_money_stops_the_authority(authority: Authority, clock: FakeClock) 
 
 
 def test_a8_delay_costs_the_recipient_no_interest(clock: FakeClock) -> None:
-    authority = make_authority(clock, config=RootConfig(rate=10.0))
+    settings = AuthoritySettings(pass_period=timedelta(days=30))
+    authority = make_authority(clock, settings, config=RootConfig(rate=10.0))
     authority.issue(DEBTOR, SELLER, 70000)
     clock.advance(days=1)
     authority.step()
