@@ -46,7 +46,7 @@ def _configure(kind: Kind, url: str, report: Report) -> None:
 
 
 def _declare(config: Config) -> None:
-    from bridge.rabbitmq import declare
+    from bridge.rabbitmq_setup import declare
     from bridge.topology import worker_topology
 
     topology = worker_topology(config.protocol_broker_queue, config.protocol_broker_queue_routing_key)

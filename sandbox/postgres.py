@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -134,6 +135,13 @@ class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the superuser, in autocommit mode."""
         return psycopg.connect(self.database_url(database), autocommit=True)
+
+    def keep(self) -> str:
+        """Stops the server and leaves its data behind. Returns the command that starts it again."""
+        command = [part for part in self.get_server_commandline() if part not in ("--pdeathsig", "INT")]
+        self.terminate()
+        self._use_tmpdir = False
+        return shlex.join(command)
 
     def _as_user(self, command: list[str]) -> list[str]:
         # The server ends with the process that started it, even if that is killed.

@@ -56,7 +56,7 @@ def new_database(postgres: PrivateServer, templates: dict[Kind, str]) -> Iterato
     def make(kind: Kind) -> str:
         name = f"test_{next(_numbers)}"
         with postgres.admin() as admin:
-            admin.execute(f"create database {name} template {templates[kind]} strategy file_copy".encode())
+            admin.execute(f"create database {name} template {templates[kind]} strategy wal_log".encode())
         made.append(name)
         return postgres.database_url(name)
 

@@ -25,6 +25,13 @@ from unnest(array[
   'solver_request'
 ]) as queue_name;
 
+create type worker.outgoing_message as (
+  outbox_id bigint,
+  message jsonb
+);
+
+comment on type worker.outgoing_message is 'A row of an outgoing queue: its ID there, and the message.';
+
 create schema outbox;
 
 comment on schema outbox is 'Outgoing messages that are kept in columns, because a turn sends them by the million.';

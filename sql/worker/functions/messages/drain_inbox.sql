@@ -9,7 +9,9 @@ create or replace function worker.drain_inbox(
   language plpgsql
 as $$
 declare
-  v_group record;
+  v_type text;
+  v_messages jsonb[];
+  v_last_id bigint;
 begin
   taken := 0;
   floor := p_floor;
@@ -17,7 +19,7 @@ begin
   if busy then
     return;
   end if;
-  for v_group in execute format(
+  for v_type, v_messages, v_last_id in execute format(
     $query$
       with batch as (
         delete from pgmq.%1$I
@@ -41,9 +43,9 @@ begin
   )
   using p_floor, p_limit
   loop
-    perform worker.apply_messages(v_group.type, v_group.messages);
-    taken := taken + cardinality(v_group.messages);
-    floor := greatest(floor, v_group.last_id);
+    perform worker.apply_messages(v_type, v_messages);
+    taken := taken + cardinality(v_messages);
+    floor := greatest(floor, v_last_id);
   end loop;
   if taken > 0 then
     perform pg_notify('worker_outbox', '');

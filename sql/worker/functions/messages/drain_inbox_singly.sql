@@ -10,7 +10,8 @@ create or replace function worker.drain_inbox_singly(
   language plpgsql
 as $$
 declare
-  v_row record;
+  v_msg_id bigint;
+  v_message jsonb;
 begin
   taken := 0;
   set_aside := 0;
@@ -19,7 +20,7 @@ begin
   if busy then
     return;
   end if;
-  for v_row in execute format(
+  for v_msg_id, v_message in execute format(
     $query$
       with batch as (
         delete from pgmq.%1$I
@@ -33,9 +34,9 @@ begin
   using p_floor, p_limit
   loop
     taken := taken + 1;
-    floor := v_row.msg_id;
+    floor := v_msg_id;
     begin
-      perform worker.apply_messages(v_row.message ->> 'type', array[v_row.message]);
+      perform worker.apply_messages(v_message ->> 'type', array[v_message]);
     exception
       when others then
         -- Only errors of the message itself; trouble of the surroundings must not empty the inbox.
@@ -43,7 +44,7 @@ begin
           raise;
         end if;
         insert into worker.set_aside (queue, message_type, body, sqlstate, error, failures, set_aside_at)
-        values ('inbox_' || p_lane, v_row.message ->> 'type', v_row.message, sqlstate, sqlerrm, 1, worker.now());
+        values ('inbox_' || p_lane, v_message ->> 'type', v_message, sqlstate, sqlerrm, 1, worker.now());
         set_aside := set_aside + 1;
     end;
   end loop;

@@ -1,5 +1,5 @@
 create or replace function worker.take_outbox(p_type text, p_limit integer, p_floor bigint)
-  returns table (outbox_id bigint, message jsonb)
+  returns setof worker.outgoing_message
   language plpgsql
 as $$
 begin

@@ -1,0 +1,134 @@
+"""One worker shard, stepped instead of running as daemons: the same parts in the same order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from typing import Any
+
+import psycopg
+
+from bridge.drain import Drain
+from bridge.http_fetch import HttpFetch
+from bridge.inbound import Inbound
+from bridge.outbound import Outbound
+from bridge.ports import Source, Target
+from bridge.sharding import Realm
+from pipelines import roll
+from sandbox.document_server import DocumentServer
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What a finished turn must not leave behind: rows of a shard, or the sums of several."""
+
+    account_locks: int
+    participations: int
+    transfer_attempts: int
+    dispatching_statuses: int
+    early_arrivals: int
+    waiting_messages: int
+    set_aside: int
+    unroutable: int
+
+    @staticmethod
+    def of(parts: Iterable[Leftovers]) -> Leftovers:
+        """The sum."""
+        rows = list(parts)
+        return Leftovers(**{f.name: sum(getattr(row, f.name) for row in rows) for f in fields(Leftovers)})
+
+    def problems(self) -> list[str]:
+        """In words; empty when nothing is left."""
+        counts = ((field.name.replace("_", " "), getattr(self, field.name)) for field in fields(self))
+        return [f"{name} left: {count}" for name, count in counts if count]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.problems()
+
+
+class Shard:
+    """A worker database with everything that works on it. All methods belong to one thread."""
+
+    def __init__(
+        self,
+        worker_url: str,
+        solver_url: str,
+        source: Source,
+        target: Target,
+        binding_key: str,
+        settings: dict[str, Any],
+        documents: DocumentServer,
+    ) -> None:
+        self._closing = ExitStack()
+        self._worker = self._connect(worker_url)
+        self._solver = self._connect(solver_url)
+        realm = Realm.parse(binding_key)
+        words = {
+            "binding_key": binding_key,
+            "realm": realm.realm,
+            "realm_mask": realm.mask,
+            "parent_realm": realm.parent_realm,
+            "parent_realm_mask": realm.parent_mask,
+        }
+        self._worker.execute("select worker.set_configuration(%s)", (json.dumps(settings | words),))
+        row = self._worker.execute("select lane_count from worker.configuration").fetchone()
+        assert row is not None
+        self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000)
+        self._drain = Drain(self._worker, row[0])
+        self._outbound = Outbound(self._connect(worker_url), target, realm)
+        self._fetcher = HttpFetch(self._worker, verify=documents.client_context(), allow_private=True)
+        self._closing.callback(source.close)
+        self._closing.callback(target.close)
+
+    def close(self) -> None:
+        self._closing.close()
+
+    def step(self) -> int:
+        """Every part once. Returns how much was done."""
+        done = self._inbound.run_once(0.0)
+        done += self._drain.run_once()
+        done += roll.exchange_solver_requests(self._worker, self._solver)
+        done += roll.handle_pristine_collectors(self._worker, self._solver)
+        done += self._fetcher.run_once()
+        done += len(roll.roll_worker_turns(self._worker, self._solver).steps)
+        done += roll.roll_transfers(self._worker)
+        done += roll.trigger_transfers(self._worker)
+        done += self._outbound.run_once()
+        return done
+
+    def pending_fetches(self) -> int:
+        """Documents that are still to be fetched."""
+        return self._count("select count(*) from worker.debtor_info_fetch")
+
+    def leftovers(self) -> Leftovers:
+        """What is not finished."""
+        row = self._worker.execute(
+            """
+            select
+              (select count(*) from worker.account_lock where released_at is null),
+              (select count(*) from worker.creditor_participation),
+              (select count(*) from worker.transfer_attempt),
+              (select count(*) from worker.dispatching_status),
+              (select count(*) from worker.early_arrival),
+              (select sum(m.queue_length) from pgmq.metrics_all() as m)
+              + (select count(*) from outbox.prepare_transfer)
+              + (select count(*) from outbox.finalize_transfer),
+              (select count(*) from worker.set_aside),
+              (select count(*) from worker.unroutable_message)
+            """
+        ).fetchone()
+        assert row is not None
+        return Leftovers(*(int(count) for count in row))
+
+    def _count(self, query: str) -> int:
+        row = self._worker.execute(query.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _connect(self, url: str) -> Connection:
+        return self._closing.enter_context(psycopg.connect(url, autocommit=True))
