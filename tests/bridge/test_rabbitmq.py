@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
 import pika
 import pytest
 
+from bridge.inbound import Inbound
+from bridge.outbound import Outbound
 from bridge.ports import Delivery, Publication, PublishError, SourceError
 from bridge.rabbitmq import RabbitSource, RabbitTarget
 from bridge.rabbitmq_setup import TopologyError, declare, delete
-from bridge.topology import Queue, Topology, peer_topology, worker_topology
+from bridge.sharding import Realm
+from bridge.topology import Binding, Queue, Topology, peer_topology, worker_topology
 from tests.bridge.proxy import proxy
+from tests.conftest import Connection
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -182,6 +187,42 @@ def test_no_such_exchange_or_queue(rabbitmq_url: str, target: RabbitTarget) -> N
     with pytest.raises(SourceError, match="404"):
         source.take(1, 30)
     source.close()
+
+
+def test_a_refused_message_fails_the_batch(rabbitmq_url: str, target: RabbitTarget, name_prefix: str) -> None:
+    full = Queue(name_prefix + "full", {"x-max-length": 1, "x-overflow": "reject-publish"})
+    binding = Binding(name_prefix + "to_trade", full.name, destination_is_queue=True, routing_key="1.#")
+    topology = Topology((), (full,), (binding,))
+    declare(rabbitmq_url, topology)
+    with pytest.raises(PublishError, match="refused"):
+        target.publish([message("1.1", b"%d" % n) for n in range(5)])
+    assert target.publish([message("0.1", b"{}")]) == []
+    delete(rabbitmq_url, topology)
+
+
+def test_from_one_shard_to_another(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
+) -> None:
+    """Out of an outgoing queue, through the broker, into an inbox lane."""
+    for debtor_id in range(1, 41):
+        fields = {"type": "NeededCollector", "debtor_id": debtor_id, "ts": "2026-01-05T02:00:00.5+00:00"}
+        worker_db.execute(
+            "insert into pgmq.q_out_needed_collector (vt, message) values ('-infinity', %s)", (json.dumps(fields),)
+        )
+    realm = Realm.parse("0.#")
+    ours = [debtor_id for debtor_id in range(1, 41) if realm.matches(debtor_id)]
+    assert Outbound(worker_db, target, realm).run_once() == 40
+    row = worker_db.execute("select count(*) from worker.unroutable_message").fetchone()
+    assert row == (40 - len(ours),)
+    inbound = Inbound(source, worker_db, realm, lane_count=8)
+    count = 0
+    while count < len(ours):
+        count += inbound.run_once(30)
+    lanes = " union all ".join(f"select message from pgmq.q_inbox_{lane}" for lane in range(8))
+    rows = worker_db.execute(f"select (message ->> 'debtor_id')::int from ({lanes}) as inbox".encode()).fetchall()
+    assert sorted(row[0] for row in rows) == ours
+    source.close()
+    assert depth(rabbitmq_url, queue) == 0
 
 
 def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
