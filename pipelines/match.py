@@ -8,15 +8,13 @@ import numpy as np
 import polars as pl
 
 from pipelines.circulation import maximum_circulation
-from pipelines.limits import dense_numbers
+from pipelines.limits import dense_numbers, limit_offers
 from pipelines.market import LeftOut
-from pipelines.units import add_units, base_value, units
+from pipelines.units import add_units, base_value, units, whole_tokens
 
 # An offer of fewer units than this is too coarse to be served well on the scale of the others.
 FEWEST_UNITS = 1024
 MAX_SCALES = 4
-# So many rounds may send the value of dropped offers anywhere; later ones only take away, which soon comes to an end.
-FREE_ROUNDS = 1
 # After these rounds more and more of the small trades go, twice as big ones each time: so it ends for sure.
 GENTLE_ROUNDS = 100
 MAX_ROUNDS = GENTLE_ROUNDS + 64
@@ -31,34 +29,43 @@ class Match:
 
 
 def match(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> Match:
-    """Matches offers with limits. Each returned flow is a circulation, and worth at least `minimum` tokens.
+    """Matches eligible offers. Each returned flow is a circulation in which every flow is worth `minimum` tokens.
 
     The upper bound is the value of the greatest circulation without the minimum and without whole tokens.
     Offers of so little value that they drown in the scale of the others are matched among themselves, afterwards.
     """
+    relaxed, upper_bound = _relax(limit_offers(offers, 1, left_out), minimum)
+    rest = limit_offers(relaxed, minimum, left_out)
     parts: list[pl.DataFrame] = []
-    upper_bound = 0.0
-    rest = offers
-    for scale_number in range(MAX_SCALES):
+    for _ in range(MAX_SCALES):
+        with_units, _scale = add_units(rest)
+        is_fine = with_units["most_units"] >= FEWEST_UNITS
+        parts.append(_reach_minimum(with_units.filter(is_fine), minimum))
+        rest = rest.filter(~is_fine).with_columns(is_short=pl.lit(False))
         if rest.height == 0:
             break
-        with_units, scale = add_units(rest)
-        relaxed = _circulate(with_units, with_units["most_units"].to_numpy())
-        if scale_number == 0:
-            sold = relaxed[with_units["is_sell"].to_numpy()]
-            upper_bound = base_value(int(sold.sum()), scale)
-        is_fine = with_units["most_units"] >= FEWEST_UNITS
-        fine = with_units.filter(is_fine)
-        parts.append(_reach_minimum(fine, relaxed if fine.height == rest.height else None, minimum))
-        rest = rest.filter(~is_fine)
     left_out.add("value too small for the scale", rest.height)
     return Match(parts, upper_bound)
 
 
-def _reach_minimum(offers: pl.DataFrame, relaxed: np.ndarray | None, minimum: int) -> pl.DataFrame:
+def _relax(offers: pl.DataFrame, minimum: int) -> tuple[pl.DataFrame, float]:
+    """Solves the problem without the minimum. Adds `is_short`: some flow, but less than the minimum.
+
+    Returns also the value of all flows in base tokens. Capacities are rounded up, so that it is an upper bound.
+    """
+    with_units, scale = add_units(offers)
+    flow = _circulate(with_units, with_units["most_units"].to_numpy())
+    relaxed = with_units.with_columns(flow=pl.Series(flow))
+    sold = int(relaxed.filter("is_sell")["flow"].sum())
+    is_short = (pl.col("flow") > 0) & (whole_tokens("flow") < minimum)
+    return relaxed.with_columns(is_short=is_short), base_value(sold, scale)
+
+
+def _reach_minimum(offers: pl.DataFrame, minimum: int) -> pl.DataFrame:
     """Drops offers until each one left has a flow > 0 worth at least `minimum` tokens.
 
-    `relaxed` is the greatest circulation of these very offers, if it is known already.
+    Those which were short without any minimum are not tried again. The value they leave may go anywhere; afterwards
+    flows only shrink, which soon comes to an end.
     """
     # A capacity rounded up may exceed its limit by a part of a unit. Settling can put that right only where all these
     # parts of a currency make less than a token (see settle.py).
@@ -67,29 +74,23 @@ def _reach_minimum(offers: pl.DataFrame, relaxed: np.ndarray | None, minimum: in
         capacity=pl.when(is_precise).then("most_units").otherwise(units("limit", is_rounded_up=False)),
         minimum=pl.lit(minimum, dtype=pl.Int64),
     ).with_columns(least_units=units("minimum", is_rounded_up=True))
-    most = offers["most_units"].to_numpy()
     capacity = offers["capacity"].to_numpy()
     least = offers["least_units"].to_numpy()
 
-    is_known = relaxed is not None and np.array_equal(capacity, most)
-    flow = relaxed if relaxed is not None and is_known else _circulate(offers, capacity)
-    room = capacity
+    flow = _circulate(offers, np.where(offers["is_short"].to_numpy(), 0, capacity))
     for round_number in range(MAX_ROUNDS):
         if not ((flow > 0) & (flow < least)).any():
             break
-        if round_number >= FREE_ROUNDS:
-            room = flow
         doublings = max(0, round_number - GENTLE_ROUNDS)
-        room = np.where((flow > 0) & (flow >> doublings < least), 0, room)
-        flow = _circulate(offers, room)
+        flow = _circulate(offers, np.where(flow >> doublings < least, 0, flow))
     else:
         return offers.clear().with_columns(flow=pl.lit(None, dtype=pl.Int64))
 
     # All that is served now stays served, but as well as possible.
-    is_served = pl.Series(flow > 0)
-    served = offers.filter(is_served)
-    better = _maximum_circulation(served, least[flow > 0], capacity[flow > 0])
-    return served.with_columns(flow=pl.Series(flow[flow > 0] if better is None else better))
+    is_served = flow > 0
+    served = offers.filter(pl.Series(is_served))
+    better = _maximum_circulation(served, least[is_served], capacity[is_served])
+    return served.with_columns(flow=pl.Series(flow[is_served] if better is None else better))
 
 
 def _circulate(offers: pl.DataFrame, capacity: np.ndarray) -> np.ndarray:

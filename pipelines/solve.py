@@ -12,7 +12,6 @@ import psycopg
 
 from pipelines.check import check
 from pipelines.collectors import choose_collectors
-from pipelines.limits import limit_offers
 from pipelines.load import load_directory, load_turn
 from pipelines.market import LeftOut, Market, Solution, Trades
 from pipelines.match import match
@@ -39,7 +38,7 @@ def solve(market: Market) -> Solution:
     for _ in range(MAX_ATTEMPTS):
         left_out = LeftOut(dict(ineligible.counts))
         with watch("match"):
-            matched = match(limit_offers(offers, minimum, left_out), minimum, left_out)
+            matched = match(offers, minimum, left_out)
         with watch("settle"):
             settled = settle(matched)
         with watch("collectors"):

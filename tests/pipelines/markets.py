@@ -93,12 +93,13 @@ def broken_rules(market: Market, prices: dict[int, float], trades: Trades) -> se
     takings = trades.takings.rows(named=True)
     givings = trades.givings.rows(named=True)
     transfers = trades.collector_transfers.rows(named=True)
-    sells = {(r["creditor_id"], r["debtor_id"]): [] for r in market.sell_offers.rows(named=True)}
-    for r in market.sell_offers.rows(named=True):
-        sells[r["creditor_id"], r["debtor_id"]].append(r)
-    buys = {(r["creditor_id"], r["debtor_id"]): 0 for r in market.buy_offers.rows(named=True)}
-    for r in market.buy_offers.rows(named=True):
-        buys[r["creditor_id"], r["debtor_id"]] = max(buys[r["creditor_id"], r["debtor_id"]], r["amount"] or 0)
+    sells: dict[tuple[int, int], list[dict[str, int]]] = {}
+    for offer in market.sell_offers.rows(named=True):
+        sells.setdefault((offer["creditor_id"], offer["debtor_id"]), []).append(offer)
+    buys: Counter[tuple[int, int]] = Counter()
+    for offer in market.buy_offers.rows(named=True):
+        account = offer["creditor_id"], offer["debtor_id"]
+        buys[account] = max(buys[account], offer["amount"])
     active = set(market.collector_accounts.rows())
 
     def require(rule: str, holds: bool) -> None:
@@ -128,7 +129,7 @@ def broken_rules(market: Market, prices: dict[int, float], trades: Trades) -> se
                 require("S9", k in [o["collector_id"] for o in offers])
                 collected[c, k] += amount
             else:
-                require("S2", 1 <= amount <= buys.get((t, c), 0))
+                require("S2", 1 <= amount <= buys[t, c])
                 has_active = any(debtor_id == c for debtor_id, _ in active)
                 sellers = {o["collector_id"] for (_, d), group in sells.items() if d == c for o in group}
                 require("S9", (c, k) in active if has_active else k in sellers)
