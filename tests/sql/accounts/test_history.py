@@ -1,0 +1,126 @@
+"""The history of interest rates keeps what "the lowest rate since some moment" needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Connection
+from tests.sql.messages import COLLECTOR, apply, message
+
+History = dict[int, float]
+
+
+def fill(connection: Connection, history: History, debtor_id: int = 666) -> None:
+    """Rates by age in days."""
+    for age, rate in history.items():
+        connection.execute(
+            "insert into worker.interest_rate_change values (%s, %s, worker.now() - %s * interval '1 day', %s)",
+            (COLLECTOR, debtor_id, age, rate),
+        )
+
+
+def need(connection: Connection) -> None:
+    connection.execute(
+        "insert into worker.needed_worker_account (creditor_id, debtor_id, configured_at) values (%s, 666, now())",
+        (COLLECTOR,),
+    )
+
+
+def ages(connection: Connection, debtor_id: int = 666) -> list[int]:
+    rows = connection.execute(
+        "select extract(epoch from worker.now() - change_ts)::int / 86400 from worker.interest_rate_change "
+        "where debtor_id = %s order by 1",
+        (debtor_id,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def compact(connection: Connection, cutoff: int, limit: int, *debtor_ids: int) -> int:
+    row = connection.execute(
+        "select worker.compact_interest_rates(%s, %s, worker.now() - %s * interval '1 day', %s)",
+        ([COLLECTOR] * len(debtor_ids), list(debtor_ids), cutoff, limit),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+LONG: History = {0: 5, 10: 4, 20: 6, 30: -3, 40: -3, 50: -5}
+
+
+@pytest.mark.parametrize(
+    ("history", "cutoff", "limit", "kept"),
+    [
+        pytest.param(LONG, 1000, 90, [0, 10, 30, 50], id="v8_9"),
+        pytest.param(LONG, 25, 90, [0, 10, 30], id="v8_10"),
+        pytest.param({0: 5, 10: 4, 20: 6, 30: -3}, 180, 2, [0, 10], id="v8_11"),
+        pytest.param({0: 5, 200: -1, 300: -9}, 180, 90, [0, 200], id="v8_12"),
+        pytest.param({0: -9, 200: -1, 300: -9}, 180, 90, [0], id="v8_12_lowest_first"),
+        pytest.param({500: 5, 600: 4}, 180, 90, [500], id="newest_stays"),
+        pytest.param({0: 5, 10: 4}, 180, 0, [], id="no_room"),
+        # The limit counts rows that are not kept as well.
+        pytest.param({0: 5, 10: 7, 20: 4, 30: 3}, 180, 3, [0, 20], id="limit_counts_all"),
+    ],
+)
+def test_v8_9_to_v8_12(db: Connection, history: History, cutoff: int, limit: int, kept: list[int]) -> None:
+    fill(db, history)
+    assert compact(db, cutoff, limit, 666) == len(history) - len(kept)
+    assert ages(db) == kept
+    assert compact(db, cutoff, limit, 666) == 0
+
+
+@pytest.mark.parametrize(
+    ("history", "kept"),
+    [
+        ({1: -5, 3: 2}, [1, 3]),
+        ({1: -5, 20: 2}, [1]),
+        ({1: -5, 9: 2}, [1]),
+        ({1: -9, 30: 6, 35: 7, 60: 1, 61: 2}, [1, 30, 35]),
+        ({1: -5, 3: 2, 4: 9}, [1, 3]),
+    ],
+)
+def test_g24_changes_in_haste_stay_visible(db: Connection, history: History, kept: list[int]) -> None:
+    """Two changes within 8 days tell that there may be others nobody knows of."""
+    fill(db, history)
+    compact(db, 180, 90, 666)
+    assert ages(db) == kept
+    assert compact(db, 180, 90, 666) == 0
+
+
+def test_accounts_are_compacted_separately(db: Connection) -> None:
+    fill(db, {0: 5, 10: 6}, 1)
+    fill(db, {0: 7, 10: 6}, 2)
+    fill(db, {0: 5, 10: 6}, 3)
+    assert compact(db, 180, 90, 1, 2) == 1
+    assert (ages(db, 1), ages(db, 2), ages(db, 3)) == ([0], [0, 10], [0, 10])
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "limit"), [("180 days", 210, 100), ("30 days", 210, 100), ("400 days", 400, 163)]
+)
+def test_g24_history_lives_as_long_as_attempts(db: Connection, period: str, days: int, limit: int) -> None:
+    db.execute("update worker.configuration set interest_rate_history_period = %s", (period,))
+    row = db.execute(
+        "select extract(epoch from worker.now() - cutoff)::int / 86400, row_limit from worker.interest_rate_horizon()"
+    ).fetchone()
+    assert row == (days, limit)
+
+
+def test_updates_fill_and_compact(db: Connection) -> None:
+    need(db)
+    fill(db, {10: 4, 20: 6, 400: -1, 500: -2})
+    update = message("AccountUpdate", interest_rate=5.0, last_interest_rate_change_ts="2026-03-01T02:00:00Z")
+    apply(db, update)
+    assert ages(db) == [0, 10, 400]
+    apply(db, message("AccountUpdate", interest_rate=9.0, last_interest_rate_change_ts="2026-03-01T02:00:00Z"))
+    assert db.execute("select interest_rate from worker.interest_rate_change order by change_ts desc").fetchone() == (
+        5.0,
+    )
+
+
+def test_g24_hasty_authority_is_logged(db: Connection) -> None:
+    notices: list[str | None] = []
+    db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    need(db)
+    for day in ("2026-01-01", "2026-01-20", "2026-01-27"):
+        apply(db, message("AccountUpdate", last_interest_rate_change_ts=f"{day}T00:00:00Z"))
+    assert notices == [f"interest rates changed twice within 8 days (creditor/debtor): {COLLECTOR}/666"]

@@ -1,0 +1,342 @@
+"""Scheduled HTTP requests: merging, leasing, back-off, and what a document leads to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import Connection
+from tests.sql.messages import apply, message
+from tests.sql.outgoing import sent
+
+IRI = "https://example.com/iri"
+LOCATOR = "https://example.com/666"
+PEG_LOCATOR = "https://example.com/777"
+
+
+def order(connection: Connection, iri: str, **fields: Any) -> None:
+    apply(connection, message("FetchDebtorInfo", iri=iri, **fields))
+
+
+def document(locator: str = LOCATOR, debtor_id: int = 666, **fields: Any) -> dict[str, Any]:
+    return {
+        "debtor_info_locator": locator,
+        "debtor_id": debtor_id,
+        "peg_debtor_info_locator": None,
+        "peg_debtor_id": None,
+        "peg_exchange_rate": None,
+        "will_not_change_until": None,
+        **fields,
+    }
+
+
+def pegged_document(**fields: Any) -> dict[str, Any]:
+    return document(peg_debtor_info_locator=PEG_LOCATOR, peg_debtor_id=777, peg_exchange_rate=0.5, **fields)
+
+
+def peg_fetch(level: int) -> dict[str, Any]:
+    return {
+        "iri": PEG_LOCATOR,
+        "debtor_id": 777,
+        "is_locator_fetch": True,
+        "is_discovery_fetch": False,
+        "forced_iri": None,
+        "recursion_level": level,
+    }
+
+
+def take(connection: Connection, limit: int = 100) -> list[tuple[Any, ...]]:
+    query = "select iri, debtor_id, url, leased_until::text from worker.take_due_fetches(%s, '10 minutes')"
+    return connection.execute(query, (limit,)).fetchall()
+
+
+def finish(connection: Connection, lease: tuple[Any, ...], outcome: str, **fields: Any) -> int:
+    result = {"iri": lease[0], "debtor_id": lease[1], "leased_until": lease[3], "outcome": outcome, **fields}
+    row = connection.execute("select worker.apply_fetch_results(%s)", (json.dumps([result]),)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def fetch_and_find(connection: Connection, found: dict[str, Any]) -> None:
+    (lease,) = take(connection)
+    assert finish(connection, lease, "document", document=found) == 1
+
+
+def fetches(connection: Connection, columns: str = "iri, debtor_id") -> list[tuple[Any, ...]]:
+    return connection.execute(
+        f"select {columns} from worker.debtor_info_fetch order by iri, debtor_id".encode()
+    ).fetchall()
+
+
+def store(connection: Connection, fetched: str, frozen_until: str | None = None, **fields: Any) -> None:
+    """A stored document that was fetched this long ago."""
+    body = json.dumps(pegged_document(will_not_change_until=frozen_until, **fields))
+    connection.execute(
+        """
+        insert into worker.debtor_info_document (
+          debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate,
+          will_not_change_until, fetched_at
+        )
+        select d.debtor_info_locator, d.debtor_id, d.peg_debtor_info_locator, d.peg_debtor_id, d.peg_exchange_rate,
+          d.will_not_change_until, worker.now() - %s::interval
+        from jsonb_populate_record(null::worker.debtor_info_document, %s) as d
+        """,
+        (fetched, body),
+    )
+
+
+def nothing_sent(connection: Connection) -> bool:
+    return not any(sent(connection, t) for t in ("ConfirmDebtor", "StoreDocument", "FetchDebtorInfo"))
+
+
+def test_v9_7(db: Connection) -> None:
+    order(db, IRI, is_locator_fetch=True, recursion_level=4)
+    order(db, IRI, is_discovery_fetch=True, recursion_level=2)
+    columns = "is_locator_fetch, is_discovery_fetch, recursion_level, forced_iri, next_attempt_at = worker.now()"
+    assert fetches(db, columns) == [(True, True, 2, None, True)]
+    order(db, IRI, is_locator_fetch=True, recursion_level=5, forced_iri="https://example.com/forced")
+    order(db, IRI, is_locator_fetch=True, forced_iri=None)
+    assert fetches(db, columns) == [(True, True, 0, "https://example.com/forced", True)]
+
+
+def test_merging_keeps_the_back_off_schedule(db: Connection) -> None:
+    order(db, IRI, is_discovery_fetch=True)
+    (lease,) = take(db)
+    finish(db, lease, "retry", errorcode=404, jitter=1.0)
+    order(db, IRI, is_locator_fetch=True)
+    assert fetches(db, "attempts_count, next_attempt_at::text, is_locator_fetch") == [
+        (1, "2026-03-01 02:01:00+00", True)
+    ]
+    assert take(db) == []
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(0, 60), (1, 120), (13, 491520), (14, None)])
+@pytest.mark.parametrize("jitter", [0.5, 1.0])
+def test_v9_8(db: Connection, attempts: int, wait: int | None, jitter: float) -> None:
+    order(db, IRI)
+    db.execute(
+        "update worker.debtor_info_fetch set attempts_count = %s, latest_attempt_at = %s",
+        (attempts, "2026-02-28T02:00:00Z" if attempts else None),
+    )
+    (lease,) = take(db)
+    assert finish(db, lease, "retry", errorcode=503, jitter=jitter) == 1
+    columns = (
+        "attempts_count, latest_attempt_at = worker.now(), latest_attempt_errorcode, "
+        "extract(epoch from next_attempt_at - worker.now())::float8"
+    )
+    assert fetches(db, columns) == ([] if wait is None else [(attempts + 1, True, 503, wait * jitter)])
+
+
+@pytest.mark.parametrize(
+    ("fetched", "frozen_until", "is_cached"),
+    [
+        ("7 days", None, True),
+        ("7 days 1 second", None, False),
+        ("8 days", None, False),
+        ("8 days", "2026-03-02T02:00:00Z", True),
+        ("8 days", "2026-03-01T02:00:00Z", False),
+        ("30 days", "2099-01-01T00:00:00Z", True),
+        ("30 days 1 second", "2099-01-01T00:00:00Z", False),
+    ],
+)
+def test_v9_9(db: Connection, fetched: str, frozen_until: str | None, is_cached: bool) -> None:
+    store(db, fetched, frozen_until)
+    order(db, LOCATOR, is_locator_fetch=True)
+    assert len(take(db)) == int(not is_cached)
+    # Recursion runs over cached documents; they are not stored again.
+    assert sent(db, "FetchDebtorInfo") == ([peg_fetch(1)] if is_cached else [])
+    assert sent(db, "StoreDocument") == []
+    assert fetches(db) == ([] if is_cached else [(LOCATOR, 666)])
+
+
+def test_v13_10(db: Connection) -> None:
+    """G15: frozen documents are fetched again all the same. (That they stay stored is a matter of the scan.)"""
+    store(db, "46 days", "2099-01-01T00:00:00Z")
+    order(db, LOCATOR, is_locator_fetch=True)
+    fetch_and_find(db, pegged_document(will_not_change_until="2099-01-01T00:00:00+00:00"))
+    (stored,) = sent(db, "StoreDocument")
+    apply(db, message("StoreDocument", **stored))
+    assert db.execute("select fetched_at = worker.now() from worker.debtor_info_document").fetchone() == (True,)
+
+
+def test_forced_fetch_reads_elsewhere_and_ignores_the_cache(db: Connection) -> None:
+    store(db, "1 hour")
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    assert [lease[:3] for lease in take(db)] == [(LOCATOR, 666, IRI)]
+
+
+def test_cached_document_confirms_a_discovery(db: Connection) -> None:
+    store(db, "1 hour")
+    order(db, LOCATOR, is_discovery_fetch=True)
+    assert take(db) == []
+    assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": LOCATOR}]
+    assert nothing_sent(db)
+
+
+def test_discovery(db: Connection) -> None:
+    order(db, IRI, is_discovery_fetch=True)
+    fetch_and_find(db, pegged_document())
+    assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": LOCATOR}]
+    assert nothing_sent(db)
+    assert fetches(db) == []
+
+
+def test_locator_fetch(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, recursion_level=3)
+    found = pegged_document(will_not_change_until="2026-06-30T00:00:00+00:00")
+    fetch_and_find(db, found)
+    assert sent(db, "StoreDocument") == [found]
+    assert sent(db, "FetchDebtorInfo") == [peg_fetch(4)]
+    assert nothing_sent(db)
+    assert fetches(db) == []
+
+
+def test_v9_10(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, recursion_level=10)
+    fetch_and_find(db, pegged_document())
+    assert sent(db, "StoreDocument") == [pegged_document()]
+    assert nothing_sent(db)
+
+
+def test_g32_distance_1(db: Connection) -> None:
+    db.execute("update worker.configuration set max_distance_to_base = 1")
+    for level, expected in ((0, [peg_fetch(1)]), (1, [])):
+        order(db, LOCATOR, is_locator_fetch=True, recursion_level=level)
+        fetch_and_find(db, pegged_document())
+        assert sent(db, "FetchDebtorInfo") == expected
+
+
+def test_locator_fetch_for_another_debtor_is_stored_only(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, debtor_id=5)
+    fetch_and_find(db, pegged_document())
+    assert sent(db, "StoreDocument") == [pegged_document()]
+    assert nothing_sent(db)
+
+
+def test_v9_11(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True)
+    fetch_and_find(db, pegged_document(locator="https://example.com/L2"))
+    assert fetches(db) == []
+    assert nothing_sent(db)
+
+
+def test_v9_12(db: Connection) -> None:
+    order(db, IRI, is_discovery_fetch=True, debtor_id=5)
+    fetch_and_find(db, document(debtor_id=6))
+    assert fetches(db) == []
+    assert nothing_sent(db)
+
+
+@pytest.mark.parametrize("debtor_id", [666, 667])
+@pytest.mark.parametrize("is_discovery_fetch", [False, True])
+def test_v13_14(db: Connection, debtor_id: int, is_discovery_fetch: bool) -> None:
+    """G33: the authority names an address whose document says that the debtor has moved."""
+    order(db, LOCATOR, is_locator_fetch=True, is_discovery_fetch=is_discovery_fetch, forced_iri=IRI)
+    fetch_and_find(db, pegged_document(locator="https://example.com/L2", debtor_id=debtor_id))
+    moved = {"debtor_id": 666, "debtor_info_locator": "https://example.com/L2"}
+    assert sent(db, "ConfirmDebtor") == ([moved] if debtor_id == 666 else [])
+    assert nothing_sent(db)
+    assert fetches(db) == []
+
+
+def test_dropped_fetch_is_gone(db: Connection) -> None:
+    order(db, IRI, is_discovery_fetch=True)
+    (lease,) = take(db)
+    assert finish(db, lease, "drop") == 1
+    assert fetches(db) == []
+    assert nothing_sent(db)
+
+
+def test_fetches_of_other_shards_are_dropped(db: Connection) -> None:
+    def is_foreign(iri: str) -> bool:
+        return hashlib.md5(iri.encode()).digest()[0] >= 0x80
+
+    iris = [f"https://example.com/{n}" for n in range(20)]
+    for iri in iris:
+        order(db, iri, is_discovery_fetch=True)
+    db.execute("update worker.configuration set binding_key = '0.#', realm_mask = -2147483648, realm = 0")
+    own = sorted(iri for iri in iris if not is_foreign(iri))
+    assert 0 < len(own) < 20
+    assert sorted(lease[0] for lease in take(db)) == own
+    assert sorted(row[0] for row in fetches(db)) == own
+
+
+def test_g18_lease(db: Connection) -> None:
+    order(db, IRI, is_discovery_fetch=True)
+    (lease,) = take(db)
+    assert lease == (IRI, 666, IRI, "2026-03-01 02:10:00+00")
+    assert take(db) == []
+    # The fetcher died; another one gets the row, and the first one's result comes after all.
+    db.execute("set swpt.now = '2026-03-01T02:10:00Z'")
+    (second_lease,) = take(db)
+    assert finish(db, lease, "document", document=document()) == 0
+    assert nothing_sent(db)
+    assert finish(db, second_lease, "document", document=document()) == 1
+    assert finish(db, second_lease, "document", document=document()) == 0
+    assert len(sent(db, "ConfirmDebtor")) == 1
+
+
+@pytest.mark.parametrize("outcome", ["document", "retry", "drop"])
+def test_result_of_another_url_is_useless(db: Connection, outcome: str) -> None:
+    """While the request is under way, bytes from another address are asked for."""
+    order(db, LOCATOR, is_locator_fetch=True)
+    (lease,) = take(db)
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    found = document() if outcome == "document" else None
+    assert finish(db, lease, outcome, document=found, errorcode=404, jitter=1.0) == 1
+    assert nothing_sent(db)
+    assert [lease[2] for lease in take(db)] == [IRI]
+
+
+def test_wish_that_comes_during_the_request_is_served(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True)
+    (lease,) = take(db)
+    order(db, LOCATOR, is_discovery_fetch=True)
+    assert finish(db, lease, "document", document=document()) == 1
+    assert len(sent(db, "ConfirmDebtor")) == 1
+    assert len(sent(db, "StoreDocument")) == 1
+
+
+def test_limit_takes_the_longest_waiting(db: Connection) -> None:
+    for n in (3, 1, 2):
+        db.execute(f"set swpt.now = '2026-03-01T02:00:0{n}Z'".encode())
+        order(db, f"https://example.com/{n}", is_discovery_fetch=True)
+    db.execute("set swpt.now = '2026-03-01T02:00:10Z'")
+    assert sorted(lease[0] for lease in take(db, 2)) == ["https://example.com/1", "https://example.com/2"]
+
+
+def test_many_results_at_once(db: Connection) -> None:
+    apply(db, *[message("FetchDebtorInfo", iri=f"i{n}", debtor_id=n, is_discovery_fetch=True) for n in range(1, 301)])
+    outcomes = ("document", "retry", "drop")
+    results = [
+        {
+            "iri": iri,
+            "debtor_id": debtor_id,
+            "leased_until": leased_until,
+            "outcome": outcomes[debtor_id % 3],
+            "errorcode": 500,
+            "jitter": 0.75,
+            "document": document(f"l{debtor_id}", debtor_id) if debtor_id % 3 == 0 else None,
+        }
+        for iri, debtor_id, _, leased_until in take(db, 1000)
+    ]
+    assert db.execute("select worker.apply_fetch_results(%s)", (json.dumps(results),)).fetchone() == (300,)
+    assert {m["debtor_id"] for m in sent(db, "ConfirmDebtor")} == set(range(3, 301, 3))
+    assert {row[1] for row in fetches(db)} == set(range(1, 301, 3))
+
+
+@pytest.mark.parametrize(("later", "rate"), [("2026-03-01T02:00:00Z", 1.0), ("2026-03-01T02:00:01Z", 2.0)])
+def test_v9_14(db: Connection, later: str, rate: float) -> None:
+    def stored(ts: str, rate: float) -> dict[str, Any]:
+        peg = {"peg_debtor_info_locator": PEG_LOCATOR, "peg_debtor_id": 777, "peg_exchange_rate": rate}
+        return message("StoreDocument", ts=ts, **peg)
+
+    apply(db, stored("2026-03-01T02:00:00Z", 1.0))
+    apply(db, stored(later, 2.0))
+    row = db.execute("select peg_exchange_rate, fetched_at from worker.debtor_info_document").fetchone()
+    assert row is not None
+    assert row[0] == rate
+    assert row[1].isoformat().startswith(later[:19] if rate == 2.0 else "2026-03-01T02:00:00")
