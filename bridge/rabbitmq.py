@@ -1,4 +1,4 @@
-"""RabbitMQ behind the two ports of `bridge.ports`, and the declaration of what must exist on it.
+"""RabbitMQ behind the two ports of `bridge.ports`.
 
 Each port has its own connection, whose I/O loop runs in a thread of its own: heartbeats keep going while the caller is
 busy with a database. A lost connection raises once; the next call connects again.
@@ -6,107 +6,21 @@ busy with a database. A lost connection raises once; the next call connects agai
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pika
 import pika.exceptions
-from pika.adapters.select_connection import SelectConnection
 
 from bridge.ports import Delivery, Publication, PublishError, SourceError
-
-# The library logs connection URLs and every lost connection; all of that reaches the caller as an exception of ours.
-logging.getLogger("pika").setLevel(logging.CRITICAL)
+from bridge.rabbitmq_link import Link, describe
 
 CONNECT_TIMEOUT = 30.0
 CONFIRM_TIMEOUT = 60.0
 _GENERATION_BITS = 40
-
-
-def connection_parameters(url: str) -> pika.URLParameters:
-    """Raises ValueError for a malformed URL, without repeating it (it may hold a password)."""
-    try:
-        return pika.URLParameters(url)
-    except Exception:
-        raise ValueError("malformed broker URL") from None
-
-
-class _Link:
-    """One connection with one channel. `set_up` runs in the loop's thread as soon as the channel is open."""
-
-    def __init__(self, url: str, set_up: Callable[[_Link], None], changed: threading.Condition) -> None:
-        self.channel: Any = None
-        self.error: str | None = None
-        self._set_up = set_up
-        self._changed = changed
-        self._stopped = False
-        self._connection = SelectConnection(
-            connection_parameters(url),
-            on_open_callback=self._on_open,
-            on_open_error_callback=self._on_closed,
-            on_close_callback=self._on_closed,
-        )
-        self._thread = threading.Thread(target=self._run, name="amqp", daemon=True)
-        self._thread.start()
-
-    def call(self, function: Callable[[], None]) -> None:
-        """Runs the function in the loop's thread, soon; never when the loop has ended."""
-        with self._changed:
-            if not self._stopped:
-                self._connection.ioloop.add_callback_threadsafe(function)
-
-    def fail(self, error: str) -> None:
-        """Remembers the first error and wakes up whoever waits. Callable from any thread."""
-        with self._changed:
-            if self.error is None:
-                self.error = error
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        self.fail("closed")
-        self.call(self._begin_close)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        try:
-            self._connection.ioloop.start()
-        except Exception as error:
-            self.fail(_describe(error))
-        with self._changed:
-            self._stopped = True
-            self._connection.ioloop.close()
-
-    def _begin_close(self) -> None:
-        if self._connection.is_open:
-            self._connection.close()
-        elif self._connection.is_closed or not self._connection.is_closing:
-            self._connection.ioloop.stop()
-
-    def _on_open(self, connection: Any) -> None:
-        connection.channel(on_open_callback=self._on_channel)
-
-    def _on_channel(self, channel: Any) -> None:
-        self.channel = channel
-        channel.add_on_close_callback(self._on_channel_closed)
-        self._set_up(self)
-
-    def _on_channel_closed(self, _channel: Any, reason: Exception) -> None:
-        self.fail(_describe(reason))
-        if self._connection.is_open:
-            self._connection.close()
-
-    def _on_closed(self, _connection: Any, reason: Any) -> None:
-        self.fail(_describe(reason))
-        self._connection.ioloop.stop()
-
-
-def _describe(reason: Any) -> str:
-    text = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
-    return text[:300]
 
 
 class RabbitSource:
@@ -118,7 +32,7 @@ class RabbitSource:
         self._queue = queue
         self._prefetch = prefetch
         self._changed = threading.Condition()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._generation = 0
         self._ready: deque[Delivery] = deque()
         # Taken and not settled, in the order of delivery.
@@ -165,7 +79,7 @@ class RabbitSource:
                 for tag in singles:
                     link.channel.basic_ack(self._broker_tag(tag))
             except pika.exceptions.AMQPError as error:
-                link.fail(_describe(error))
+                link.fail(describe(error))
 
         link.call(send)
 
@@ -176,13 +90,13 @@ class RabbitSource:
         self._ready.clear()
         self._unsettled.clear()
 
-    def _connect(self) -> _Link:
+    def _connect(self) -> Link:
         if self._link is None:
             self._generation += 1
-            self._link = _Link(self._url, self._consume, self._changed)
+            self._link = Link(self._url, self._consume, self._changed)
         return self._link
 
-    def _consume(self, link: _Link) -> None:
+    def _consume(self, link: Link) -> None:
         channel = link.channel
         channel.add_on_cancel_callback(lambda _frame: link.fail("the broker cancelled the consumer"))
         channel.basic_qos(prefetch_count=self._prefetch)
@@ -224,7 +138,7 @@ class RabbitTarget:
         self._window = window
         self._confirm_timeout = confirm_timeout
         self._changed = threading.Condition()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._ready = False
         self._batch: _Batch | None = None
         self._published = 0  # on this channel; equals the broker's publish sequence number
@@ -262,12 +176,12 @@ class RabbitTarget:
         if link is not None:
             link.close()
 
-    def _connect(self) -> _Link:
+    def _connect(self) -> Link:
         if self._link is not None and self._link.error is not None:
             self.close()
         if self._link is None:
             self._published = 0
-            self._link = link = _Link(self._url, self._prepare, self._changed)
+            self._link = link = Link(self._url, self._prepare, self._changed)
             with self._changed:
                 self._changed.wait_for(lambda: self._ready or link.error is not None, CONNECT_TIMEOUT)
                 error = link.error or (None if self._ready else "no connection within the time limit")
@@ -278,7 +192,7 @@ class RabbitTarget:
 
     # The rest runs in the loop's thread.
 
-    def _prepare(self, link: _Link) -> None:
+    def _prepare(self, link: Link) -> None:
         link.channel.add_on_return_callback(self._on_return)
         link.channel.confirm_delivery(lambda frame: self._on_confirm(link, frame), lambda _frame: self._set_ready())
 
@@ -287,7 +201,7 @@ class RabbitTarget:
             self._ready = True
             self._changed.notify_all()
 
-    def _advance(self, link: _Link, job: _Batch) -> None:
+    def _advance(self, link: Link, job: _Batch) -> None:
         try:
             while job.next < len(job.items) and len(job.unconfirmed) < self._window:
                 item = job.items[job.next]
@@ -308,9 +222,9 @@ class RabbitTarget:
                     mandatory=item.mandatory,
                 )
         except Exception as error:
-            link.fail(_describe(error))
+            link.fail(describe(error))
 
-    def _on_confirm(self, link: _Link, frame: Any) -> None:
+    def _on_confirm(self, link: Link, frame: Any) -> None:
         job = self._batch
         if job is None:
             return

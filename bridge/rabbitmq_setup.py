@@ -8,7 +8,7 @@ from typing import Any
 import pika
 import pika.exceptions
 
-from bridge.rabbitmq import connection_parameters
+from bridge.rabbitmq_link import connection_parameters
 from bridge.topology import Topology
 
 
