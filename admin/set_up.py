@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 
@@ -29,9 +30,9 @@ def plans(config: Config) -> list[Plan]:
 def run(config: Config, report: Report) -> None:
     """Brings everything to this release. Raises the last error of a step that keeps failing."""
     for kind, url in _databases(config):
-        _insist(lambda kind=kind, url=url: _configure(kind, url, report), report)
+        _insist(partial(_configure, kind, url, report), report)
     if config.setup_rabbitmq_bindings == "yes":
-        _insist(lambda: _declare(config), report)
+        _insist(partial(_declare, config), report)
         report("broker: exchanges, queues and bindings are there")
 
 

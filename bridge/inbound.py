@@ -44,6 +44,7 @@ class Inbound:
         self._realm = realm
         self._lane_count = lane_count
         self._limit = limit
+        self.dead_letters = 0
         self._copies = [
             sql.SQL("copy pgmq.{} (vt, message) from stdin").format(sql.Identifier(f"q_inbox_{lane}"))
             for lane in range(lane_count)
@@ -60,6 +61,7 @@ class Inbound:
         good, bad = self._check(batch)
         stored, refused = self._store(good)
         self._source.settle(stored, bad + refused)
+        self.dead_letters += len(bad) + len(refused)
         return len(batch)
 
     def _check(self, batch: Sequence[Delivery]) -> tuple[list[Checked], list[int]]:

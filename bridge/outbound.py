@@ -132,9 +132,7 @@ class Outbound:
             try:
                 message = build(type_name, row.fields)
             except ValueError as error:
-                # Its receiver would refuse it, too. Without it the rest of the queue moves on.
-                _log.error("kept back an invalid outgoing %s: %s: %r", type_name, error, row.fields)
-                self._park(type_name, [json.dumps(row.fields, default=str)])
+                self._set_aside(type_name, row, str(error))
                 continue
             if is_smp and not self._realm.matches(message.sharding_key):
                 if self._delete_parent_shard_records and self._realm.parent_matches(message.sharding_key):
@@ -143,15 +141,19 @@ class Outbound:
             publications.append(publication(message))
         return publications
 
+    def _set_aside(self, type_name: str, row: Row, error: str) -> None:
+        """An invalid message: its receiver would refuse it. Without it the rest of the queue moves on."""
+        _log.error("set aside an invalid outgoing %s: %s", type_name, error)
+        body = json.dumps(row.fields, default=str)
+        self._connection.execute(
+            "select worker.set_aside_outgoing(%s, array[%s::jsonb], array[%s])", (type_name, body, error)
+        )
+
     def _park_returned(self, type_name: str, returned: Sequence[Publication]) -> None:
-        self._park(type_name, [item.body.decode() for item in returned])
+        bodies = [item.body.decode() for item in returned]
+        self._connection.execute("select worker.park_unroutable(%s, %s::text[]::jsonb[])", (type_name, bodies))
         counts: dict[str, int] = {}
         for item in returned:
             counts[item.routing_key] = counts.get(item.routing_key, 0) + 1
         for routing_key, count in sorted(counts.items()):
             _log.warning("no queue for %s %s with routing key %s, kept for later", count, type_name, routing_key)
-
-    def _park(self, type_name: str, messages: list[str]) -> None:
-        # A PrepareTransfer cannot come back, and need not: its attempt times out and is repeated.
-        if type_name != "PrepareTransfer":
-            self._connection.execute("select worker.park_unroutable(%s, %s::text[]::jsonb[])", (type_name, messages))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 from bridge.ports import PublishError, SourceError
@@ -56,29 +57,37 @@ class Progress:
     console: Console
     started: float = field(default_factory=time.monotonic)
     moments: list[Moment] = field(default_factory=list)
-    phase: str = ""
+    _status: Status | None = None
+    _phase: str = ""
+    _counts: str = ""
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """One line for a part of the run: what it is, then how long it took."""
-        self.phase = what
+    def doing(self, what: str, name: str = "") -> Iterator[None]:
+        """One line for a part of the run: what it is, then how long it took. `name` is short, for the report."""
+        self._phase, self._counts = name or what, ""
         began = time.monotonic()
-        with self.console.status(f"{what} …"):
+        with self.console.status(f"{what} …") as self._status:
             yield
+        now = time.monotonic()
         self.console.print(
-            f"[dim]{time.monotonic() - self.started:6.1f} s[/]  {what}  [dim]{time.monotonic() - began:.1f} s[/]"
+            f"[dim]{now - self.started:6.1f} s[/]  {what}{self._counts}  [dim]{now - began:.1f} s[/]", highlight=False
         )
 
     def note(self, world: World) -> None:
-        """Remembers where the run is."""
+        """Shows and remembers where the run is."""
         moment = Moment(
             seconds=time.monotonic() - self.started,
-            phase=self.phase,
+            phase=self._phase,
             messages=world.messages,
             offers=world.offers(),
             documents=world.documents.fetches(),
         )
         self.moments.append(moment)
+        self._counts = f" [dim]({moment.messages:,} messages"
+        self._counts += f", {moment.documents:,} documents" if moment.documents else ""
+        self._counts += f", {moment.offers:,} offers)[/]" if moment.offers else ")[/]"
+        if self._status is not None:
+            self._status.update(f"{self._phase}{self._counts}")
 
 
 def run_demo(scene: Scene, report_dir: Path) -> bool:
@@ -118,7 +127,7 @@ def _exchange(scene: Scene) -> Exchange:
 
 def pace_of(economy: Economy, documents: DocumentServer) -> WorldSettings:
     """Days become seconds: phases just long enough for an economy of this size on a small machine."""
-    phase2 = timedelta(seconds=4 + len(economy.accounts) / 400)
+    phase2 = timedelta(seconds=4 + len(economy.accounts) / 1500)
     period = timedelta(seconds=2)
     now = datetime.now(UTC)
     return WorldSettings(
@@ -146,7 +155,7 @@ def pace_of(economy: Economy, documents: DocumentServer) -> WorldSettings:
 
 def trade(world: World, economy: Economy, progress: Progress) -> tuple[Outcome, Report]:
     """Wallets, a turn that looks for collectors, a turn that trades, and the payments until all is done."""
-    with progress.doing("wallets filled, policies set, and the workers told of them"):
+    with progress.doing("wallets filled, policies set, and the workers told of them", "wallets"):
         set_up(economy, world.authority, world.agent, world.documents, lambda: world.settle(timedelta(minutes=5)))
         progress.note(world)
     for turn in range(1, MAX_TURNS + 1):
@@ -154,7 +163,7 @@ def trade(world: World, economy: Economy, progress: Progress) -> tuple[Outcome, 
         report = _run_turn(world, turn, progress)
         if report.offers:
             break
-    with progress.doing("the payments are on their way"):
+    with progress.doing("the payments are on their way", "payments"):
         world.step_until(lambda: _is_finished(world, progress), "paying", timedelta(minutes=5), turns=False)
         world.settle(timedelta(minutes=2))
         progress.note(world)
@@ -183,7 +192,7 @@ def _run_turn(world: World, number: int, progress: Progress) -> Report:
         return state is not None and state[1] > phase
 
     for phase, purpose in purposes.items():
-        with progress.doing(f"turn {number}, phase {phase}: {purpose}"):
+        with progress.doing(f"turn {number}, phase {phase}: {purpose}", f"turn {number}, phase {phase}"):
             world.step_until(lambda phase=phase: has_passed(phase), f"phase {phase}", limit, turns=True)  # type: ignore[misc]
     report = world.solver_reports[number]
     if not report.offers:
@@ -207,7 +216,7 @@ def _tell(console: Console, economy: Economy, outcome: Outcome, report: Report, 
     """The outcome in words."""
     traded = base_value(economy, report.traded_value or 0.0)
     console.print(
-        f"\n[bold]{traded} traded[/], {report.share_of_bound or 0.0:.2%} of what the market allows; "
+        f"\n[bold]{traded} traded[/], {report.share_of_bound or 0.0:.4%} of what the market allows; "
         f"{len(outcome.flows):,} of {report.traders:,} traders with offers were served"
     )
     console.print("\nThe largest circles:")

@@ -115,7 +115,7 @@ def _page(
     )
     numbers = {
         "value traded": base_value(economy, report.traded_value or 0.0),
-        "of what the market allows": f"{report.share_of_bound or 0.0:.2%}",
+        "of what the market allows": f"{report.share_of_bound or 0.0:.4%}",
         "traders served": f"{len(outcome.flows):,} of {report.traders:,} with offers",
         "offers": f"{report.offers:,}",
         "payments": f"{report.takings + report.givings + report.collector_transfers:,}",
@@ -255,12 +255,14 @@ def _tree_chart(economy: Economy) -> go.Figure:
             ids=[str(c.debtor_id) for c in currencies],
             parents=["" if c.peg_debtor_id is None else str(c.peg_debtor_id) for c in currencies],
             labels=[c.name for c in currencies],
-            values=[accounts[c.debtor_id] for c in currencies],
             customdata=[
-                (f"{c.price * c.amount_divisor / currencies[0].amount_divisor:,.4g} {unit}", c.kind) for c in currencies
+                (c.kind, f"{c.price * c.amount_divisor / currencies[0].amount_divisor:,.4g}", accounts[c.debtor_id])
+                for c in currencies
             ],
             marker={"colors": [COLOURS[c.kind] for c in currencies]},
-            hovertemplate="%{label}<br>%{customdata[1]}, one unit is worth %{customdata[0]}<br>%{value} accounts",
+            hovertemplate=(
+                f"%{{label}}<br>%{{customdata[0]}}, worth %{{customdata[1]}} {unit}<br>%{{customdata[2]}} accounts"
+            ),
         )
     )
     return figure.update_layout(height=600, margin={"t": 10, "b": 10})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from bridge.drain import Drain
 from bridge.http_fetch import HttpFetch
@@ -34,6 +35,7 @@ class Leftovers:
     waiting_messages: int
     set_aside: int
     unroutable: int
+    dead_letters: int
 
     @staticmethod
     def of(parts: Iterable[Leftovers]) -> Leftovers:
@@ -107,23 +109,24 @@ class Shard:
 
     def leftovers(self) -> Leftovers:
         """What is not finished."""
-        row = self._worker.execute(
-            """
-            select
-              (select count(*) from worker.account_lock where released_at is null),
-              (select count(*) from worker.creditor_participation),
-              (select count(*) from worker.transfer_attempt),
-              (select count(*) from worker.dispatching_status),
-              (select count(*) from worker.early_arrival),
-              (select sum(m.queue_length) from pgmq.metrics_all() as m)
-              + (select count(*) from outbox.prepare_transfer)
-              + (select count(*) from outbox.finalize_transfer),
-              (select count(*) from worker.set_aside),
-              (select count(*) from worker.unroutable_message)
-            """
-        ).fetchone()
-        assert row is not None
-        return Leftovers(*(int(count) for count in row))
+        with self._worker.cursor(row_factory=dict_row) as cursor:
+            counts = cursor.execute(
+                """
+                select
+                  (select count(*) from worker.account_lock where released_at is null) as account_locks,
+                  (select count(*) from worker.creditor_participation) as participations,
+                  (select count(*) from worker.transfer_attempt) as transfer_attempts,
+                  (select count(*) from worker.dispatching_status) as dispatching_statuses,
+                  (select count(*) from worker.early_arrival) as early_arrivals,
+                  (select sum(m.queue_length)::bigint from pgmq.metrics_all() as m)
+                  + (select count(*) from outbox.prepare_transfer)
+                  + (select count(*) from outbox.finalize_transfer) as waiting_messages,
+                  (select count(*) from worker.set_aside) as set_aside,
+                  (select count(*) from worker.unroutable_message) as unroutable
+                """
+            ).fetchone()
+        assert counts is not None
+        return Leftovers(**counts, dead_letters=self._inbound.dead_letters)
 
     def _count(self, query: str) -> int:
         row = self._worker.execute(query.encode()).fetchone()

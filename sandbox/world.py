@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.document_server import DocumentServer
 from sandbox.exchange import Exchange, declare_sandbox
+from sandbox.peer import Peer
 from sandbox.postgres import PrivateServer
 from sandbox.shard import Leftovers, Shard
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
@@ -83,7 +84,7 @@ class World:
             self.shards = [self._open_shard(server, exchange, *item) for item in queues.items()]
             self.authority = Authority(settings.authority, _now)
             self.agent = CreditorsAgent(settings.agent, _now)
-            self._peers = [
+            self._peers: list[Peer] = [
                 AuthorityPeer(exchange.source(AUTHORITY_QUEUE), exchange.target(), self.authority, limit=5000),
                 CreditorsPeer(exchange.source(CREDITORS_QUEUE), exchange.target(), self.agent, limit=5000),
             ]
@@ -171,7 +172,8 @@ class World:
 
     def leftovers(self) -> Leftovers:
         """What is not finished, over all shards."""
-        return Leftovers.of(shard.leftovers() for shard in self.shards)
+        total = Leftovers.of(shard.leftovers() for shard in self.shards)
+        return replace(total, dead_letters=total.dead_letters + sum(peer.dead_letters for peer in self._peers))
 
     def describe(self) -> str:
         """Where things stand, for error messages."""

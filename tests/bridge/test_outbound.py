@@ -255,12 +255,14 @@ def test_only_the_selected_types_leave(worker_db: Connection) -> None:
     assert waiting(worker_db, "ConfigureAccount") == 1
 
 
-def test_an_invalid_row_is_kept_back(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_row_is_set_aside(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     target = RecordingTarget()
     put(worker_db, "StartSending", debtor_id=0)
     put(worker_db, "StartSending")
     assert outbound(worker_db, target).run_once() == 2
-    assert (len(target.sent), waiting(worker_db, "StartSending"), parked(worker_db)) == (1, 0, 1)
+    assert (len(target.sent), waiting(worker_db, "StartSending"), parked(worker_db)) == (1, 0, 0)
+    rows = worker_db.execute("select queue, message_type, sqlstate, body ->> 'debtor_id' from worker.set_aside")
+    assert rows.fetchall() == [("out_start_sending", "StartSending", "ST003", "0")]
     assert "invalid outgoing StartSending" in caplog.text
 
 

@@ -1,0 +1,13 @@
+create or replace function worker.set_aside_outgoing(p_type text, p_messages jsonb[], p_errors text[])
+  returns void
+  language sql
+as $$
+  insert into worker.set_aside (queue, message_type, body, sqlstate, error, failures, set_aside_at)
+  select worker.outgoing_queue(p_type), p_type, m.message, 'ST003', m.error, 1, worker.now()
+  from unnest(p_messages, p_errors) with ordinality as m(message, error, n)
+  order by m.n
+$$;
+
+comment on function worker.set_aside_outgoing is
+  'Sets outgoing messages aside that do not fit their wire type: their receivers would refuse them. Called by the outbound '
+  'bridge.';
