@@ -1,0 +1,270 @@
+"""Payments and notices that come before this shard knows the result of the turn are kept until it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from sql import Kind
+from tests.conftest import Connection
+from tests.sql.dispatching.test_account_transfers import collected, note, received, transfer
+from tests.sql.dispatching.test_steps import advance, count, flags, totals
+from tests.sql.messages import apply, message
+from tests.sql.transfers.rows import (
+    COLLECTOR,
+    DEBTOR,
+    NOW,
+    OTHER_COLLECTOR,
+    SELLER,
+    STATES,
+    TURN,
+    add_account,
+    add_attempt,
+    add_payment,
+    add_status,
+    add_turn,
+    insert,
+    rows,
+)
+
+LATER = 8
+PAID = {"transfer_note": note("collecting", COLLECTOR, SELLER, LATER)}
+SENT = {"transfer_note": note("sending", OTHER_COLLECTOR, COLLECTOR, LATER)}
+
+
+def payment(amount: int = 1000, **fields: Any) -> dict[str, Any]:
+    return transfer("collecting", COLLECTOR, SELLER, COLLECTOR, amount, **{**PAID, **fields})
+
+
+def sending(amount: int = 1000) -> dict[str, Any]:
+    return transfer("sending", OTHER_COLLECTOR, COLLECTOR, COLLECTOR, amount, **SENT)
+
+
+def unpaid(kind: str = "collecting", payer: int = SELLER, turn_id: int = LATER) -> dict[str, Any]:
+    key = {"collector_id": COLLECTOR, "turn_id": turn_id, "debtor_id": DEBTOR, "creditor_id": payer}
+    return message("TriggerTransfer", **key, is_dispatching=False, unpaid=kind)
+
+
+def early(db: Connection) -> list[tuple[Any, ...]]:
+    return rows(db, "select kind, other_id, amount from worker.early_arrival order by kind, other_id")
+
+
+def lane(db: Connection, collector_id: int = COLLECTOR) -> int:
+    return int(rows(db, "select worker.lane_of(worker.hash32(%s::bigint))", collector_id)[0][0])
+
+
+def begins_with_1(db: Connection, collector_id: int) -> bool:
+    """Whether the hash of the ID does, as the hash of COLLECTOR does."""
+    return bool(rows(db, "select worker.hash32(%s::bigint) < 0", collector_id)[0][0])
+
+
+def finish_lane(db: Connection) -> int:
+    """What step 3/0 does in the collector's lane once its rows are inserted."""
+    insert(db, "worker_turn_lane", turn_id=LATER, phase=3, subphase=0, lane=lane(db))
+    return int(rows(db, "select worker.merge_early_arrivals(%s, %s)", LATER, lane(db))[0][0])
+
+
+@pytest.mark.parametrize("known", [None, (1, 10), (2, 5), (3, 0)])
+def test_v12_6(db: Connection, known: tuple[int, int] | None) -> None:
+    """G5: the payment comes before 3/0, whatever this shard knows of the turn."""
+    if known:
+        add_turn(db, LATER, *known)
+    apply(db, payment(), sending(990))
+    apply(db, payment(), sending(990))
+    assert early(db) == [("collecting", SELLER, 1000), ("sending", OTHER_COLLECTOR, 990)]
+    db.execute("delete from worker.worker_turn where turn_id = %s", (LATER,))
+    add_turn(db, LATER, 3, 0)
+    assert advance(db) == 0
+    add_status(db, 1000, 0, 1000, 2000, turn_id=LATER)
+    add_payment(db, "collecting", SELLER, 1000, turn_id=LATER)
+    add_payment(db, "receiving", OTHER_COLLECTOR, 1000, turn_id=LATER)
+    assert finish_lane(db) == 2
+    assert collected(db) == [(1000, True)]
+    assert received(db) == [990]
+    assert early(db) == []
+
+
+def test_smaller_and_larger_early_payments(db: Connection) -> None:
+    add_turn(db, LATER, 3, 0)
+    apply(
+        db,
+        payment(999),
+        transfer("collecting", COLLECTOR, 5, COLLECTOR, 1001, transfer_note=note("collecting", COLLECTOR, 5, LATER)),
+    )
+    for seller in (SELLER, 5):
+        add_payment(db, "collecting", seller, 1000, turn_id=LATER)
+    notices: list[str | None] = []
+    db.add_notice_handler(lambda d: notices.append(d.message_primary))
+    assert finish_lane(db) == 2
+    assert collected(db) == [(1000, False), (999, True)]
+    assert notices == ["sellers paid more than they were to"]
+    assert early(db) == []
+
+
+def test_unmatched_early_arrivals_are_deleted_too(db: Connection) -> None:
+    apply(db, payment())
+    apply(db, unpaid("sending", OTHER_COLLECTOR))
+    add_turn(db, LATER, 3, 0)
+    assert finish_lane(db) == 2
+    assert early(db) == []
+
+
+def test_g5_nothing_is_kept_when_the_lane_knows_the_result(db: Connection) -> None:
+    """The other lanes may still be before 3/0."""
+    add_turn(db, LATER, 3, 0)
+    assert finish_lane(db) == 0
+    other = next(c for c in range(1, 99) if lane(db, c) != lane(db))
+    apply(db, payment())
+    apply(db, transfer("collecting", other, SELLER, other, 7, transfer_note=note("collecting", other, SELLER, LATER)))
+    assert rows(db, "select collector_id, amount from worker.early_arrival") == [(other, 7)]
+
+
+def test_nothing_is_kept_after_3_5_whatever_the_lanes_say(db: Connection) -> None:
+    db.execute("delete from worker.worker_turn_lane")
+    late = {"transfer_note": note("collecting", COLLECTOR, SELLER, TURN)}
+    apply(db, {**payment(), **late})
+    apply(db, unpaid(turn_id=TURN))
+    assert early(db) == []
+
+
+def test_turn_0_is_never_kept(db: Connection) -> None:
+    apply(db, payment(transfer_note=note("collecting", COLLECTOR, SELLER, 0)))
+    apply(db, unpaid(turn_id=0))
+    assert early(db) == []
+
+
+def test_payments_by_collectors_are_never_early(db: Connection) -> None:
+    apply(
+        db,
+        transfer(
+            "sending",
+            COLLECTOR,
+            OTHER_COLLECTOR,
+            COLLECTOR,
+            -5,
+            transfer_note=note("sending", COLLECTOR, OTHER_COLLECTOR, LATER),
+        ),
+    )
+    apply(
+        db, transfer("dispatching", COLLECTOR, 5, COLLECTOR, -5, transfer_note=note("dispatching", COLLECTOR, 5, LATER))
+    )
+    assert early(db) == []
+
+
+def test_same_early_payment_in_two_spellings(db: Connection) -> None:
+    paid = payment()
+    apply(db, paid, {**paid, "transfer_note": paid["transfer_note"].replace("\n", "\r\n")})
+    assert early(db) == [("collecting", SELLER, 1000)]
+
+
+def test_payment_wins_over_notice_and_the_first_payment_stays(db: Connection) -> None:
+    apply(db, unpaid())
+    assert early(db) == [("collecting", SELLER, None)]
+    apply(db, payment(1000))
+    apply(db, payment(999))
+    apply(db, unpaid())
+    assert early(db) == [("collecting", SELLER, 1000)]
+
+
+@pytest.mark.parametrize("first", ["payment", "notice", None])
+def test_v13_16(db: Connection, first: str | None) -> None:
+    if first == "payment":
+        apply(db, payment(9000))
+    apply(db, unpaid())
+    if first == "notice":
+        apply(db, payment(9000))
+    add_turn(db, LATER, 3, 0)
+    add_status(db, 9000, 0, 0, 9000, turn_id=LATER)
+    add_payment(db, "collecting", SELLER, 9000, turn_id=LATER)
+    add_payment(db, "dispatching", 5, 9000, turn_id=LATER)
+    finish_lane(db)
+    assert collected(db) == ([(9000, True)] if first else [])
+    advance(db)
+    assert rows(db, "select count(*) from worker.transfer_attempt") == [(1 if first else 0,)]
+    if first:
+        assert totals(db) == (9000, 0)
+
+
+def test_v13_15(db: Connection) -> None:
+    """G31: the notice makes the amount missing, and lets the collector go on."""
+    add_status(db, 9500, 0, 0, 9500)
+    add_payment(db, "collecting", SELLER, 9000)
+    add_payment(db, "collecting", SELLER + 1, 500)
+    add_payment(db, "dispatching", 5, 9500)
+    apply(db, unpaid(turn_id=TURN))
+    assert collected(db) == [(500, False)]
+    assert flags(db) == [(False, False, False, False)]
+    apply(db, transfer("collecting", COLLECTOR, SELLER + 1, COLLECTOR, 500))
+    assert totals(db) == (500, 0)
+    assert flags(db) == [(True, True, True, False)]
+
+
+def test_notice_as_the_last_obstacle(db: Connection) -> None:
+    add_status(db, 9000, 0, 0, 9000)
+    add_payment(db, "collecting", SELLER, 9000)
+    apply(db, unpaid(turn_id=TURN))
+    assert count(db, "dispatching_status") == 0
+
+
+def test_notice_of_a_sending(db: Connection) -> None:
+    add_payment(db, "receiving", OTHER_COLLECTOR, 1000)
+    add_payment(db, "receiving", OTHER_COLLECTOR + 1, 1000)
+    add_payment(db, "receiving", OTHER_COLLECTOR + 2, 1000, received_amount=1)
+    apply(db, *[unpaid("sending", OTHER_COLLECTOR + n, TURN) for n in (1, 2)])
+    query = "select from_collector_id - %s, received_amount from worker.worker_receiving order by 1"
+    assert rows(db, query, OTHER_COLLECTOR) == [(0, 0), (2, 1)]
+
+
+def test_v13_17(db: Connection) -> None:
+    """A payment that came always wins; a key that nobody knows is no reason to keep anything."""
+    add_payment(db, "collecting", SELLER, 9000, collected=True)
+    apply(db, unpaid(turn_id=TURN))
+    apply(db, unpaid(turn_id=TURN, payer=5))
+    assert collected(db) == [(9000, True)]
+    assert early(db) == []
+
+
+def test_m30_no_attempt_is_touched(db: Connection) -> None:
+    """The five fields of a notice may be those of a transfer attempt."""
+    add_account(db)
+    add_attempt(db, **STATES["ready"], creditor_id=OTHER_COLLECTOR, is_dispatching=False)
+    apply(db, unpaid("sending", OTHER_COLLECTOR, TURN))
+    assert rows(db, "select attempted_at from worker.transfer_attempt") == [(None,)]
+
+
+def test_left_over_arrivals_are_applied_by_the_pass(db: Connection) -> None:
+    apply(db, payment())
+    add_turn(db, LATER, 3, 5)
+    add_payment(db, "collecting", SELLER, 1000, turn_id=LATER)
+    add_status(db, 1000, 0, 0, 0, turn_id=LATER)
+    assert advance(db) == 5
+    assert early(db) == []
+    assert count(db, "dispatching_status") == 0
+
+
+def test_early_arrivals_of_other_lanes_turns_and_realms_stay(db: Connection) -> None:
+    add_turn(db, LATER, 3, 0)
+    other = next(c for c in range(1, 99) if lane(db, c) != lane(db))
+    foreign = next(c for c in range(1, 999) if lane(db, c) == lane(db) and not begins_with_1(db, c))
+    for collector_id, turn_id in ((COLLECTOR, LATER), (COLLECTOR, 9), (other, LATER), (foreign, LATER)):
+        key = {"collector_id": collector_id, "turn_id": turn_id, "debtor_id": DEBTOR, "other_id": 5}
+        insert(db, "early_arrival", kind="collecting", **key, amount=1, inserted_at=NOW)
+    db.execute("update worker.configuration set realm_mask = -2147483648, realm = -2147483648")
+    assert finish_lane(db) == 1
+    assert rows(db, "select count(*) from worker.early_arrival") == [(3,)]
+
+
+def test_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], str]) -> None:
+    """While 3/0 inserts its rows, nothing may be stored behind its merge."""
+    url = new_database("worker")
+    with psycopg.connect(url) as step, psycopg.connect(url, autocommit=True) as handler:
+        step.execute("select worker.lock_turn_exclusive(%s)", (LATER,))
+        handler.execute("set lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            apply(handler, payment())
+        step.rollback()
+        apply(handler, payment())
+        assert early(handler) == [("collecting", SELLER, 1000)]
