@@ -4,19 +4,25 @@ create or replace function worker.parse_transfer_note(p_note text)
   immutable
   parallel safe
 as $$
+  -- No expression here may fail on a refused note, since the planner may evaluate it before the conditions below.
   select
-    case n.part[2] when 'Buyer' then 'collecting' when 'From' then 'sending' else 'dispatching' end,
-    -- No expression may fail on a refused note, since the planner may evaluate it before the conditions below.
-    n.part[1]::bigint::bit(32)::integer,
-    ('x' || lpad(n.part[3], 16, '0'))::bit(64)::bigint,
-    ('x' || lpad(n.part[5], 16, '0'))::bit(64)::bigint
-  from regexp_match(
-    p_note,
-    '^Trading session: ([0-9]{1,16})\r?\n(Buyer|From|Seller): ([0-9A-Fa-f]{1,16})\r?\n'
-    || '(Buyer|To|Seller): ([0-9A-Fa-f]{1,16})(?:\r?\n)?$'
-  ) as n (part)
-  where (n.part[2], n.part[4]) in (('Buyer', 'Seller'), ('From', 'To'), ('Seller', 'Buyer'))
-    and n.part[1]::bigint <= 4294967295
+    case n.word[4] when 'Buyer:' then 'collecting' when 'From:' then 'sending' else 'dispatching' end,
+    left(n.word[3], 16)::bigint::bit(32)::integer,
+    ('x' || lpad(n.word[5], 16, '0'))::bit(64)::bigint,
+    ('x' || lpad(n.word[7], 16, '0'))::bit(64)::bigint
+  -- A pattern without groups and counts takes a tenth of the time. In the from clause it is evaluated once.
+  from string_to_array(
+    case
+      when p_note ~ (
+        '^Trading session: [0-9]+\r?\n('
+        || '?:Buyer: [0-9A-Fa-f]+\r?\nSeller|From: [0-9A-Fa-f]+\r?\nTo|Seller: [0-9A-Fa-f]+\r?\nBuyer'
+        || '): [0-9A-Fa-f]+(?:\r?\n)?$'
+      ) then translate(p_note, E'\n\r', ' ')
+    end,
+    ' '
+  ) as n (word)
+  where greatest(length(n.word[3]), length(n.word[5]), length(n.word[7])) <= 16
+    and left(n.word[3], 16)::bigint <= 4294967295
 $$;
 
 comment on function worker.parse_transfer_note is
