@@ -28,7 +28,7 @@ demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes 
 
 test: $(READY) system ## Run every test and linter
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: $(READY) lint types fast ## Lint, types and the fast tests: under a minute
 
@@ -41,7 +41,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 fast: $(READY)
-	$(BIN)/pytest -q -m 'not slow and not rabbitmq'
+	$(BIN)/pytest -q -n 2 -m 'not slow and not rabbitmq'
 
 bench: $(READY) ## Measure the solver on generated markets
 	$(BIN)/python -m benchmarks.solver

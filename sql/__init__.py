@@ -1,7 +1,7 @@
 """The database code of both kinds of database, and the order in which it is installed.
 
-A kind (`worker` or `solver`) owns the schema of its name. Files under `sql/shared` belong to both; the word `shared.` in
-them stands for the kind's own schema, since both kinds may live in one database under different owners.
+A kind (`worker` or `solver`) owns the schema of its name. Files under `sql/shared` belong to both; the word `shared.`
+in them stands for the kind's own schema, since both kinds may live in one database under different owners.
 
 * `migrations/NNNN_{pre|post}_what.sql` run once.
 * `functions/**/name.sql` are applied again whenever their checksum changes.

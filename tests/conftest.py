@@ -13,6 +13,7 @@ import pytest
 from admin.configure import configure, install_test_clock
 from sandbox.postgres import PrivateServer, server_programs
 from sql import KINDS, Kind
+from tests.bridge.broker import private_broker, server_script
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -28,10 +29,21 @@ def skip_or_fail(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PrivateServer]:
-    """The server of the run: the newest release that the distribution or the embedded package offers is tested apart."""
+    """The server of the run, of the oldest version at hand; the newest one is tested apart."""
     programs = server_programs()
     with PrivateServer(programs[min(v for v in programs if v >= 15)]) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Iterator[str]:
+    """A RabbitMQ server of this run."""
+    script = server_script()
+    if script is None:
+        skip_or_fail("no RabbitMQ server program")
+        return
+    with private_broker(script) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
