@@ -1,8 +1,7 @@
-"""One PostgreSQL server a run, one template database a kind, one clone a test."""
+"""One PostgreSQL server a run, an empty database for each test."""
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from admin.configure import configure, install_test_clock
 from sandbox.postgres import PrivateServer, server_programs
 from sql import KINDS, Kind
 from tests.bridge.broker import private_broker, server_script
+from tests.databases import DatabasePool
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-_numbers = itertools.count(1)
 
 
 def skip_or_fail(reason: str) -> None:
@@ -47,35 +44,23 @@ def rabbitmq_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: PrivateServer) -> dict[Kind, str]:
-    """Configured databases to clone, with the test clock."""
-    names: dict[Kind, str] = {}
-    with postgres.admin() as admin:
-        for kind in KINDS:
-            names[kind] = f"template_{kind}"
-            admin.execute(f"create database {names[kind]}".encode())
-            with postgres.admin(names[kind]) as connection:
-                configure(connection, kind)
-                install_test_clock(connection, kind)
-    return names
+def pools(postgres: PrivateServer) -> dict[Kind, DatabasePool]:
+    """Databases to use again and again."""
+    return {kind: DatabasePool(postgres, kind) for kind in KINDS}
 
 
 @pytest.fixture
-def new_database(postgres: PrivateServer, templates: dict[Kind, str]) -> Iterator[Callable[[Kind], str]]:
+def new_database(postgres: PrivateServer, pools: dict[Kind, DatabasePool]) -> Iterator[Callable[[Kind], str]]:
     """Call it with a kind to get the URL of a fresh database of that kind."""
-    made: list[str] = []
+    taken: list[tuple[Kind, str]] = []
 
     def make(kind: Kind) -> str:
-        name = f"test_{next(_numbers)}"
-        with postgres.admin() as admin:
-            admin.execute(f"create database {name} template {templates[kind]} strategy wal_log".encode())
-        made.append(name)
-        return postgres.database_url(name)
+        taken.append((kind, pools[kind].take()))
+        return postgres.database_url(taken[-1][1])
 
     yield make
-    with postgres.admin() as admin:
-        for name in made:
-            admin.execute(f"drop database {name} with (force)".encode())
+    for kind, name in taken:
+        pools[kind].give_back(name)
 
 
 @pytest.fixture

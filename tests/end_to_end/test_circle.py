@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.console import Console
 
 from sandbox.demo import AMOUNT_CUT, Progress, pace_of, trade
@@ -10,6 +11,8 @@ from sandbox.economy import Currency, Economy, Trader, TraderAccount
 from sandbox.exchange import InProcessExchange
 from sandbox.postgres import PrivateServer
 from sandbox.world import World
+
+pytestmark = pytest.mark.slow
 
 BASE, SILVER, COPPER = 0x100000001, 0x100000002, -0x100000003
 FIRST_TRADER = 0x10100000001

@@ -9,5 +9,5 @@ as $$
 $$;
 
 comment on function worker.set_aside_outgoing is
-  'Sets outgoing messages aside that do not fit their wire type: their receivers would refuse them. Called by the outbound '
-  'bridge.';
+  'Sets outgoing messages aside that do not fit their wire type: their receivers would refuse them. Called by the '
+  'outbound bridge.';
