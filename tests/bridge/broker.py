@@ -32,7 +32,7 @@ def server_script() -> Path | None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those of outgoing connections: the server binds its own only seconds later."""
+    """Ports that nobody listens on, below those of outgoing connections: the server binds its own only later."""
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(15_000, 32_000)
