@@ -61,7 +61,7 @@ def claim(connection: Connection) -> tuple[Any, ...]:
     return rows[0]
 
 
-def test_v9_1_and_2(db: Connection) -> None:
+def test_v9_1_and_v9_2(db: Connection) -> None:
     apply(db, discover())
     assert claim(db) == (None, None, 0, None)
     assert sent(db, "FetchDebtorInfo") == [fetch(IRI, False)]

@@ -67,7 +67,7 @@ def test_v10_2(worker_db: Connection) -> None:
     )
 
 
-def test_v10_3_and_4(worker_db: Connection) -> None:
+def test_v10_3_and_v10_4(worker_db: Connection) -> None:
     apply(worker_db, ledger(124, account_id="x", principal=5))
     apply(worker_db, ledger(125, account_id="", principal=0))
     assert row(worker_db, f"{ACCOUNT}, principal") == ("x", True, 0)
