@@ -11,7 +11,7 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
-from tests.sql.messages import CUSTOMER, message
+from tests.sql.messages import COLLECTOR, CUSTOMER, TS, message
 
 
 def put(connection: Connection, lane: int, *messages: dict[str, Any]) -> None:
@@ -44,6 +44,29 @@ def test_messages_of_one_key_are_applied_in_order(worker_db: Connection) -> None
     worker_db.execute("select * from worker.drain_inbox(0, 100, 0)")
     rows = worker_db.execute("select principal, latest_ledger_update_id from worker.trading_policy").fetchall()
     assert rows == [(50, 5)]
+
+
+def test_messages_of_one_account_keep_their_order_whatever_their_types(worker_db: Connection) -> None:
+    """A purge must not overtake the account's last update: the dead account would come back and stay for a year."""
+    account = {"creditor_id": COLLECTOR, "debtor_id": 666}
+    worker_db.execute(
+        "insert into worker.needed_worker_account (creditor_id, debtor_id, configured_at) values (%s, 666, %s)",
+        (COLLECTOR, TS),
+    )
+    worker_db.execute("select set_config('swpt.now', %s, false)", (TS,))
+    put(
+        worker_db,
+        0,
+        message("AccountPurge", debtor_id=777),
+        message("AccountUpdate", **account),
+        message("AccountPurge", **account),
+        message("RejectedConfig", **account),
+        message("AccountUpdate", **account, creation_date="2026-03-02"),
+        message("AccountPurge", **account, creation_date="2026-03-02"),
+    )
+    assert worker_db.execute("select taken from worker.drain_inbox(0, 100, 0)").fetchone() == (6,)
+    assert worker_db.execute("select count(*) from worker.worker_account").fetchone() == (0,)
+    assert worker_db.execute("select rejections from worker.needed_worker_account").fetchone() == (0,)
 
 
 def test_limit_and_floor(worker_db: Connection) -> None:

@@ -19,6 +19,12 @@ begin
   if busy then
     return;
   end if;
+  if (select c.delete_parent_shard_records from worker.configuration as c) then
+    -- Until the next messages are all of this shard.
+    while (select d.dropped from worker.drop_foreign_messages(p_lane, p_limit, p_floor) as d) > 0 loop
+      null;
+    end loop;
+  end if;
   for v_type, v_messages, v_last_id in execute format(
     $query$
       with batch as (
@@ -31,13 +37,13 @@ begin
           msg_id,
           message,
           message ->> 'type' as type,
-          row_number() over (partition by message ->> 'type', worker.message_key(message) order by msg_id) as round
+          row_number() over (partition by worker.message_key(message) order by msg_id) as round
         from batch
       )
       select type, array_agg(message order by msg_id) as messages, max(msg_id) as last_id
       from rounds
       group by type, round
-      order by min(msg_id), type, round
+      order by round, min(msg_id), type
     $query$,
     'q_inbox_' || p_lane
   )
@@ -55,7 +61,7 @@ $$;
 
 comment on function worker.drain_inbox is
   'Takes up to p_limit messages after msg_id p_floor out of a lane and applies them, one set-based call per type '
-  'and round. A data '
+  'and round; the messages of one key keep their order. A data '
   'error of one message fails them all: roll back and call drain_inbox_singly. The caller passes floor on as '
   'p_floor after the '
   'commit, and 0 now and then, because IDs may commit out of order. Called by the drain loop.';
