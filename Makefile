@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast bench clean
+.PHONY: help setup system demo test check lint types fast bench bench-worker clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ fast: $(READY)
 
 bench: $(READY) ## Measure the solver on generated markets
 	$(BIN)/python -m benchmarks.solver
+
+bench-worker: $(READY) ## Measure a worker shard on a durable server
+	$(BIN)/python -m benchmarks.worker
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) demo-report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
