@@ -20,6 +20,7 @@ FLOOR_SECONDS = 1.0
 REPETITIONS = 8
 
 _DRAIN: LiteralString = "select busy, taken, floor, 0 from worker.drain_inbox(%s, %s, %s)"
+_DROP_FOREIGN: LiteralString = "select busy, dropped, last_id from worker.drop_foreign_messages(%s, %s, %s)"
 _DRAIN_SINGLY: LiteralString = "select busy, taken, floor, set_aside from worker.drain_inbox_singly(%s, %s, %s)"
 # More savepoints than this in a transaction would slow down every snapshot.
 _SINGLY_LIMIT = 50
@@ -38,6 +39,8 @@ class Drain:
         self._lanes = [(first_lane + lane) % lane_count for lane in range(lane_count)]
         self._floors = dict.fromkeys(self._lanes, 0)
         self._floors_expire = 0.0
+        # Where the realm may have changed since the messages came: at the start of a process.
+        self._unchecked = set(self._lanes)
 
     def run_once(self) -> int:
         """One batch of each lane. Returns how many messages were worked, those set aside included.
@@ -51,6 +54,8 @@ class Drain:
         return sum(self._work(lane) for lane in self._lanes)
 
     def _work(self, lane: int) -> int:
+        if lane in self._unchecked and not self._drop_foreign(lane):
+            return 0
         try:
             return self._call(_DRAIN, lane, self._limit)
         except psycopg.Error as error:
@@ -65,6 +70,20 @@ class Drain:
                 break
             total += taken
         return total
+
+    def _drop_foreign(self, lane: int) -> bool:
+        """Removes the messages of other shards, which a database has after it was copied. False: the lane is busy."""
+        last_id: int | None = 0
+        while last_id is not None:
+            row = self._connection.execute(_DROP_FOREIGN, (lane, self._limit, last_id)).fetchone()
+            assert row is not None
+            busy, dropped, last_id = row
+            if busy:
+                return False
+            if dropped:
+                _log.warning("lane %s: %s messages of other shards were removed", lane, dropped)
+        self._unchecked.discard(lane)
+        return True
 
     def _call(self, query: LiteralString, lane: int, limit: int) -> int:
         for repetition in range(REPETITIONS):

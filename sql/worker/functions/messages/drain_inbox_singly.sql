@@ -20,6 +20,12 @@ begin
   if busy then
     return;
   end if;
+  if (select c.delete_parent_shard_records from worker.configuration as c) then
+    -- Until the next messages are all of this shard.
+    while (select d.dropped from worker.drop_foreign_messages(p_lane, least(p_limit, 50), p_floor) as d) > 0 loop
+      null;
+    end loop;
+  end if;
   for v_msg_id, v_message in execute format(
     $query$
       with batch as (

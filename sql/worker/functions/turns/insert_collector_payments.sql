@@ -15,6 +15,7 @@ begin
     from worker.staged_collector_payment
     where turn_id = p_turn_id
       and (key_hash & (v_config.lane_count - 1)) = p_lane
+      and (key_hash & v_config.realm_mask) = v_config.realm
       and collector_id <> other_id
       and (kind = 'collecting' or amount > 1)
   ),

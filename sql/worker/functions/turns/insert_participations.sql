@@ -9,6 +9,7 @@ as $$
     cross join worker.configuration as c
   where s.turn_id = p_turn_id
     and (s.key_hash & (c.lane_count - 1)) = p_lane
+    and (s.key_hash & c.realm_mask) = c.realm
     and (s.amount < 0 or s.amount > 1)
 $$;
 
