@@ -6,8 +6,9 @@ from enum import Enum
 
 import psycopg
 
-# Errors of the message itself: data, constraints, our own class, raised by a function.
-POISON_CLASSES = frozenset({"22", "23", "ST", "P0"})
+# Errors of the message itself: data, constraints, limits, our own class, raised by a function. The database decides by
+# worker.is_data_error.
+POISON_CLASSES = frozenset({"20", "21", "22", "23", "54", "ST", "P0"})
 # Serialization failure, deadlock, lock not available: the same transaction may succeed next time.
 REPEATABLE = frozenset({"40001", "40P01", "55P03"})
 

@@ -79,6 +79,8 @@ class HttpFetch:
         self._allow_private = allow_private
         self._limit = limit
         self._lease = timedelta(seconds=timeout * math.ceil(limit / connections) + LEASE_MARGIN)
+        # Elsewhere the last moments of the wire are in the year 10000, which no message can hold.
+        connection.execute("set time zone 'UTC'")
 
     def run_once(self) -> int:
         """One batch. Returns how many fetches needed HTTP. Raises psycopg.Error."""

@@ -56,6 +56,26 @@ create table worker.set_aside (
 
 comment on table worker.set_aside is
   'Messages that could not be applied, with the reason. Nothing is dropped: an operator replays or discards them.';
+comment on column worker.set_aside.failures is 'How often the message has failed, before it was replayed included.';
+
+create table worker.set_aside_decision (
+  set_aside_id bigint primary key,
+  is_replay boolean not null,
+  decided_by text not null,
+  decided_at timestamptz not null,
+  queue text not null,
+  message_type text,
+  body jsonb not null,
+  sqlstate text not null,
+  error text not null,
+  failures integer not null check (failures > 0),
+  set_aside_at timestamptz not null
+);
+
+create index set_aside_decision_replay_idx on worker.set_aside_decision using hash (body) where is_replay;
+
+comment on table worker.set_aside_decision is
+  'Messages that had been set aside until somebody replayed or discarded them: who, when, and what they were.';
 
 create table worker.unroutable_message (
   unroutable_id bigint primary key generated always as identity,

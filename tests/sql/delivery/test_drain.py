@@ -101,8 +101,8 @@ def test_poison_is_set_aside_and_stops_nothing(worker_db: Connection) -> None:
         "select queue, message_type, body, sqlstate, failures from worker.set_aside order by set_aside_id"
     ).fetchall()
     assert rows == [
-        ("inbox_0", "UpdatedLedger", bad, "22003", 1),
-        ("inbox_0", "Nonsense", {"type": "Nonsense"}, "ST001", 1),
+        ("inbox_0", "UpdatedLedger", bad, "22003", 2),
+        ("inbox_0", "Nonsense", {"type": "Nonsense"}, "ST001", 2),
     ]
     assert worker_db.execute("select array_agg(debtor_id order by 1) from worker.trading_policy").fetchone() == (
         [1, 3],

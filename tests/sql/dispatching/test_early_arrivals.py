@@ -268,3 +268,13 @@ def test_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], 
         step.rollback()
         apply(handler, payment())
         assert early(handler) == [("collecting", SELLER, 1000)]
+
+
+def test_payments_of_many_invented_turns_take_few_locks(db: Connection) -> None:
+    turns = range(10_000, 10_600)
+    notices = [unpaid(turn_id=turn_id) for turn_id in turns]
+    with db.transaction():
+        apply(db, *notices)
+        ((locks,),) = rows(db, "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
+    assert len(early(db)) == 600
+    assert locks <= 256

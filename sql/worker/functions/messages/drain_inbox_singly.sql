@@ -46,11 +46,15 @@ begin
     exception
       when others then
         -- Only errors of the message itself; trouble of the surroundings must not empty the inbox.
-        if left(sqlstate, 2) not in ('22', '23', 'ST', 'P0') then
+        if not worker.is_data_error(sqlstate) then
           raise;
         end if;
         insert into worker.set_aside (queue, message_type, body, sqlstate, error, failures, set_aside_at)
-        values ('inbox_' || p_lane, v_message ->> 'type', v_message, sqlstate, sqlerrm, 1, worker.now());
+        values (
+          'inbox_' || p_lane, v_message ->> 'type', v_message, sqlstate, sqlerrm,
+          -- Once in its batch, once alone. A transaction that fails because of its data fails the same way again.
+          2 + worker.earlier_failures(v_message), worker.now()
+        );
         set_aside := set_aside + 1;
     end;
   end loop;

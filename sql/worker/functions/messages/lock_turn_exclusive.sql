@@ -2,7 +2,7 @@ create or replace function worker.lock_turn_exclusive(p_turn_id integer)
   returns void
   language sql
 as $$
-  select pg_advisory_xact_lock(7302, p_turn_id)
+  select pg_advisory_xact_lock(7302, p_turn_id & 255)
 $$;
 
 comment on function worker.lock_turn_exclusive is

@@ -1,8 +1,9 @@
+-- One lock for every 256th turn: notes of a thousand invented turns must not fill the server's lock table.
 create or replace function worker.lock_turn_shared(p_turn_id integer)
   returns void
   language sql
 as $$
-  select pg_advisory_xact_lock_shared(7302, p_turn_id)
+  select pg_advisory_xact_lock_shared(7302, p_turn_id & 255)
 $$;
 
 comment on function worker.lock_turn_shared is

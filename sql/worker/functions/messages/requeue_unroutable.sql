@@ -20,27 +20,7 @@ begin
     order by message_type
   loop
     v_count := v_count + cardinality(v_group.messages);
-    if v_group.message_type = 'FinalizeTransfer' then
-      insert into outbox.finalize_transfer (
-        creditor_id, debtor_id, transfer_id, coordinator_id, coordinator_request_id,
-        committed_amount, transfer_note_format, transfer_note, ts
-      )
-      select
-        x.creditor_id, x.debtor_id, x.transfer_id, x.coordinator_id, x.coordinator_request_id,
-        x.committed_amount, x.transfer_note_format, x.transfer_note, x.ts
-      from unnest(v_group.messages) with ordinality as m(message, n)
-      cross join lateral jsonb_to_record(m.message) as x(
-        creditor_id bigint, debtor_id bigint, transfer_id bigint, coordinator_id bigint, coordinator_request_id bigint,
-        committed_amount bigint, transfer_note_format text, transfer_note text, ts timestamptz
-      )
-      order by m.n;
-    else
-      execute format(
-        'insert into pgmq.%I (vt, message) select ''-infinity'', m from unnest($1) as m',
-        'q_' || worker.outgoing_queue(v_group.message_type)
-      )
-      using v_group.messages;
-    end if;
+    perform worker.requeue_outgoing(v_group.message_type, v_group.messages);
   end loop;
   return v_count;
 end

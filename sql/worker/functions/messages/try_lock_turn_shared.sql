@@ -2,7 +2,7 @@ create or replace function worker.try_lock_turn_shared(p_turn_id integer)
   returns boolean
   language sql
 as $$
-  select pg_try_advisory_xact_lock_shared(7302, p_turn_id)
+  select pg_try_advisory_xact_lock_shared(7302, p_turn_id & 255)
 $$;
 
 comment on function worker.try_lock_turn_shared is

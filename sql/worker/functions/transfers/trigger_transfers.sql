@@ -43,7 +43,8 @@ begin
     select
       a.*,
       i.has_close_changes,
-      i.latest_change_ts + interval '2 seconds' as new_final_ts,
+      -- No message can carry a later moment.
+      least(i.latest_change_ts + interval '2 seconds', '9999-12-31T23:59:59Z') as new_final_ts,
       b.delay,
       worker.amount_to_pay(
         a.nominal_amount,

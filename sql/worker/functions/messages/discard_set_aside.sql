@@ -1,0 +1,25 @@
+create or replace function worker.discard_set_aside(p_ids bigint[], p_decided_by text default session_user)
+  returns integer
+  language sql
+as $$
+  with discarded as (
+    delete from worker.set_aside as s
+    where s.set_aside_id = any(p_ids)
+    returning s.*
+  ),
+  decided as (
+    insert into worker.set_aside_decision (
+      set_aside_id, is_replay, decided_by, decided_at, queue, message_type, body, sqlstate, error, failures,
+      set_aside_at
+    )
+    select
+      d.set_aside_id, false, p_decided_by, worker.now(), d.queue, d.message_type, d.body, d.sqlstate, d.error,
+      d.failures, d.set_aside_at
+    from discarded as d
+    returning 1
+  )
+  select count(*)::integer from decided
+$$;
+
+comment on function worker.discard_set_aside is
+  'Gives up messages that were set aside, notes who decided so, and returns how many. Called by operators.';
