@@ -53,6 +53,8 @@ class _Plan:
     moments: tuple[str, ...]
     # (name, must be ASCII, most bytes in UTF-8 or None)
     texts: tuple[tuple[str, bool, int | None], ...]
+    # Nothing but numbers without fractions, texts, and moments which are never missing.
+    is_plain: bool
 
 
 def decode(delivery: Delivery, types: Collection[str] = CONSUMED_TYPES) -> Message:
@@ -89,6 +91,12 @@ def encode(type_name: str, fields: Mapping[str, object]) -> bytes:
 
 def encode_message(message: WireMessage) -> bytes:
     """Compact JSON; floats with a point or an exponent, moments in UTC, non-ASCII characters literally."""
+    plan = _PLANS[type(message).__name__]
+    if plan.is_plain:
+        values = msgspec.structs.asdict(message)
+        for name in plan.moments:
+            values[name] = format_moment(values[name])
+        return _encode_json(values)
     return _WIRE_ENCODER.encode(msgspec.to_builtins(message, builtin_types=(datetime, date))).encode()
 
 
@@ -96,10 +104,12 @@ def _plan_for(struct: type[WireMessage]) -> _Plan:
     integers: list[str] = []
     moments: list[str] = []
     texts: list[tuple[str, bool, int | None]] = []
+    is_plain = True
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     for item in info.fields:
         parts = item.type.types if isinstance(item.type, inspect.UnionType) else (item.type,)
+        is_plain &= item.required and len(parts) == 1
         for part in parts:
             extra: dict[str, Any] = {}
             kind = part
@@ -111,20 +121,25 @@ def _plan_for(struct: type[WireMessage]) -> _Plan:
                 moments.append(item.name)
             elif isinstance(kind, inspect.StrType):
                 texts.append((item.name, bool(extra.get("ascii")), extra.get("utf8")))
-    return _Plan(msgspec.json.Decoder(struct), tuple(integers), tuple(moments), tuple(texts))
+            elif not isinstance(kind, inspect.LiteralType | inspect.BoolType):
+                is_plain = False
+    return _Plan(msgspec.json.Decoder(struct), tuple(integers), tuple(moments), tuple(texts), is_plain)
 
 
-# More than six digits of a second: the fast decoder would round them.
+# More than six digits of a second, which the fast decoder would round, and a small t between day and time, which only
+# it would accept. (Expressions that begin with one character are found several times faster than others.)
 _LONG_FRACTION = re.compile(rb'\.[0-9]{7,}["Zz+-]')
+_SMALL_SEPARATOR = re.compile(rb"-[0-9][0-9]t")
 
 
 def _read_fast(plan: _Plan, body: bytes) -> WireMessage | None:
     """None when the message needs a careful look (which does not mean that it is bad)."""
     # ASCII without \u escapes means: no U+0000, no surrogates, byte limits equal character limits.
-    # A small t or z is a separator only the fast decoder would accept.
-    if not body.isascii() or b"\\u" in body or b'z"' in body or b"t0" in body or b"t1" in body or b"t2" in body:
+    # A small z at the end of a moment is another thing that only the fast decoder would accept. Looking for a single
+    # byte first takes a tenth of the time.
+    if not body.isascii() or (b"\\" in body and b"\\u" in body) or (b"z" in body and b'z"' in body):
         return None
-    if _LONG_FRACTION.search(body):
+    if _LONG_FRACTION.search(body) or _SMALL_SEPARATOR.search(body):
         return None
     try:
         message = plan.decoder.decode(body)

@@ -11,12 +11,16 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import force_setattr, replace
 
 from bridge.ports import Delivery, Headers, Publication, PublishError, SourceError
 from bridge.topology import Arguments, Binding, Topology
 
 Matches = Callable[[str, Headers], bool]
+
+MAX_KNOWN_ROUTES = 200_000
 
 
 @dataclass(slots=True)
@@ -42,6 +46,9 @@ class LoopbackBroker:
         self._exchanges: dict[str, _Exchange] = {}
         self._queues: dict[str, _Queue] = {}
         self._tags = itertools.count(1)
+        # Queues by everything that decides where a message goes. Forgotten when something is declared or deleted.
+        self._routes: dict[tuple[object, ...], tuple[_Queue, ...]] = {}
+        self._deciding_headers: tuple[str, ...] = ()
 
     def declare(self, topology: Topology) -> None:
         """Makes what is missing. Raises ValueError when an object exists with other properties."""
@@ -60,6 +67,7 @@ class LoopbackBroker:
                 source = self._exchanges[binding.source]
                 if all(known != binding for known, _ in source.bindings):
                     source.bindings.append((binding, _matcher(source.type, binding)))
+            self._forget_routes()
 
     def delete(self, topology: Topology) -> None:
         """Removes the bindings, queues and exchanges; those that do not exist are no error."""
@@ -72,6 +80,7 @@ class LoopbackBroker:
                 self._queues.pop(queue.name, None)
             for exchange in topology.exchanges:
                 self._exchanges.pop(exchange.name, None)
+            self._forget_routes()
 
     def source(self, queue: str) -> LoopbackSource:
         """A consumer of the queue. Several may share it."""
@@ -86,11 +95,10 @@ class LoopbackBroker:
         with self._lock:
             return len(self._queues[queue].ready)
 
-    def _publish(self, item: Publication, exchange: str) -> bool:
-        queues: dict[str, None] = {}
-        self._route(exchange, item.routing_key, item.headers, queues, set())
-        for name in queues:
-            queue = self._queues[name]
+    def _publish(self, item: Publication, exchange: str) -> tuple[_Queue, ...]:
+        """Puts the message into its queues, and returns these; the caller tells their consumers."""
+        queues = self._queues_of(item, exchange)
+        for queue in queues:
             queue.ready.append(
                 Delivery(
                     tag=0,
@@ -102,8 +110,33 @@ class LoopbackBroker:
                     body=item.body,
                 )
             )
-            queue.arrived.notify()
-        return bool(queues)
+        return queues
+
+    def _queues_of(self, item: Publication, exchange: str) -> tuple[_Queue, ...]:
+        headers = item.headers
+        # The type counts, as in the matchers: 1 is not true.
+        deciding = [(type(value), value) for value in map(headers.get, self._deciding_headers)]
+        place = (exchange, item.routing_key, *deciding)
+        known = self._routes.get(place)
+        if known is None:
+            if len(self._routes) >= MAX_KNOWN_ROUTES:
+                self._routes.clear()
+            names: dict[str, None] = {}
+            self._route(exchange, item.routing_key, headers, names, set())
+            known = self._routes[place] = tuple(self._queues[name] for name in names)
+        return known
+
+    def _forget_routes(self) -> None:
+        self._routes.clear()
+        headers = {
+            name
+            for exchange in self._exchanges.values()
+            if exchange.type == "headers"
+            for binding, _ in exchange.bindings
+            for name in binding.arguments
+            if not name.startswith("x-")
+        }
+        self._deciding_headers = tuple(sorted(headers))
 
     def _route(self, name: str, key: str, headers: Headers, queues: dict[str, None], visited: set[str]) -> None:
         if name == "":
@@ -157,7 +190,9 @@ class LoopbackSource:
                 queue.arrived.wait(timeout)
             taken: list[Delivery] = []
             while queue.ready and len(taken) < limit:
-                delivery = replace(queue.ready.popleft(), tag=next(broker._tags))
+                delivery = queue.ready.popleft()
+                # In the queue it belonged to nobody else, so no copy is needed.
+                force_setattr(delivery, "tag", next(broker._tags))
                 self._unsettled[delivery.tag] = delivery
                 taken.append(delivery)
             return taken
@@ -197,13 +232,22 @@ class LoopbackTarget:
 
     def publish(self, batch: Sequence[Publication]) -> list[int]:
         returned = []
-        with self._broker._lock:
-            for index, item in enumerate(batch):
-                exchange = self._prefix + item.exchange if item.exchange else ""
-                if exchange and exchange not in self._broker._exchanges:
-                    raise PublishError(f"no exchange {exchange}")
-                if not self._broker._publish(item, exchange) and item.mandatory:
-                    returned.append(index)
+        reached: dict[str, _Queue] = {}
+        broker = self._broker
+        with broker._lock:
+            try:
+                for index, item in enumerate(batch):
+                    exchange = self._prefix + item.exchange if item.exchange else ""
+                    if exchange and exchange not in broker._exchanges:
+                        raise PublishError(f"no exchange {exchange}")
+                    queues = broker._publish(item, exchange)
+                    for queue in queues:
+                        reached[queue.name] = queue
+                    if not queues and item.mandatory:
+                        returned.append(index)
+            finally:
+                for queue in reached.values():
+                    queue.arrived.notify_all()
         return returned
 
     def close(self) -> None:

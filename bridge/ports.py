@@ -8,16 +8,16 @@ so a bridge or a sandbox peer does not know which one it talks to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 Headers = Mapping[str, str | int | bool]
 
 JSON_CONTENT_TYPE = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """A message on its way to an exchange. Always persistent (delivery mode 2)."""
 
     exchange: str
@@ -30,8 +30,7 @@ class Publication:
     content_type: str = JSON_CONTENT_TYPE
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A message taken from a queue. `tag` is only meaningful to the source that handed it out."""
 
     tag: int

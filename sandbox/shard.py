@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from typing import Any
@@ -54,7 +54,8 @@ class Leftovers:
 
 
 class Shard:
-    """A worker database with everything that works on it. All methods belong to one thread."""
+    """A worker database with everything that works on it. Each of the `parts` belongs to one thread at a time, and so
+    do all other methods together with the part `loops`."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Shard:
         row = self._worker.execute("select lane_count from worker.configuration").fetchone()
         assert row is not None
         self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000)
-        self._drain = Drain(self._worker, row[0])
+        self._drain = Drain(self._connect(worker_url), row[0])
         self._outbound = Outbound(self._connect(worker_url), target, realm)
         self._fetcher = HttpFetch(self._worker, verify=documents.client_context(), allow_private=True)
         self._closing.callback(source.close)
@@ -92,15 +93,24 @@ class Shard:
 
     def step(self) -> int:
         """Every part once. Returns how much was done."""
-        done = self._inbound.run_once(0.0)
-        done += self._drain.run_once()
-        done += roll.exchange_solver_requests(self._worker, self._solver)
+        return sum(part() for part in self.parts().values())
+
+    def parts(self) -> dict[str, Callable[[], int]]:
+        """What the daemons of a shard do, by name: each with connections of its own. They return how much they did."""
+        return {
+            "inbound": lambda: self._inbound.run_once(0.0),
+            "drain": self._drain.run_once,
+            "loops": self._loop,
+            "outbound": self._outbound.run_once,
+        }
+
+    def _loop(self) -> int:
+        done = roll.exchange_solver_requests(self._worker, self._solver)
         done += roll.handle_pristine_collectors(self._worker, self._solver)
         done += self._fetcher.run_once()
         done += len(roll.roll_worker_turns(self._worker, self._solver).steps)
         done += roll.roll_transfers(self._worker)
         done += roll.trigger_transfers(self._worker)
-        done += self._outbound.run_once()
         return done
 
     def pending_fetches(self) -> int:

@@ -201,10 +201,11 @@ def decode(decoder: msgspec.json.Decoder[M], body: bytes, expected_type: str | N
 def encode(message: Message) -> bytes:
     """The compact JSON form: moments always end in `+00:00`, floats always look like floats."""
     kind = type(message)
-    body: dict[str, object] = {"type": kind.__name__}
-    for name in kind.__struct_fields__:
-        value = getattr(message, name)
-        body[name] = value.isoformat() if isinstance(value, date) else value
+    body = msgspec.structs.asdict(message)
+    for name in _MOMENTS[kind]:
+        # In JSON a moment in UTC ends with Z.
+        body[name] = _ENCODE(body[name])[1:-2].decode() + "+00:00"
+    body["type"] = kind.__name__
     return _ENCODE(body)
 
 

@@ -106,6 +106,13 @@ class World:
         self.messages += done
         return done
 
+    def parts(self) -> dict[str, Callable[[], int]]:
+        """Everything that `step` does, by name, for threads: each part needs one, and may run beside the others."""
+        parts: dict[str, Callable[[], int]] = {type(peer).__name__: peer.run_once for peer in self._peers}
+        for number, shard in enumerate(self.shards):
+            parts.update({f"shard {number} {name}": part for name, part in shard.parts().items()})
+        return parts
+
     def roll_turns(self) -> None:
         """One pass of the solver's loop: starts a turn when it is time, and advances the open ones."""
         self.solver_reports.update(roll.roll_turns(self._solver, self.settings.turn).reports)

@@ -34,6 +34,24 @@ def test_shards_share_the_keys(broker: LoopbackBroker) -> None:
     assert (bodies(broker, "q0"), bodies(broker, "q1")) == ([b"a"], [b"b"])
 
 
+def test_known_routes_follow_the_bindings(broker: LoopbackBroker) -> None:
+    more = Topology((), (Queue("more"),), (Binding("to_trade", "more", True, "0.#"),))
+    target = broker.target()
+    target.publish([message("to_trade", "0.1", b"a")])
+    broker.declare(more)
+    target.publish([message("to_trade", "0.1", b"b")])
+    assert (bodies(broker, "q0"), bodies(broker, "more")) == ([b"a", b"b"], [b"b"])
+    broker.delete(more)
+    target.publish([message("to_trade", "0.1", b"c")])
+    assert bodies(broker, "q0") == [b"c"]
+
+
+def test_known_routes_tell_a_number_from_true(broker: LoopbackBroker) -> None:
+    target = broker.target()
+    assert target.publish([message("creditors_in", "0.1", headers={"ca-trade": True})]) == []
+    assert target.publish([message("creditors_in", "0.1", headers={"ca-trade": 1})]) == [0]
+
+
 @pytest.mark.parametrize(
     ("pattern", "key", "expected"),
     [

@@ -236,6 +236,21 @@ def test_rows_of_the_parent_shard(worker_db: Connection, delete: bool) -> None:
         flusher.run_once()
 
 
+@pytest.mark.parametrize("delete", [pytest.param(True, id="dropped"), pytest.param(False, id="error")])
+def test_v11_9(worker_db: Connection, delete: bool) -> None:
+    target = RecordingTarget()
+    creditor_id = next(number for number in range(1, 100) if Realm.parse("1.1.#").matches(number))
+    put(worker_db, "ConfigureAccount", creditor_id=creditor_id)
+    flusher = outbound(worker_db, target, "1.0.#", delete_parent_shard_records=delete)
+    if delete:
+        flusher.run_once()
+    else:
+        with pytest.raises(ForeignRow):
+            flusher.run_once()
+    assert target.sent == []
+    assert waiting(worker_db, "ConfigureAccount") == (0 if delete else 1)
+
+
 def test_c18_a_backlog_does_not_delay_other_types(worker_db: Connection) -> None:
     target = RecordingTarget()
     for number in range(10):
@@ -264,6 +279,23 @@ def test_an_invalid_row_is_set_aside(worker_db: Connection, caplog: pytest.LogCa
     rows = worker_db.execute("select queue, message_type, sqlstate, body ->> 'debtor_id' from worker.set_aside")
     assert rows.fetchall() == [("out_start_sending", "StartSending", "ST003", "0")]
     assert "invalid outgoing StartSending" in caplog.text
+
+
+def test_a_message_below_the_floor_leaves_after_an_idle_round(worker_db: Connection) -> None:
+    def put_with_id(outbox_id: int) -> None:
+        worker_db.execute(
+            "insert into pgmq.q_out_start_sending (msg_id, vt, message) overriding system value"
+            " values (%s, '-infinity', %s)",
+            (outbox_id, json.dumps(EXAMPLES["StartSending"])),
+        )
+
+    flusher = outbound(worker_db, RecordingTarget(), types=("StartSending",))
+    put_with_id(5)
+    assert flusher.run_once() == 1
+    flusher._floors_expire = float("inf")
+    # An ID that was taken before, and commits after.
+    put_with_id(3)
+    assert [flusher.run_once(), flusher.run_once()] == [0, 1]
 
 
 def test_two_flushers_share_the_rows(worker_db: Connection) -> None:
