@@ -1,0 +1,248 @@
+"""Drives a world through whole turns: ends every phase as soon as its work is done, and takes the times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+from pipelines.roll import TurnSettings
+from sandbox.authority import AuthoritySettings
+from sandbox.creditors_agent import AgentSettings
+from sandbox.document_server import DocumentServer
+from sandbox.economy import Economy
+from sandbox.postgres import PrivateServer
+from sandbox.threads import Effort, Threads
+from sandbox.world import World, WorldSettings
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+POLL_SECONDS = 0.1
+QUIET_SECONDS = 1.5
+LOOP_PAUSE_SECONDS = 0.1
+LIMIT_SECONDS = 1800.0
+LEDGER_PERIOD = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimes:
+    """`parts`: name, seconds, and messages read or published by anybody, in order. CPU times in seconds."""
+
+    offers: int
+    paid: int
+    seconds: float
+    process_cpu: float
+    machine_cpu: float
+    parts: list[tuple[str, float, int]] = field(default_factory=list)
+    efforts: dict[str, Effort] = field(default_factory=dict)
+
+
+def settings_for(economy: Economy, documents: DocumentServer) -> WorldSettings:
+    """Phases have deadlines in hours, which the driver brings forward; the rest is as in production.
+
+    Only ledgers are told sooner than there (1 s instead of 5), so that setting up takes less time.
+    """
+    return WorldSettings(
+        turn=TurnSettings(
+            period=timedelta(seconds=2),
+            offset=timedelta(0),
+            phase1_duration=timedelta(hours=1),
+            phase2_duration=timedelta(hours=1),
+            base_debtor_info_locator=documents.locator(economy.base_debtor_id),
+            base_debtor_id=economy.base_debtor_id,
+            max_distance_to_base=10,
+            min_trade_amount=1000,
+            max_commit_period=timedelta(days=30),
+        ),
+        worker={"amount_cut": 1e-5, "healthy_max_commit_delay": "30 seconds", "turn_phase_cushion": "2 minutes"},
+        authority=AuthoritySettings(credit_delay=timedelta(0)),
+        agent=AgentSettings(ledger_period=LEDGER_PERIOD),
+    )
+
+
+class TurnDriver:
+    """Use as a context manager. With `threads` all parts of the world run at once, else one after the other."""
+
+    def __init__(self, server: PrivateServer, world: World, threads: bool) -> None:
+        self._world = world
+        self._is_threaded = threads
+        self._closing = ExitStack()
+        self._solver: Connection = self._closing.enter_context(server.admin("solver"))
+        names = [f"worker_{number}" for number in range(len(world.shards))]
+        self._workers: list[Connection] = [self._closing.enter_context(server.admin(name)) for name in names]
+        self._parts = world.parts()
+        # The loops over turns and transfers poll, in production every few seconds.
+        self._pauses = {name: LOOP_PAUSE_SECONDS for name in self._parts if name.endswith(" loops")}
+        self._efforts = {name: Effort() for name in self._parts}
+        self._threads: Threads | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.close()
+
+    def messages(self) -> int:
+        """How many messages were read or published so far, by anybody. One that travels counts at both ends."""
+        running = self._threads.efforts if self._threads else {}
+        return sum(effort.done for effort in (*self._efforts.values(), *running.values()))
+
+    def settle(self) -> None:
+        """Lets the parts work until nobody has anything to do."""
+        with self._working():
+            last = -1
+            calls: dict[str, int] = {}
+            since = time.monotonic()
+            while True:
+                efforts = self._all_efforts()
+                if self.messages() != last or self._world.is_busy():
+                    last, since = self.messages(), time.monotonic()
+                    calls = {name: effort.calls for name, effort in efforts.items()}
+                # A call may take long before it returns that it did something.
+                all_idle = all(effort.calls >= calls[name] + 2 for name, effort in efforts.items())
+                if all_idle and time.monotonic() - since >= QUIET_SECONDS:
+                    return
+                self._wait()
+
+    def run_turn(self) -> TurnTimes:
+        """A turn from its start to the last released lock. The times are those from phase 2 on."""
+        with self._working():
+            turn_id = self._start_turn()
+            self._until(lambda: self._is_past(turn_id, 1, 0))
+            before = {name: replace(effort) for name, effort in self._all_efforts().items()}
+            self._end_phase(turn_id)
+            began, messages = time.perf_counter(), self.messages()
+            process_cpu, machine_cpu = time.process_time(), _machine_cpu()
+            parts: list[tuple[str, float, int]] = []
+            offers = paid = 0
+            for name, is_done in self._milestones(turn_id):
+                self._until(is_done)
+                done = sum(seconds for _, seconds, _ in parts)
+                told = sum(count for _, _, count in parts)
+                parts.append((name, time.perf_counter() - began - done, self.messages() - messages - told))
+                if name == "shipping":
+                    offers = self._world.offers()
+                if name == "verdicts":
+                    paid = sum(self._count(w, "worker.account_lock where released_at is null") for w in self._workers)
+            return TurnTimes(
+                offers=offers,
+                paid=paid,
+                seconds=time.perf_counter() - began,
+                process_cpu=time.process_time() - process_cpu,
+                machine_cpu=_machine_cpu() - machine_cpu,
+                parts=parts,
+                efforts={name: _less(effort, before[name]) for name, effort in self._all_efforts().items()},
+            )
+
+    def _milestones(self, turn_id: int) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """The parts of a turn, each with the question whether it is over. Begins what has to begin by hand."""
+        yield "bids and locks", lambda: self._is_past(turn_id, 2, 0)
+        yield "replies to PrepareTransfer", lambda: not self._any("worker.account_lock where transfer_id is null")
+        for worker in self._workers:
+            # Shipping starts a cushion before the deadline, of which there are 2 minutes or a tenth of the turn.
+            worker.execute(
+                "update worker.worker_turn set started_at = now() - interval '1 hour',"
+                " phase_deadline = now() + interval '1 minute' where turn_id = %s",
+                (turn_id,),
+            )
+        yield "shipping", lambda: self._is_past(turn_id, 2, 5)
+        self._end_phase(turn_id)
+        yield "solving", lambda: True
+        yield "verdicts", lambda: self._is_past(turn_id, 3, 0)
+        yield "collecting", lambda: not self._any("worker.dispatching_status where not started_sending")
+        yield (
+            "sending and dispatching",
+            lambda: not self._any("worker.dispatching_status") and not self._any("worker.transfer_attempt"),
+        )
+        yield "releasing", lambda: not self._any("worker.account_lock where released_at is null")
+
+    def _start_turn(self) -> int:
+        known, _ = self._world.turn() or (0, 0)
+        while (turn := self._world.turn() or (0, 0))[0] == known:
+            self._world.roll_turns()
+            self._wait()
+        return turn[0]
+
+    def _end_phase(self, turn_id: int) -> None:
+        self._solver.execute("update solver.turn set phase_deadline = now() where turn_id = %s", (turn_id,))
+        phase = self._world.turn()
+        while self._world.turn() == phase:
+            self._world.roll_turns()
+
+    def _is_past(self, turn_id: int, phase: int, subphase: int) -> bool:
+        """Have all shards done the step?"""
+        states = [
+            worker.execute(
+                "select (phase, worker_turn_subphase) > (%s, %s) from worker.worker_turn where turn_id = %s",
+                (phase, subphase, turn_id),
+            ).fetchone()
+            for worker in self._workers
+        ]
+        return all(state == (True,) for state in states)
+
+    def _any(self, what: str) -> bool:
+        return any(
+            worker.execute(f"select exists (select from {what})".encode()).fetchone() == (True,)
+            for worker in self._workers
+        )
+
+    @staticmethod
+    def _count(worker: Connection, what: str) -> int:
+        row = worker.execute(f"select count(*) from {what}".encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _until(self, is_done: Callable[[], bool]) -> None:
+        ends = time.monotonic() + LIMIT_SECONDS
+        while not is_done():
+            if time.monotonic() > ends:
+                raise RuntimeError(f"this takes too long: {self._world.describe()}")
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._threads is not None:
+            self._threads.check()
+            time.sleep(POLL_SECONDS)
+            return
+        for name, part in self._parts.items():
+            effort, began, cpu_began = self._efforts[name], time.perf_counter(), time.thread_time()
+            effort.done += part()
+            effort.calls += 1
+            effort.seconds += time.perf_counter() - began
+            effort.cpu_seconds += time.thread_time() - cpu_began
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        if not self._is_threaded:
+            yield
+            return
+        try:
+            with Threads(self._parts, self._pauses) as self._threads:
+                yield
+        finally:
+            self._efforts = self._all_efforts()
+            self._threads = None
+
+    def _all_efforts(self) -> dict[str, Effort]:
+        running = self._threads.efforts if self._threads else {}
+        return {name: _more(effort, running.get(name, Effort())) for name, effort in self._efforts.items()}
+
+
+def _more(a: Effort, b: Effort) -> Effort:
+    return Effort(a.done + b.done, a.calls + b.calls, a.seconds + b.seconds, a.cpu_seconds + b.cpu_seconds)
+
+
+def _less(a: Effort, b: Effort) -> Effort:
+    return Effort(a.done - b.done, a.calls - b.calls, a.seconds - b.seconds, a.cpu_seconds - b.cpu_seconds)
+
+
+def _machine_cpu() -> float:
+    """Seconds for which the CPUs of this machine have worked, whoever for."""
+    user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + sum(rest)) / 100
