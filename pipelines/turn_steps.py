@@ -59,8 +59,7 @@ _BULK_STEPS = {
         load_results,
         "select worker.settle_lane(%s, %s)",
         "select worker.end_settling(%s)",
-        "vacuum (skip_locked) worker.account_lock, worker.creditor_participation, worker.staged_participation,"
-        " worker.staged_collector_payment",
+        "vacuum (skip_locked) worker.account_lock, worker.staged_participation, worker.staged_collector_payment",
     ),
 }
 

@@ -11,6 +11,7 @@ create or replace function worker._report_odd_verdicts(
   returns void
   language plpgsql
   set plan_cache_mode = force_custom_plan
+  set enable_indexscan = on
 as $$
 declare
   v_dropped integer;
@@ -24,9 +25,10 @@ begin
   end if;
 
   select count(*) into v_dropped
-  from unnest(p_creditor_ids, p_debtor_ids) as p (creditor_id, debtor_id)
+  from unnest(p_creditor_ids, p_debtor_ids, p_amounts) as p (creditor_id, debtor_id, amount)
   join unnest(p_deleted_creditor_ids, p_deleted_debtor_ids) as d (creditor_id, debtor_id)
-    on d.creditor_id = p.creditor_id and d.debtor_id = p.debtor_id;
+    on d.creditor_id = p.creditor_id and d.debtor_id = p.debtor_id
+  where p.amount is not null;
   if v_dropped > 0 then
     raise warning 'verdicts do not fit their locks, or came after the collection deadline'
       using detail = format('turn %s: %s; the locks are dismissed', p_turn_id, v_dropped);
@@ -55,6 +57,6 @@ end
 $$;
 
 comment on function worker._report_odd_verdicts is
-  'Warns of verdicts (aligned arrays: account, tokens, collector) that their locks could not honour, and tells '
+  'Warns of verdicts (aligned arrays: account, tokens or null, collector) that their locks could not honour, and tells '
   'collectors which sellers will never pay. p_exceeding: how many were bigger than their lock; p_deleted_…: '
   'accounts whose lock was deleted. Called by _revise_locks.';

@@ -1,25 +1,36 @@
-create or replace function worker._revise_locks(p_turn_id integer, p_creditor_ids bigint[], p_debtor_ids bigint[])
+create or replace function worker._revise_locks(
+  p_turn_id integer,
+  p_creditor_ids bigint[],
+  p_debtor_ids bigint[],
+  p_amounts bigint[],
+  p_collector_ids bigint[],
+  p_locked_amounts bigint[],
+  p_locks tid[]
+)
   returns integer
   language plpgsql
   set plan_cache_mode = force_custom_plan
+  -- Fetch every lock where the caller saw it. With stale statistics the planner would read the table for each verdict.
+  set enable_seqscan = off
+  set enable_indexscan = off
+  set enable_bitmapscan = off
+  set enable_nestloop = on
+  set jit = off
 as $$
 declare
   v_now timestamptz := worker.now();
-  v_creditor_ids bigint[];
-  v_debtor_ids bigint[];
-  v_amounts bigint[];
-  v_collector_ids bigint[];
+  v_verdicts integer;
   v_revised integer;
   v_exceeding integer;
   v_deleted_creditor_ids bigint[];
   v_deleted_debtor_ids bigint[];
 begin
   -- Verdicts that their lock can honour. A seller gives no more than was locked, and only to the lock's collector.
-  with verdict as (
-    delete from worker.creditor_participation as p
-    using unnest(p_creditor_ids, p_debtor_ids) as k (creditor_id, debtor_id)
-    where p.creditor_id = k.creditor_id and p.debtor_id = k.debtor_id and p.turn_id = p_turn_id
-    returning p.creditor_id, p.debtor_id, p.amount, p.collector_id
+  with verdict as materialized (
+    select v.creditor_id, v.debtor_id, v.amount, v.collector_id, v.locked_amount, v.lock
+    from unnest(p_creditor_ids, p_debtor_ids, p_amounts, p_collector_ids, p_locked_amounts, p_locks)
+      as v (creditor_id, debtor_id, amount, collector_id, locked_amount, lock)
+    where v.amount is not null
   ),
   revised as (
     update worker.account_lock as l
@@ -31,7 +42,8 @@ begin
       account_creation_date = case when v.collector_id = l.creditor_id then date '1970-01-01' end,
       account_last_transfer_number = case when v.collector_id = l.creditor_id then 0 end
     from verdict as v
-    where l.creditor_id = v.creditor_id
+    where l.ctid = v.lock
+      and l.creditor_id = v.creditor_id
       and l.debtor_id = v.debtor_id
       and l.turn_id = p_turn_id
       and l.transfer_id is not null
@@ -43,15 +55,7 @@ begin
       )
     returning
       l.creditor_id, l.debtor_id, l.transfer_id, l.coordinator_request_id, l.collector_id, l.amount, l.released_at,
-      case
-        when v.amount < 0 then v.amount < l.amount
-        -- The snapshot of the statement still holds what the buyer wanted.
-        else v.amount > (
-          select o.amount
-          from worker.account_lock as o
-          where o.creditor_id = l.creditor_id and o.debtor_id = l.debtor_id
-        )
-      end as is_exceeding
+      case when v.amount < 0 then v.amount < v.locked_amount else v.amount > v.locked_amount end as is_exceeding
   ),
   sent as (
     insert into outbox.finalize_transfer (
@@ -70,21 +74,20 @@ begin
     from revised as r
     where r.collector_id <> r.creditor_id and (r.amount < 0 or r.released_at is not null)
   )
-  select v.creditor_ids, v.debtor_ids, v.amounts, v.collector_ids, r.revised, r.exceeding
-  into v_creditor_ids, v_debtor_ids, v_amounts, v_collector_ids, v_revised, v_exceeding
-  from (
-    select
-      array_agg(creditor_id) as creditor_ids, array_agg(debtor_id) as debtor_ids, array_agg(amount) as amounts,
-      array_agg(collector_id) as collector_ids
-    from verdict
-  ) as v
-  cross join (select count(*) as revised, count(*) filter (where is_exceeding) as exceeding from revised) as r;
+  select
+    (select count(*) from verdict),
+    (select count(*) from revised),
+    (select count(*) from revised as r where r.is_exceeding)
+  into v_verdicts, v_revised, v_exceeding;
 
-  -- All other locks of these accounts take no part. A later statement, so it sees the changes made above.
+  -- All other locks of these accounts take no part: those without a verdict, and those that can not honour theirs.
+  -- A later statement, so it sees the changes made above.
   with deleted as (
     delete from worker.account_lock as l
-    using unnest(p_creditor_ids, p_debtor_ids) as k (creditor_id, debtor_id)
-    where l.creditor_id = k.creditor_id
+    using unnest(p_creditor_ids, p_debtor_ids, p_amounts, p_locks) as k (creditor_id, debtor_id, amount, lock)
+    where (k.amount is null or v_revised < v_verdicts)
+      and l.ctid = k.lock
+      and l.creditor_id = k.creditor_id
       and l.debtor_id = k.debtor_id
       and l.turn_id = p_turn_id
       and l.finalized_at is null
@@ -104,9 +107,9 @@ begin
   into v_deleted_creditor_ids, v_deleted_debtor_ids
   from deleted as d;
 
-  if v_exceeding > 0 or cardinality(v_creditor_ids) > v_revised then
+  if v_exceeding > 0 or v_revised < v_verdicts then
     perform worker._report_odd_verdicts(
-      p_turn_id, v_creditor_ids, v_debtor_ids, v_amounts, v_collector_ids, v_exceeding,
+      p_turn_id, p_creditor_ids, p_debtor_ids, p_amounts, p_collector_ids, v_exceeding,
       v_deleted_creditor_ids, v_deleted_debtor_ids
     );
   end if;
@@ -116,5 +119,6 @@ $$;
 
 comment on function worker._revise_locks is
   'Gives the verdict on accounts (aligned arrays, none twice, sorted) in a turn: sellers commit, buyers wait, all '
-  'others are dismissed and forgotten; participations are consumed. Returns the number of locks changed or deleted. '
-  'Called by apply_revise_account_lock and revise_account_locks.';
+  'others are dismissed and forgotten. Each has the tokens and the collector of its verdict, null when there is none, '
+  'the tokens that are locked and the place of the lock, null when there is none. Returns the number of locks changed '
+  'or deleted. Called by apply_revise_account_lock and revise_account_locks, which have consumed the verdicts.';

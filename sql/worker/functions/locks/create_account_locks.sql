@@ -10,10 +10,11 @@ declare
   v_deadline timestamptz;
   v_worst float8;
   v_min_locked bigint;
+  v_minimum bigint;
   v_created integer;
 begin
-  select t.collection_deadline, s.worst, worker.amount_to_lock(t.min_trade_amount, s.worst)
-  into v_deadline, v_worst, v_min_locked
+  select t.collection_deadline, s.worst, worker.amount_to_lock(t.min_trade_amount, s.worst), t.min_trade_amount
+  into v_deadline, v_worst, v_min_locked, v_minimum
   from worker.worker_turn as t
   cross join worker.configuration as c
   cross join lateral (
@@ -38,7 +39,9 @@ begin
     from unnest(p_offers) as o
     join collector as c on c.debtor_id = o.debtor_id
     left join worker.account_lock as l on l.creditor_id = o.creditor_id and l.debtor_id = o.debtor_id
+    -- The sum in the last line is slow, and nearly always superfluous.
     where o.amount > 0
+      or -v_minimum >= o.amount
       or worker.amount_to_lock(-greatest(o.amount, -9223372036854775807), v_worst) >= v_min_locked
     order by o.creditor_id, o.debtor_id
   ),
@@ -89,13 +92,9 @@ begin
       l.creditor_id, l.debtor_id, l.coordinator_request_id,
       case when l.amount < 0 then v_min_locked else 0 end,
       case when l.amount < 0 then worker.amount_to_lock(-l.amount, v_worst) else 0 end,
-      (
-        select c.account_id
-        from worker.active_collector as c
-        where c.debtor_id = l.debtor_id and c.collector_id = l.collector_id
-      ),
-      '9999-12-31T23:59:59Z', 2147483647, v_now
+      c.account_id, '9999-12-31T23:59:59Z', 2147483647, v_now
     from lock as l
+    join worker.active_collector as c on c.debtor_id = l.debtor_id and c.collector_id = l.collector_id
     where l.collector_id <> l.creditor_id
   )
   select count(*) into v_created from lock;

@@ -1,6 +1,11 @@
 create or replace function worker.offer_candidates(p_turn_id integer, p_lane integer)
   returns boolean
   language plpgsql
+  -- Hash joins only. With stale statistics a nested loop reads one big set for each row of another, and a merge join
+  -- walks the index of all locks instead of their pages.
+  set enable_nestloop = off
+  set enable_mergejoin = off
+  set jit = off
 as $$
 declare
   v_base_debtor_id bigint;

@@ -11,8 +11,10 @@ create or replace function worker.priced_bids(p_base_debtor_id bigint, p_lane in
   stable
   -- One index probe a bid. A merge join inside the recursion takes minutes for one long chain of pegs, and a hash join
   -- may read all bids again for each of its levels.
+  set enable_nestloop = on
   set enable_hashjoin = off
   set enable_mergejoin = off
+  set enable_bitmapscan = off
 as $$
 declare
   v_lane_mask integer;

@@ -1,18 +1,24 @@
 create or replace function worker.settle_lane(p_turn_id integer, p_lane integer)
   returns boolean
   language plpgsql
+  -- Hash joins only. With stale statistics a nested loop reads one big set for each row of another, and a merge join
+  -- walks the index of all locks instead of their pages.
+  set enable_nestloop = off
+  set enable_mergejoin = off
+  set jit = off
 as $$
 begin
   if not worker.try_lock_lane(p_lane) then
     return false;
   end if;
-  -- Who keeps an early payment of the turn does so before the merge below, or sees the progress row of this lane.
-  perform worker.lock_turn_exclusive(p_turn_id);
+  -- Shared, so that lanes are worked side by side: nobody else can overlap. Who keeps an early payment for a collector
+  -- of this lane holds the lane, so it is here for the merge below, or sees the progress row. Nobody creates a lock of
+  -- the turn: candidate offers look at its phase under this lock, which the change to phase 3 took exclusively.
+  perform worker.lock_turn_shared(p_turn_id);
   if not worker.lane_is_open(p_turn_id, 3, p_lane) then
     return true;
   end if;
   perform worker.require_staging(p_turn_id, 3);
-  perform worker.insert_participations(p_turn_id, p_lane);
   perform worker.insert_collector_payments(p_turn_id, p_lane);
   perform worker.merge_early_arrivals(p_turn_id, p_lane);
   perform worker.revise_account_locks(p_turn_id, p_lane);
