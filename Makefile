@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup system demo test check lint types fast bench bench-worker clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY) ## Create .venv with everything the project needs
 

@@ -42,7 +42,8 @@ insert into worker.worker_account (
 )
 select
   bench.collector(n * 5 + d), bench.debtor(n * 5 + d), '2026-01-01', now(), 1, 1000000000, 0, 0,
-  now() - interval '1 year', 0, 'collector-account-' || bench.debtor(n * 5 + d), 'https://example.com/', 1, now(), -10, 2592000, 500, now()
+  now() - interval '1 year', 0, 'collector-account-' || bench.debtor(n * 5 + d), 'https://example.com/', 1, now(), -10,
+  2592000, 500, now()
 from generate_series(0, 199) as n, generate_series(0, 4) as d;
 
 insert into worker.worker_turn (
@@ -136,7 +137,7 @@ from generate_series(0, $n - 1) as n
 _UPDATE = """
 select bench.customer(n) as key, jsonb_build_object(
   'type', '{type}', 'creditor_id', bench.customer(n), 'debtor_id', bench.debtor(n),
-  'update_id', $run * 1000000 + i, {fields}, 'ts', '2026-03-01T02:00:00+00:00'
+  'update_id', $run::bigint * 1000000 + i, {fields}, 'ts', '2026-03-01T02:00:00+00:00'
 ) as body
 from generate_series(1, $n) as i
 -- Any account, so some of them more than once, with updates of both orders.

@@ -28,8 +28,14 @@ begin
   for v_type, v_messages, v_last_id in execute format(
     $query$
       with batch as (
+        -- Up to a last ID instead of a set of IDs: nobody else takes messages out of the lane, and one walk along the
+        -- index suffices. A set may be joined by reading the whole table.
         delete from pgmq.%1$I
-        where msg_id in (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit $2)
+        where msg_id > $1
+          and msg_id <= (
+            select max(n.msg_id)
+            from (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit $2) as n
+          )
         returning msg_id, message
       ),
       rounds as (

@@ -3,9 +3,10 @@ create or replace function worker.send_internal(p_type text, p_key_hashes intege
   language plpgsql
 as $$
 declare
-  v_local boolean := (select local_delivery from worker.configuration);
+  v_config worker.configuration;
   v_lane integer;
   v_messages jsonb[];
+  v_queue text;
 begin
   if coalesce(cardinality(p_messages), 0) = 0 then
     return;
@@ -14,32 +15,29 @@ begin
     raise exception using errcode = 'ST901', message = 'every internal message needs one key hash',
       detail = format('%s: %s hashes, %s messages', p_type, cardinality(p_key_hashes), cardinality(p_messages));
   end if;
+  select * into strict v_config from worker.configuration;
 
-  -- Keys of this shard: straight into the lane of the receiver.
+  -- Keys of this shard: straight into the lane of the receiver. All others (lane null): to the broker.
   for v_lane, v_messages in
-    select worker.lane_of(m.key_hash), array_agg(m.message order by m.n)
-    from unnest(p_key_hashes, p_messages) with ordinality as m(key_hash, message, n)
-    where v_local and worker.in_realm(m.key_hash)
-    group by 1
-    order by 1
+    select
+      case
+        when v_config.local_delivery and (m.key_hash & v_config.realm_mask) = v_config.realm
+          then m.key_hash & (v_config.lane_count - 1)
+      end as lane,
+      array_agg(m.message order by m.n)
+    from unnest(p_key_hashes, p_messages) with ordinality as m (key_hash, message, n)
+    group by lane
+    order by lane
   loop
-    execute format('insert into pgmq.%I (vt, message) select ''-infinity'', m from unnest($1) as m', 'q_inbox_' || v_lane)
+    v_queue := case when v_lane is null then worker.outgoing_queue(p_type) else 'inbox_' || v_lane end;
+    execute format('insert into pgmq.%I (vt, message) select ''-infinity'', m from unnest($1) as m', 'q_' || v_queue)
     using v_messages;
-    perform pg_notify('worker_inbox', v_lane::text);
+    if v_lane is null then
+      perform pg_notify('worker_outbox', '');
+    else
+      perform pg_notify('worker_inbox', v_lane::text);
+    end if;
   end loop;
-
-  -- All others: to the broker.
-  select array_agg(m.message order by m.n) into v_messages
-  from unnest(p_key_hashes, p_messages) with ordinality as m(key_hash, message, n)
-  where not (v_local and worker.in_realm(m.key_hash));
-  if v_messages is not null then
-    execute format(
-      'insert into pgmq.%I (vt, message) select ''-infinity'', m from unnest($1) as m',
-      'q_' || worker.outgoing_queue(p_type)
-    )
-    using v_messages;
-    perform pg_notify('worker_outbox', '');
-  end if;
 end
 $$;
 
