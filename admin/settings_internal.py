@@ -46,6 +46,7 @@ SCAN_DAYS = {
     "worker_receivings": 1,
     "worker_dispatchings": 7,
     "transfer_attempts": 7,
+    "early_arrivals": 7,
 }
 
 

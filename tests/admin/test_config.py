@@ -105,7 +105,7 @@ def test_families() -> None:
         "PrepareTransfer": 11,
         "StartSending": 12,
     }
-    assert (len(BURST_COUNTS), len(SCAN_DAYS)) == (16, 15)
+    assert (len(BURST_COUNTS), len(SCAN_DAYS)) == (16, 16)
     assert "APP_FLUSH_START_SENDING_BURST_COUNT" not in FIELDS
 
 

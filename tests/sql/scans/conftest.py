@@ -1,0 +1,47 @@
+"""A worker database whose clock stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from sandbox.postgres import PrivateServer
+from sql import Kind
+from tests.conftest import Connection
+from tests.databases import DatabasePool
+from tests.sql.scans.rows import NOW
+
+_STOP_CLOCK = "select set_config('swpt.now', %s, false)"
+
+
+@pytest.fixture(scope="module")
+def module_db(postgres: PrivateServer, pools: dict[Kind, DatabasePool]) -> Iterator[Connection]:
+    """One database for all tests of a module that need only one connection."""
+    name = pools["worker"].take()
+    with psycopg.connect(postgres.database_url(name), autocommit=True) as connection:
+        connection.execute(_STOP_CLOCK, (NOW.isoformat(),))
+        yield connection
+    pools["worker"].give_back(name)
+
+
+@pytest.fixture
+def db(module_db: Connection) -> Iterator[Connection]:
+    """A connection to an empty database. What a test does is rolled back."""
+    with module_db.transaction(force_rollback=True):
+        yield module_db
+
+
+@pytest.fixture
+def open_db(worker_db: Connection) -> Connection:
+    """A connection to an empty database; what a test does is there for other connections, too."""
+    worker_db.execute(_STOP_CLOCK, (NOW.isoformat(),))
+    return worker_db
+
+
+@pytest.fixture
+def other(open_db: Connection) -> Iterator[Connection]:
+    """Another connection to the same database."""
+    with psycopg.connect(open_db.info.dsn, password=open_db.info.password or None, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,120 @@
+"""What scans do besides deleting rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import Connection
+from tests.sql.locks.rows import take_finalized
+from tests.sql.scans.rows import INITIATED, NOW, RELEASED, REVISED, SETTLED, WHOLE, add, ago, keys, run
+
+
+def solver_requests(db: Connection) -> list[tuple[str, int, int]]:
+    return db.execute(
+        """
+        select message ->> 'type', (message ->> 'creditor_id')::bigint, (message ->> 'debtor_id')::bigint
+        from pgmq.q_solver_request order by msg_id
+        """
+    ).fetchall()
+
+
+def test_v13_22(db: Connection) -> None:
+    add(db, "account_locks", 1, **REVISED, collection_deadline=ago(209), coordinator_request_id=71)
+    assert run(db, "account_locks") == 0
+    add(db, "account_locks", 2, **REVISED, collection_deadline=ago(211), coordinator_request_id=72)
+    assert run(db, "account_locks") == 1
+    assert keys(db, "account_locks") == [1]
+    row = db.execute(
+        "select creditor_id, debtor_id, transfer_id, coordinator_id, coordinator_request_id, committed_amount, "
+        "transfer_note_format, transfer_note, ts from outbox.finalize_transfer"
+    ).fetchall()
+    assert row == [(2, 666, 7, 2, 72, 0, "", "", NOW)]
+
+
+def test_only_prepared_transfers_are_dismissed(db: Connection) -> None:
+    old = {"initiated_at": ago(400)}
+    add(db, "account_locks", 1, **old, coordinator_request_id=71)
+    add(db, "account_locks", 2, **old, transfer_id=7, coordinator_request_id=72)
+    add(db, "account_locks", 3, **old, **{**SETTLED, "transfer_id": 8}, amount=-5, coordinator_request_id=73)
+    add(db, "account_locks", 4, **old, **{**RELEASED, "transfer_id": 9}, coordinator_request_id=74)
+    add(db, "account_locks", 5, **old, transfer_id=0, coordinator_request_id=75)  # the collector's own
+    assert run(db, "account_locks") == 5
+    assert take_finalized(db) == [(7, 0, "")]
+
+
+def test_g27_waits_for_the_longer_slack(db: Connection) -> None:
+    db.execute("update worker.configuration set sending_slack = '200 d'")
+    add(db, "account_locks", **REVISED, collection_deadline=ago(229))
+    assert run(db, "account_locks") == 0
+
+
+def test_g14_dead_collectors_are_replaced(db: Connection) -> None:
+    add(db, "worker_accounts", 1, last_heartbeat_ts=ago(366))
+    add(db, "worker_accounts", 2, last_heartbeat_ts=ago(366))
+    add(db, "needed_worker_accounts", 1)
+    assert run(db, "worker_accounts") == 2
+    assert db.execute("select creditor_id, purged_at from worker.needed_worker_account").fetchall() == [(1, NOW)]
+    assert solver_requests(db) == [("DisableCollector", 1, 666)]
+
+
+def test_g14_released_accounts_lose_their_history(db: Connection) -> None:
+    for creditor_id, purged_at in ((1, ago(218)), (2, ago(216)), (3, None)):
+        add(db, "needed_worker_accounts", creditor_id, purged_at=purged_at)
+        add(db, "interest_rate_changes", creditor_id)
+        add(db, "interest_rate_changes", creditor_id, change_ts=ago(9))
+    add(db, "interest_rate_changes", 1, debtor_id=667)
+    assert run(db, "needed_worker_accounts") == 1
+    assert keys(db, "needed_worker_accounts") == [2, 3]
+    assert db.execute(
+        "select creditor_id, debtor_id, count(*) from worker.interest_rate_change group by 1, 2 order by 1, 2"
+    ).fetchall() == [(1, 667, 1), (2, 666, 2), (3, 666, 2)]
+
+
+def test_g14_an_account_that_came_back_stays_needed(db: Connection) -> None:
+    add(db, "needed_worker_accounts", 1, purged_at=ago(218))
+    add(db, "worker_accounts", 1)
+    assert run(db, "needed_worker_accounts") == 0
+
+
+def test_interest_history_is_compacted(db: Connection) -> None:
+    """Rates before 210 days are not asked for, except the last one of them."""
+    rates = {300: -3.0, 250: -2.0, 211: -1.0, 100: 1.0, 50: 2.0}
+    for days, rate in rates.items():
+        add(db, "interest_rate_changes", 1, change_ts=ago(days), interest_rate=rate)
+        add(db, "interest_rate_changes", 2, change_ts=ago(days - 50), interest_rate=rate)
+    assert run(db, "interest_rate_changes") == 2
+    assert db.execute(
+        "select creditor_id, array_agg(interest_rate order by change_ts) from worker.interest_rate_change "
+        "group by 1 order by 1"
+    ).fetchall() == [(1, [-1.0, 1.0, 2.0]), (2, [-3.0, -2.0, -1.0, 1.0, 2.0])]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "backoff_counter", "transfer_id", "is_ended"),
+    [
+        pytest.param(7200 + 86400 + 1, 0, None, True, id="v13_13"),
+        pytest.param(7200 + 86400, 0, None, False, id="last-moment"),
+        pytest.param(8 * 7200 + 86400, 3, None, False, id="longer-try"),
+        pytest.param(8 * 7200 + 86400 + 1, 3, None, True, id="longer-try-over"),
+        pytest.param(7200 + 86400 + 1, 0, 905, False, id="v13_13-settled"),
+    ],
+)
+def test_g28(db: Connection, seconds: int, backoff_counter: int, transfer_id: int | None, is_ended: bool) -> None:
+    attempted_at = NOW - timedelta(seconds=seconds)
+    columns = {**INITIATED, "attempted_at": attempted_at, "backoff_counter": backoff_counter}
+    columns |= {"transfer_id": transfer_id, "finalized_at": transfer_id and NOW}
+    add(db, "transfer_attempts", **columns)
+    assert run(db, "transfer_attempts") == is_ended
+    (row,) = db.execute("select failure_code, rescheduled_for is not null from worker.transfer_attempt").fetchall()
+    assert row == ((1, True) if is_ended else (None, False))
+    assert run(db, "transfer_attempts") == 0
+
+
+def test_g28_goes_on_after_the_limit(db: Connection) -> None:
+    for request_id in range(5):
+        columns = {**INITIATED, "attempted_at": ago(2), "coordinator_request_id": request_id}
+        add(db, "transfer_attempts", request_id, **columns)
+    query = "select worker.scan_transfer_attempts(%s, %s, 2)"
+    assert [db.execute(query, WHOLE).fetchall() for _ in range(4)] == [[(2,)], [(2,)], [(1,)], [(0,)]]
