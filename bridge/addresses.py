@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
+
+NAME_SECONDS = 3600.0
+NAMES_KEPT = 10_000
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -34,14 +38,42 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
+class NameCache:
+    """The addresses of hosts, remembered for an hour: thousands of documents may lie on one server."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Raises httpcore.ConnectError."""
+        now = time.monotonic()
+        expires, addresses = self._known.get((host, port), (now, []))
+        if expires > now:
+            return addresses
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from None
+        addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
+        if len(self._known) >= NAMES_KEPT:
+            self._known.clear()
+        self._known[host, port] = now + NAME_SECONDS, addresses
+        return addresses
+
+    def forget(self, host: str, port: int) -> None:
+        """The server has moved, perhaps."""
+        self._known.pop((host, port), None)
+
+
 class CheckingBackend(httpcore.AsyncNetworkBackend):
     """Resolves a name once, checks all its addresses, and connects to one of these, so that DNS cannot change its mind.
 
     Raises AddressRefused when any address of the host is special, unless those are allowed.
     """
 
-    def __init__(self, allow_special: bool) -> None:
+    def __init__(self, allow_special: bool, names: NameCache) -> None:
         self._allow_special = allow_special
+        self._names = names
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -52,11 +84,7 @@ class CheckingBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from None
-        addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
+        addresses = await self._names.addresses(host, port)
         if not self._allow_special and not all(map(is_public, addresses)):
             raise AddressRefused(f"{host} has an address outside the Internet")
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
@@ -65,6 +93,7 @@ class CheckingBackend(httpcore.AsyncNetworkBackend):
                 return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+        self._names.forget(host, port)
         raise failure
 
     async def sleep(self, seconds: float) -> None:

@@ -22,7 +22,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from bridge.addresses import AddressRefused, CheckingBackend
+from bridge.addresses import AddressRefused, CheckingBackend, NameCache
 from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES, CoinInfo, InvalidDocument, parse_coin_info
 from bridge.moments import format_moment
 
@@ -79,11 +79,12 @@ class HttpFetch:
         self._allow_private = allow_private
         self._limit = limit
         self._lease = timedelta(seconds=timeout * math.ceil(limit / connections) + LEASE_MARGIN)
-        # Elsewhere the last moments of the wire are in the year 10000, which no message can hold.
-        connection.execute("set time zone 'UTC'")
+        self._names = NameCache()
 
     def run_once(self) -> int:
         """One batch. Returns how many fetches needed HTTP. Raises psycopg.Error."""
+        # Elsewhere the last moments of the wire are in the year 10000, which no message can hold.
+        self._connection.execute("set time zone 'UTC'")
         with self._connection.cursor(row_factory=class_row(DueFetch)) as cursor:
             due = cursor.execute(_TAKE, (self._limit, self._lease)).fetchall()
         if due:
@@ -100,7 +101,7 @@ class HttpFetch:
         slots = asyncio.Semaphore(self._connections)
         # Names are resolved in threads; with the few of the default, slow ones would hold up the others.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._connections))
-        transport = _Transport(self._verify, self._connections, CheckingBackend(self._allow_private))
+        transport = _Transport(self._verify, self._connections, CheckingBackend(self._allow_private, self._names))
         # A proxy would resolve names for us, behind the back of the address check.
         async with httpx.AsyncClient(transport=transport, timeout=self._timeout, trust_env=False) as client:
             return list(await asyncio.gather(*(self._fetch_one(client, slots, url) for url in urls)))

@@ -68,7 +68,8 @@ class DocumentServer:
                 for name, value in page.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Type", page.content_type)
-                self.send_header("Content-Length", str(len(page.body)))
+                if "Content-Length" not in page.headers:
+                    self.send_header("Content-Length", str(len(page.body)))
                 self.end_headers()
                 self.wfile.write(page.body)
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,10 @@ from bridge import addresses
 from bridge.addresses import is_public
 from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES
 from bridge.http_fetch import HttpFetch, Outcome
+from bridge.loopback import LoopbackBroker
+from bridge.outbound import Outbound
+from bridge.sharding import Realm
+from bridge.topology import worker_topology
 from tests.bridge.documents import DocumentServer, Page, document_server
 from tests.bridge.test_coin_info import DOCUMENT, document
 from tests.conftest import Connection
@@ -198,6 +204,69 @@ def test_g18_one_special_address_is_enough(server: DocumentServer, monkeypatch: 
     assert fetch(server, url, allow_private=False) == [Outcome("drop")]
 
 
+def count_lookups(monkeypatch: pytest.MonkeyPatch, address: str) -> list[str]:
+    """Sends every host to this address; the list grows with each question to the resolver."""
+    asked: list[str] = []
+
+    async def getaddrinfo(_loop: object, host: str, port: int, **_options: object) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+def test_names_are_looked_up_once_an_hour(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = count_lookups(monkeypatch, "127.0.0.1")
+    clock = [1000.0]
+    monkeypatch.setattr(addresses, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    fetcher = HttpFetch(None, verify=server.trust, allow_private=True, timeout=30.0)
+    url = f"https://documents.example:{server.port}/good"
+    for seconds, lookups in ((0.0, 1), (addresses.NAME_SECONDS - 1, 1), (1.0, 2)):
+        clock[0] += seconds
+        assert fetcher.fetch([url])[0].outcome == "document"
+        assert len(asked) == lookups
+
+
+def test_a_server_that_may_have_moved_is_looked_up_again(
+    server: DocumentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = count_lookups(monkeypatch, "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    fetcher = HttpFetch(None, verify=server.trust, allow_private=True, timeout=30.0)
+    for lookups in (1, 2):
+        assert fetcher.fetch([f"https://documents.example:{port}/"]) == [Outcome("retry")]
+        assert len(asked) == lookups
+
+
+def test_g18_remembered_addresses_are_checked_as_well(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = count_lookups(monkeypatch, "127.0.0.1")
+    fetcher = HttpFetch(None, verify=server.trust, timeout=30.0)
+    url = f"https://documents.example:{server.port}/good"
+    assert [fetcher.fetch([url]) for _ in range(2)] == [[Outcome("drop")]] * 2
+    assert (len(asked), server.requests) == (1, [])
+
+
+@pytest.mark.parametrize(("size", "outcome"), [(MAX_BODY_BYTES, "document"), (MAX_BODY_BYTES + 1, "retry")])
+def test_m23_g18_size(server: DocumentServer, size: int, outcome: str) -> None:
+    body = document()
+    server.pages["/long"] = Page(body + b" " * (size - len(body)))
+    assert fetch(server, server.url + "/long")[0].outcome == outcome
+
+
+def test_m23_g18_no_more_than_the_limit_is_read(server: DocumentServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.pages["/endless"] = Page(b" " * 2 * MAX_BODY_BYTES, headers={"Content-Length": str(2**40)})
+    with caplog.at_level("INFO"):
+        assert fetch(server, server.url + "/endless", timeout=FAR) == [Outcome("retry")]
+    assert "larger than 1 MiB" in caplog.text
+
+
+def test_international_addresses(server: DocumentServer) -> None:
+    server.pages["/%D0%BC%D0%BE%D0%BD%D0%B5%D1%82%D0%B0?%C3%A9"] = Page(document())
+    assert fetch(server, server.url + "/монета?é")[0].outcome == "document"
+
+
 def test_an_unexpected_error_drops_one_fetch(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(body: bytes) -> None:
         raise ZeroDivisionError
@@ -244,3 +313,43 @@ def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) 
     ).fetchall()
     assert stored[:4] == (locator, "-123", "666", 0.5)
     assert stored[4].isoformat()[:10] == DOCUMENT["willNotChangeUntil"][:10]
+
+
+def test_extreme_documents_harm_no_other(server: DocumentServer, worker_db: Connection) -> None:
+    """All results are applied in one transaction, so none may make it fail, and what follows must fit the wire."""
+    worker_db.execute("update worker.configuration set local_delivery = false")
+    worker_db.execute("set time zone 'Pacific/Kiritimati'")
+    extremes: list[tuple[str, object]] = [
+        ("willNotChangeUntil", "9999-12-31T23:59:59.999999Z"),
+        ("willNotChangeUntil", "0001-01-01T00:00:00Z"),
+        ("willNotChangeUntil", "9999-12-31T23:59:59-01:00"),
+        ("peg.exchangeRate", 5e-324),
+        ("peg.exchangeRate", 1.7976931348623157e308),
+        ("peg.exchangeRate", 10**400),
+        ("peg.latestDebtorInfo.uri", "😀" * 200),
+        ("peg.latestDebtorInfo.uri", "\ud800"),
+        ("peg.latestDebtorInfo.uri", "\\N\\."),
+        ("peg.debtorIdentity.uri", "swpt:0"),
+        ("peg.debtorIdentity.uri", "swpt:9223372036854775808"),
+        ("latestDebtorInfo.uri", "\ufffe\ufdd0 %00"),
+    ]
+    for number, (path, value) in enumerate(extremes):
+        iri = f"{server.url}/{number}"
+        body = json.loads(document("latestDebtorInfo.uri", iri))
+        *parents, name = path.split(".")
+        place = body
+        for parent in parents:
+            place = place[parent]
+        place[name] = value
+        server.pages[f"/{number}"] = Page(json.dumps(body).encode())
+        schedule(worker_db, iri, -123)
+    assert HttpFetch(worker_db, verify=server.trust, allow_private=True).run_once() == len(extremes)
+    broker = LoopbackBroker()
+    broker.declare(worker_topology("q", "#"))
+    Outbound(worker_db, broker.target(), Realm.parse("#")).run_once()
+    assert worker_db.execute("select message_type, error from worker.set_aside").fetchall() == []
+    left = worker_db.execute("select iri, attempts_count from worker.debtor_info_fetch order by iri").fetchall()
+    assert left == [(f"{server.url}/{number}", 1) for number in (2, 5, 7)]
+    # Nine documents are confirmed; all but the one that names another locator are stored, and all but the peg to
+    # debtor 0 lead on.
+    assert broker.depth("q") == 9 + 8 + 7
