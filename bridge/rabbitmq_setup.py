@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pika
 import pika.exceptions
 
 from bridge.rabbitmq_link import connection_parameters
-from bridge.topology import Topology
+from bridge.topology import Binding, Topology
 
 
 class TopologyError(Exception):
@@ -44,6 +44,19 @@ def delete(url: str, topology: Topology) -> None:
         for exchange in topology.exchanges:
             doing(f"exchange {exchange.name}")
             channel.exchange_delete(exchange.name)
+
+    _run(url, work)
+
+
+def unbind(url: str, bindings: Iterable[Binding]) -> None:
+    """Removes bindings of queues: no more messages come by them. Those that do not exist are no error."""
+
+    def work(channel: Any, doing: Callable[[str], None]) -> None:
+        for binding in bindings:
+            doing(f"binding from {binding.source} to {binding.destination}")
+            channel.queue_unbind(
+                binding.destination, binding.source, binding.routing_key, arguments=dict(binding.arguments)
+            )
 
     _run(url, work)
 

@@ -8,8 +8,8 @@ from typing import Protocol
 from bridge.loopback import LoopbackBroker
 from bridge.ports import Source, Target
 from bridge.rabbitmq import RabbitSource, RabbitTarget
-from bridge.rabbitmq_setup import declare, delete
-from bridge.topology import Topology, worker_topology
+from bridge.rabbitmq_setup import declare, delete, unbind
+from bridge.topology import Binding, Topology, worker_topology
 from sandbox.topology import sandbox_topology
 
 PREFETCH = 5000
@@ -21,6 +21,14 @@ class Exchange(Protocol):
     prefix: str
 
     def declare(self, topology: Topology) -> None: ...
+
+    def unbind(self, topology: Topology) -> None:
+        """Removes the bindings of queues, and nothing else."""
+        ...
+
+    def delete(self, topology: Topology) -> None:
+        """Deletes the queues, with what is in them, and the exchanges."""
+        ...
 
     def source(self, queue: str) -> Source: ...
 
@@ -41,6 +49,12 @@ class InProcessExchange:
 
     def declare(self, topology: Topology) -> None:
         self._broker.declare(topology)
+
+    def unbind(self, topology: Topology) -> None:
+        self._broker.delete(Topology((), (), _queue_bindings(topology)))
+
+    def delete(self, topology: Topology) -> None:
+        self._broker.delete(topology)
 
     def source(self, queue: str) -> Source:
         return self._broker.source(queue)
@@ -64,6 +78,12 @@ class RabbitExchange:
         self._declared.append(topology)
         declare(self._url, topology)
 
+    def unbind(self, topology: Topology) -> None:
+        unbind(self._url, _queue_bindings(topology))
+
+    def delete(self, topology: Topology) -> None:
+        delete(self._url, topology)
+
     def source(self, queue: str) -> Source:
         return RabbitSource(self._url, self.prefix + queue, PREFETCH)
 
@@ -80,3 +100,7 @@ def declare_sandbox(exchange: Exchange, worker_queues: dict[str, str]) -> None:
     for queue, binding_key in worker_queues.items():
         exchange.declare(worker_topology(queue, binding_key, exchange.prefix))
     exchange.declare(sandbox_topology(exchange.prefix))
+
+
+def _queue_bindings(topology: Topology) -> tuple[Binding, ...]:
+    return tuple(binding for binding in topology.bindings if binding.destination_is_queue)

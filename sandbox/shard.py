@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
@@ -18,9 +18,13 @@ from bridge.outbound import Outbound
 from bridge.ports import Source, Target
 from bridge.sharding import Realm
 from pipelines import roll
+from pipelines.scan import scan_everything
 from sandbox.document_server import DocumentServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+QUIET_QUEUE = 0.2
+"""After so many seconds without a message the broker's queue is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +57,36 @@ class Leftovers:
         return not self.problems()
 
 
+class Place(NamedTuple):
+    """What an operator decides about a shard: its queue, its part of the keys, its database and who owns that."""
+
+    queue: str
+    binding_key: str
+    database: str
+    owner: str
+
+
 class Shard:
     """A worker database with everything that works on it. Each of the `parts` belongs to one thread at a time, and so
     do all other methods together with the part `loops`."""
 
     def __init__(
         self,
+        place: Place,
         worker_url: str,
         solver_url: str,
         source: Source,
         target: Target,
-        binding_key: str,
         settings: dict[str, Any],
         documents: DocumentServer,
     ) -> None:
+        self.place = place
         self._closing = ExitStack()
         self._worker = self._connect(worker_url)
         self._solver = self._connect(solver_url)
-        realm = Realm.parse(binding_key)
+        realm = Realm.parse(place.binding_key)
         words = {
-            "binding_key": binding_key,
+            "binding_key": place.binding_key,
             "realm": realm.realm,
             "realm_mask": realm.mask,
             "parent_realm": realm.parent_realm,
@@ -83,7 +97,12 @@ class Shard:
         assert row is not None
         self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000)
         self._drain = Drain(self._connect(worker_url), row[0])
-        self._outbound = Outbound(self._connect(worker_url), target, realm)
+        self._outbound = Outbound(
+            self._connect(worker_url),
+            target,
+            realm,
+            delete_parent_shard_records=settings.get("delete_parent_shard_records", False),
+        )
         self._fetcher = HttpFetch(self._worker, verify=documents.client_context(), allow_private=True)
         self._closing.callback(source.close)
         self._closing.callback(target.close)
@@ -113,21 +132,46 @@ class Shard:
         done += roll.trigger_transfers(self._worker)
         return done
 
+    def empty_queue(self) -> None:
+        """Takes in everything that waits in the broker's queue."""
+        while self._inbound.run_once(QUIET_QUEUE):
+            pass
+
+    def empty_lanes(self) -> None:
+        """Applies everything that was taken in, and what follows from it within the shard."""
+        while self._drain.run_once():
+            pass
+
+    def scan(self) -> dict[str, int]:
+        """A pass over each table, at once. Returns how many rows of each were removed or handled."""
+        return scan_everything(self._worker)
+
+    def foreign_rows(self) -> dict[str, int]:
+        """How many rows of other shards there are, by table."""
+        rows = self._worker.execute("select table_name, row_count from worker.foreign_rows()").fetchall()
+        return dict(rows)
+
     def pending_fetches(self) -> int:
         """Documents that are still to be fetched."""
         return self._count("select count(*) from worker.debtor_info_fetch")
 
     def leftovers(self) -> Leftovers:
-        """What is not finished."""
+        """What is not finished of this shard's own keys."""
         with self._worker.cursor(row_factory=dict_row) as cursor:
             counts = cursor.execute(
                 """
+                with own as materialized (select realm_mask, realm from worker.configuration)
                 select
-                  (select count(*) from worker.account_lock where released_at is null) as account_locks,
-                  (select count(*) from worker.creditor_participation) as participations,
-                  (select count(*) from worker.transfer_attempt) as transfer_attempts,
-                  (select count(*) from worker.dispatching_status) as dispatching_statuses,
-                  (select count(*) from worker.early_arrival) as early_arrivals,
+                  (select count(*) from worker.account_lock, own
+                   where released_at is null and (key_hash & realm_mask) = realm) as account_locks,
+                  (select count(*) from worker.creditor_participation, own
+                   where (key_hash & realm_mask) = realm) as participations,
+                  (select count(*) from worker.transfer_attempt, own
+                   where (key_hash & realm_mask) = realm) as transfer_attempts,
+                  (select count(*) from worker.dispatching_status, own
+                   where (key_hash & realm_mask) = realm) as dispatching_statuses,
+                  (select count(*) from worker.early_arrival, own
+                   where (key_hash & realm_mask) = realm) as early_arrivals,
                   (select sum(m.queue_length)::bigint from pgmq.metrics_all() as m)
                   + (select count(*) from outbox.prepare_transfer)
                   + (select count(*) from outbox.finalize_transfer) as waiting_messages,

@@ -26,7 +26,7 @@ from sandbox.document_server import DocumentServer
 from sandbox.exchange import Exchange, declare_sandbox
 from sandbox.peer import Peer
 from sandbox.postgres import PrivateServer
-from sandbox.shard import Leftovers, Shard
+from sandbox.shard import Leftovers, Place, Shard
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sql import Kind
 
@@ -74,6 +74,8 @@ class World:
     ) -> None:
         self._closing = ExitStack()
         try:
+            self.server = server
+            self.exchange = exchange
             self.settings = settings
             self.documents = documents
             self.solver_reports: dict[int, Report] = {}
@@ -81,7 +83,7 @@ class World:
             queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[shard_count])}
             self._closing.callback(exchange.close)
             declare_sandbox(exchange, queues)
-            self.shards = [self._open_shard(server, exchange, *item) for item in queues.items()]
+            self.shards = [self._create_shard(*item) for item in queues.items()]
             self.authority = Authority(settings.authority, _now)
             self.agent = CreditorsAgent(settings.agent, _now)
             self._peers: list[Peer] = [
@@ -186,22 +188,24 @@ class World:
         """Where things stand, for error messages."""
         return f"turn and phase {self.turn()}, {self.leftovers()}"
 
-    def _open_shard(self, server: PrivateServer, exchange: Exchange, queue: str, binding_key: str) -> Shard:
-        name = queue.replace("swpt_trade", "worker")
-        with self._database(server, name, "worker") as connection:
-            connection.execute("select 1")
-        worker_url = server.database_url(name, user=f"{name}_owner")
+    def open_shard(self, place: Place, **settings: Any) -> Shard:
+        """Starts everything that works on a shard's database; `settings` go beside those of all shards."""
         shard = Shard(
-            worker_url,
-            server.database_url("solver", user="solver_owner"),
-            exchange.source(queue),
-            exchange.target(),
-            binding_key,
-            self.settings.worker,
+            place,
+            self.server.database_url(place.database, user=place.owner),
+            self.server.database_url("solver", user="solver_owner"),
+            self.exchange.source(place.queue),
+            self.exchange.target(),
+            self.settings.worker | settings,
             self.documents,
         )
         self._closing.callback(shard.close)
         return shard
+
+    def _create_shard(self, queue: str, binding_key: str) -> Shard:
+        database = queue.replace("swpt_trade", "worker")
+        self._database(self.server, database, "worker").close()
+        return self.open_shard(Place(queue, binding_key, database, f"{database}_owner"))
 
     @staticmethod
     def _database(server: PrivateServer, name: str, kind: Kind) -> Connection:

@@ -1,0 +1,220 @@
+"""A shard is split while money is on its way: the turn ends, no token is lost, and nothing stays in the wrong half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from pipelines.exchange import load_results
+from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from sandbox.demo import AMOUNT_CUT, pace_of
+from sandbox.document_server import DocumentServer
+from sandbox.economy import Economy
+from sandbox.economy_generator import make_economy
+from sandbox.economy_setup import set_up
+from sandbox.exchange import InProcessExchange
+from sandbox.outcome import judge
+from sandbox.postgres import PrivateServer
+from sandbox.shard import Place, Shard
+from sandbox.splitting import complete_split, split_shard
+from sandbox.world import Settlement, World
+from tests.conftest import Connection
+
+pytestmark = pytest.mark.slow
+
+LIMIT = timedelta(minutes=2)
+
+Moment = Callable[[World, Shard], None]
+
+
+def database(world: World, place: Place) -> Connection:
+    return psycopg.connect(world.server.database_url(place.database), autocommit=True)
+
+
+def count(connection: Connection, query: str) -> int:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def waiting(connection: Connection, queues: str) -> int:
+    """Messages in the queues whose names begin so."""
+    return count(
+        connection,
+        f"select coalesce(sum(queue_length), 0)::bigint from pgmq.metrics_all() where queue_name like '{queues}%'",
+    )
+
+
+def unsent(connection: Connection) -> int:
+    """Messages in the outbox that are for authorities."""
+    return count(
+        connection,
+        "select (select count(*) from outbox.prepare_transfer) + (select count(*) from outbox.finalize_transfer)",
+    )
+
+
+# Moments of phase 3 at which the parent ends
+
+
+def in_the_middle_of_the_verdicts(world: World, parent: Shard) -> None:
+    """Half of the lanes have run step 3/0; the rows for the others are loaded for the whole parent."""
+    with (
+        database(world, parent.place) as worker,
+        psycopg.connect(world.server.database_url("solver"), autocommit=True) as solver,
+    ):
+        turns = solver.execute("select jsonb_agg(to_jsonb(t))::text from solver.unfinished_turns() as t").fetchone()
+        worker.execute("select worker.upsert_turns(%s)", turns)
+        turn = world.turn()
+        assert turn is not None
+        with worker.transaction():
+            assert worker.execute("select worker.begin_step(%s, 3, 0)", turn[:1]).fetchone() == ("run",)
+            load_results(worker, solver, turn[0])
+        for lane in range(4):
+            worker.execute("select worker.settle_lane(%s, %s)", (turn[0], lane))
+        assert count(worker, "select count(*) from outbox.finalize_transfer") > 0
+        assert count(worker, "select count(*) from worker.staged_participation") > 0
+
+
+def after_the_verdicts(world: World, parent: Shard) -> None:
+    """Step 3/0 is complete, the payments are ordered, and nobody has been told."""
+    turn = world.turn()
+    assert turn is not None
+    with database(world, parent.place) as worker:
+        parent.parts()["loops"]()
+        state = "select worker_turn_subphase from worker.worker_turn where phase = 3 and turn_id = %s"
+        assert worker.execute(state, turn[:1]).fetchone() == (5,)
+        assert count(worker, "select count(*) from outbox.finalize_transfer") > 0
+        assert count(worker, "select count(*) from worker.dispatching_status") > 0
+
+
+def with_payments_under_way(world: World, parent: Shard) -> None:
+    """Some money has come in and some goes out; unread messages wait in the lanes, unsent ones in the outbox."""
+    parts = world.parts()
+    with database(world, parent.place) as worker:
+
+        def has_unread_and_unsent() -> bool:
+            if count(worker, "select count(*) from worker.transfer_attempt where attempted_at is not null") == 0:
+                return False
+            for peer in ("AuthorityPeer", "CreditorsPeer"):
+                parts[peer]()
+            parent.parts()["inbound"]()
+            for lane in range(8):
+                if not unsent(worker):
+                    worker.execute("select worker.drain_inbox(%s, 1000, 0)", (lane,))
+            return unsent(worker) > 0 and waiting(worker, "inbox_") > 0
+
+        world.step_until(has_unread_and_unsent, "catching messages in both queues", LIMIT)
+        assert count(worker, "select count(*) from worker.dispatching_status") > 0
+
+
+# The run
+
+
+def run_to_offers(world: World) -> int:
+    """Rolls turns until one has been solved with offers in it and nobody has heard of that. Returns its ID."""
+    reported = len(world.solver_reports)
+
+    def is_solved() -> bool:
+        world.roll_turns()
+        reports = list(world.solver_reports.values())[reported:]
+        return any(report.offers for report in reports)
+
+    world.step_until(is_solved, "a turn with offers", LIMIT)
+    turn = world.turn()
+    assert turn is not None
+    assert turn[1] == 3
+    return turn[0]
+
+
+def run_to_end(world: World, turn_id: int) -> None:
+    """Until the turn is over, and every payment made."""
+
+    def is_finished() -> bool:
+        left = world.leftovers()
+        return world.turn() != (turn_id, 3) and not (
+            left.account_locks or left.transfer_attempts or left.dispatching_statuses
+        )
+
+    def is_over() -> bool:
+        if world.turn() == (turn_id, 3):
+            world.roll_turns()
+        return is_finished()
+
+    world.step_until(is_over, "ending the turn", LIMIT)
+    world.settle(LIMIT)
+
+
+def check(world: World, economy: Economy, before: Settlement) -> None:
+    turn = world.turn()
+    outcome = judge(
+        economy,
+        before,
+        world.settlement(),
+        amount_cut=AMOUNT_CUT,
+        collectors=range(DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID + 1),
+        reached_phase_4=turn is not None and turn[1] == 4,
+        leftovers=world.leftovers(),
+    )
+    assert outcome.problems() == []
+
+
+def want_the_same_again(world: World, economy: Economy) -> None:
+    """Who sold gets new tokens to sell, who bought wants as much more."""
+    principals = world.settlement().principals
+    for account in economy.accounts:
+        change = principals[account.creditor_id, account.debtor_id] - account.principal
+        if change < 0:
+            world.authority.issue(account.debtor_id, account.creditor_id, -change)
+        elif change > 0:
+            policy = replace(
+                account.policy,
+                min_principal=account.min_principal + change,
+                max_principal=account.max_principal + change,
+            )
+            world.agent.set_policy(account.creditor_id, account.debtor_id, policy)
+    world.settle(LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("shards", "empty_lanes", "moment", "children"),
+    [
+        (1, True, in_the_middle_of_the_verdicts, ("0.#", "1.#")),
+        (1, True, after_the_verdicts, ("0.#", "1.#")),
+        (1, False, with_payments_under_way, ("0.#", "1.#")),
+        (2, False, with_payments_under_way, ("0.0.#", "0.1.#")),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, children: tuple[str, str]) -> None:
+    economy = make_economy(5, traders=80, currencies=12)
+    with PrivateServer() as server, DocumentServer() as documents:
+        pace = pace_of(economy, documents)
+        pace = replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=4)))
+        with World(server, InProcessExchange(), shards, pace, documents) as world:
+            set_up(economy, world.authority, world.agent, world.documents, lambda: world.settle(LIMIT))
+            turn_id = run_to_offers(world)
+            before = world.settlement()
+            parent = world.shards[0]
+            moment(world, parent)
+
+            halves = split_shard(world, 0, empty_lanes=empty_lanes)
+            assert tuple(half.place.binding_key for half in halves) == children
+            assert len(world.shards) == shards + 1
+            left_over = {table for half in halves for table in half.foreign_rows()}
+            assert {"worker.account_lock", "worker.trading_policy", "outbox.finalize_transfer"} <= left_over
+            # The halves differ in which of the copied messages they may apply.
+            assert empty_lanes != any(table.startswith("pgmq.q_inbox") for table in left_over)
+
+            run_to_end(world, turn_id)
+            check(world, economy, before)
+            complete_split(world, parent.place)
+            assert [shard.foreign_rows() for shard in world.shards] == [{}] * (shards + 1)
+
+            want_the_same_again(world, economy)
+            before = world.settlement()
+            run_to_end(world, run_to_offers(world))
+            check(world, economy, before)
