@@ -122,6 +122,12 @@ def test_each_check_names_variable_value_and_range(
             assert "\n" not in problem
 
 
+@pytest.mark.parametrize(("size", "problems"), [("0", 0), ("1", 1), ("-1", 1)])
+def test_m8_c8(size: str, problems: int) -> None:
+    """RabbitMQ closes the connection of whoever asks for a prefetch size."""
+    assert len(problems_with("worker", PROTOCOL_BROKER_PREFETCH_SIZE=size)) == problems
+
+
 def test_every_rule_is_violated_once_by_these_tests() -> None:
     blamed = {variable for _, variable, _, _ in VIOLATIONS}
     families = ("_BURST_COUNT", "_SCAN_DAYS", "_SCAN_BLOCKS_PER_QUERY", "_SCAN_BEAT_MILLISECS", "_DAYS")

@@ -208,3 +208,16 @@ def test_due_attempts_are_limited(db: Connection) -> None:
         (5,),
     ]
     assert [trigger_due(db), trigger_due(db)] == [3, 0]
+
+
+@pytest.mark.parametrize("is_dispatching", [True, False])
+def test_g39_every_payment_pays_for_demurrage_and_the_cut(db: Connection, is_dispatching: bool) -> None:
+    """So money that passes two collectors pays twice: what is sent is surely there."""
+    add_account(db, {1000: -50})
+    cut = 0.1
+    db.execute("update worker.configuration set amount_cut = %s", (cut,))
+    recipient = BUYER if is_dispatching else OTHER_COLLECTOR
+    add_attempt(db, creditor_id=recipient, is_dispatching=is_dispatching, nominal_amount=1e6, **STATES["ready"])
+    trigger(db, creditor_id=recipient, is_dispatching=is_dispatching)
+    seconds = 600 + (NOW - STARTED).total_seconds() + WAIT.total_seconds()
+    assert attempt(db, "amount") == (int(1e6 * 0.5 ** (seconds / 31557600) * (1 - cut)),)
