@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,16 +29,21 @@ QUIET_SECONDS = 1.5
 LOOP_PAUSE_SECONDS = 0.1
 LIMIT_SECONDS = 1800.0
 LEDGER_PERIOD = timedelta(seconds=1)
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class TurnTimes:
-    """`parts`: name, seconds, and messages read or published by anybody, in order. CPU times in seconds."""
+    """`parts`: name, seconds, and messages read or published by anybody, in order. `traded`: accounts that gave or got.
+
+    CPU times in seconds: of this process, of PostgreSQL, and of the whole machine, whoever worked on it.
+    """
 
     offers: int
-    paid: int
+    traded: int
     seconds: float
     process_cpu: float
+    server_cpu: float
     machine_cpu: float
     parts: list[tuple[str, float, int]] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
@@ -118,9 +124,9 @@ class TurnDriver:
             before = {name: replace(effort) for name, effort in self._all_efforts().items()}
             self._end_phase(turn_id)
             began, messages = time.perf_counter(), self.messages()
-            process_cpu, machine_cpu = time.process_time(), _machine_cpu()
+            process_cpu, server_cpu, machine_cpu = time.process_time(), self._server_cpu(), _machine_cpu()
             parts: list[tuple[str, float, int]] = []
-            offers = paid = 0
+            offers = 0
             for name, is_done in self._milestones(turn_id):
                 self._until(is_done)
                 done = sum(seconds for _, seconds, _ in parts)
@@ -128,13 +134,15 @@ class TurnDriver:
                 parts.append((name, time.perf_counter() - began - done, self.messages() - messages - told))
                 if name == "shipping":
                     offers = self._world.offers()
-                if name == "verdicts":
-                    paid = sum(self._count(w, "worker.account_lock where released_at is null") for w in self._workers)
+            seconds = time.perf_counter() - began
+            # Of the others, who were dismissed, nothing is left.
+            traded = [self._count(worker, f"worker.account_lock where turn_id = {turn_id}") for worker in self._workers]
             return TurnTimes(
                 offers=offers,
-                paid=paid,
-                seconds=time.perf_counter() - began,
+                traded=sum(traded),
+                seconds=seconds,
                 process_cpu=time.process_time() - process_cpu,
+                server_cpu=self._server_cpu() - server_cpu,
                 machine_cpu=_machine_cpu() - machine_cpu,
                 parts=parts,
                 efforts={name: _less(effort, before[name]) for name, effort in self._all_efforts().items()},
@@ -192,6 +200,17 @@ class TurnDriver:
             for worker in self._workers
         )
 
+    def _server_cpu(self) -> float:
+        """Seconds that the processes of the server have worked, those with a connection and those that always run."""
+        seconds = 0.0
+        for (pid,) in self._solver.execute("select pid from pg_stat_activity").fetchall():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except FileNotFoundError:
+                continue
+            seconds += (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        return seconds
+
     @staticmethod
     def _count(worker: Connection, what: str) -> int:
         row = worker.execute(f"select count(*) from {what}".encode()).fetchone()
@@ -245,4 +264,4 @@ def _less(a: Effort, b: Effort) -> Effort:
 def _machine_cpu() -> float:
     """Seconds for which the CPUs of this machine have worked, whoever for."""
     user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
-    return (user + nice + system + sum(rest)) / 100
+    return (user + nice + system + sum(rest)) / TICKS_PER_SECOND

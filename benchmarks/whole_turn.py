@@ -96,8 +96,9 @@ def show(economy: Economy, times: TurnTimes, console: Console) -> None:
     console.print(efforts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     console.print(
-        f"CPU of this process {times.process_cpu:.1f} s, of the whole machine {times.machine_cpu:.1f} s; "
-        f"peak memory {peak / 2**20:,.0f} MiB; {times.paid:,} accounts traded"
+        f"CPU of this process {times.process_cpu:.1f} s, of PostgreSQL {times.server_cpu:.1f} s, "
+        f"of the whole machine {times.machine_cpu:.1f} s; "
+        f"peak memory {peak / 2**20:,.0f} MiB; {times.traded:,} accounts traded"
     )
     RAW.mkdir(exist_ok=True)
     path = RAW / f"whole-turn-{time.strftime('%Y%m%d-%H%M%S')}.json"
