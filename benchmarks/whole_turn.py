@@ -32,8 +32,8 @@ from sandbox.world import World
 
 RAW = Path(__file__).parent / "raw"
 OFFERS = 100_000
-OFFERS_PER_TRADER = 3.64
-"""What the economies of the sandbox give: 100,000 offers of about 27,500 traders."""
+OFFERS_PER_TRADER = 3.45
+"""What the economies of the sandbox give: 100,000 offers of about 29,000 traders."""
 CURRENCIES = 100
 SEED = 1
 SHARDS = 2
