@@ -126,6 +126,9 @@ def debtor_courses() -> st.SearchStrategy[Course]:
     return _some(_debtor_messages()).map(lambda messages: ([*START], [_free(messages)]))
 
 
+PAID_AND_NOT = "a payment, and the news that it will never come"
+
+
 def payment_courses() -> st.SearchStrategy[Course]:
     """Money that a collector waits for, or the news that it will not come, on both sides of step 3/0."""
     mine, other, debtor, turn = payments.MINE, payments.OTHER, payments.DEBTOR, payments.TURN
@@ -145,13 +148,17 @@ def payment_courses() -> st.SearchStrategy[Course]:
             unpaid=kind,
         )
 
-    def course(amounts: tuple[int | None, ...]) -> Course:
+    def course(amounts: tuple[int | str | None, ...]) -> Course:
         payers = [("collecting", seller) for seller in payments.SELLERS] + [("sending", other)]
-        news = []
+        early: list[list[Stage]] = []
+        late: list[list[Stage]] = []
         for (kind, payer), amount, is_early in zip(payers, amounts[:3], amounts[3:], strict=True):
-            pair = (mine, payer) if kind == "collecting" else (payer, mine)
-            if amount is not None:
-                news.append((bool(is_early), transfer(kind, payer, payment_note(kind, turn, *pair), amount)))
+            note = payment_note(kind, turn, *((mine, payer) if kind == "collecting" else (payer, mine)))
+            if amount == PAID_AND_NOT:
+                # Only together before 3/0: afterwards the row of a payment that will never come is gone.
+                early.append([[transfer(kind, payer, note, payments.RECEIVED), transfer(kind, payer, note, 0)]])
+            elif isinstance(amount, int):
+                (early if is_early else late).append([[transfer(kind, payer, note, amount)]])
         world = [
             clock(NOW.isoformat()),
             *turn_rows(turn, 3, 0),
@@ -165,11 +172,12 @@ def payment_courses() -> st.SearchStrategy[Course]:
                 ),
             ),
         ]
-        early, late = ([[[m]] for is_early, m in news if is_early is wanted] for wanted in (True, False))
         return world, [Phase(early, [Step("settle", {"turn_id": turn})]), Phase(late)]
 
-    amount = st.sampled_from([payments.COLLECTED, payments.COLLECTED - 1, payments.COLLECTED + 1, 0, None])
-    received = st.sampled_from([payments.RECEIVED, payments.RECEIVED - 1, 0, None])
+    amount = st.sampled_from(
+        [payments.COLLECTED, payments.COLLECTED - 1, payments.COLLECTED + 1, 0, None, PAID_AND_NOT]
+    )
+    received = st.sampled_from([payments.RECEIVED, payments.RECEIVED - 1, 0, None, PAID_AND_NOT])
     is_early = st.sampled_from([0, 1])
     return st.tuples(amount, amount, received, is_early, is_early, is_early).map(course)
 
