@@ -43,8 +43,11 @@ begin
     select
       a.*,
       i.has_close_changes,
-      -- No message can carry a later moment.
-      least(i.latest_change_ts + interval '2 seconds', '9999-12-31T23:59:59Z') as new_final_ts,
+      -- No message can carry a later moment. Null if nothing is known of the account's interest.
+      case
+        when i.latest_change_ts is not null
+          then least(i.latest_change_ts + interval '2 seconds', '9999-12-31T23:59:59Z')
+      end as new_final_ts,
       b.delay,
       worker.amount_to_pay(
         a.nominal_amount,
