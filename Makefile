@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast bench bench-worker clean
+.PHONY: help setup system demo test check lint types fast simulate bench bench-worker clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,10 @@ types: $(READY)
 
 fast: $(READY)
 	$(BIN)/pytest -q -n 2 -m 'not slow and not rabbitmq'
+
+SEEDS ?= 100
+simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 bench: $(READY) ## Measure the solver on generated markets
 	$(BIN)/python -m benchmarks.solver

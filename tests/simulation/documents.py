@@ -1,0 +1,59 @@
+"""The currencies' documents, without a network: the HTTP half of the fetcher answers from memory."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bridge.coin_info import parse_coin_info
+from bridge.http_fetch import HttpFetch, Outcome
+from sandbox.authority.identity import u64
+from sandbox.coin_info import CoinInfo, render_coin_info
+from tests.simulation.process import Process
+
+
+@dataclass(slots=True)
+class Documents:
+    """What `sandbox.document_server.DocumentServer` is for the set-up of an economy. `trouble`: share of failures."""
+
+    dice: random.Random
+    trouble: float = 0.0
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    failures: int = 0
+
+    def locator(self, debtor_id: int) -> str:
+        """The official address of the currency's latest document."""
+        return f"https://documents.example/{u64(debtor_id)}"
+
+    def put(self, info: CoinInfo) -> str:
+        """Publishes the document. Returns the address of its revision."""
+        locator = self.locator(info.debtor_id)
+        body = render_coin_info(replace(info, revision=1), locator)
+        self.bodies[locator] = self.bodies[f"{locator}/public?rev=1"] = body
+        return f"{locator}/public?rev=1"
+
+    def answer(self, url: str) -> Outcome:
+        """What comes of a request."""
+        if self.dice.random() < self.trouble:
+            self.failures += 1
+            return self.dice.choice((Outcome("retry"), Outcome("retry", 503)))
+        body = self.bodies.get(url)
+        return Outcome("retry", 404) if body is None else Outcome("document", document=parse_coin_info(body))
+
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class SimulatedFetch(HttpFetch):
+    """The fetcher with its database half only."""
+
+    def __init__(self, process: Process, documents: Documents, connection: object) -> None:
+        super().__init__(connection, verify=_NO_TLS)  # type: ignore[arg-type]
+        self._process = process
+        self._documents = documents
+
+    def fetch(self, urls: Sequence[str]) -> list[Outcome]:
+        self._process.may_crash("during requests for documents")
+        return [self._documents.answer(url) for url in urls]

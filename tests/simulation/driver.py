@@ -1,0 +1,264 @@
+"""Runs one seed: picks what happens next, lets time pass, ends the faults, and looks at what is left."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sandbox.authority import PaymentError
+from sandbox.authority.state import Account, PreparedTransfer
+from tests.simulation.databases import SimulationServer
+from tests.simulation.ending import check_end, leftovers
+from tests.simulation.payments import Violation
+from tests.simulation.world import World
+
+MAX_STEPS = 6000
+AFTER_STEPS = 60
+"""Steps after the last turn has ended, with faults."""
+MAX_QUIET_STEPS = 5000
+UNASKED = 0.02
+"""Share of steps that may go to a part which has nothing to do."""
+CLOCK_MOVES = 0.3
+"""Share of steps between which time passes."""
+
+# How time jumps when nobody has anything to do, while things go wrong; then, in the end, until nothing is left.
+_JUMPS = tuple(timedelta(seconds=s) for s in (1, 20, 60, 600, 3600, 4 * 3600))
+_LAST_JUMPS = (
+    *[timedelta(minutes=10)] * 3,
+    *[timedelta(hours=3)] * 4,
+    *[timedelta(days=1)] * 8,
+    *[timedelta(days=7)] * 4,
+    *[timedelta(days=30)] * 14,
+)
+
+
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 5, 5, 60, 60, 2880))
+
+
+class SimulationFailure(AssertionError):
+    """A run that broke an invariant. Says with which seed to repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What happened in one run. `digest` is the same for the same seed."""
+
+    seed: int
+    steps: int
+    seconds: float
+    simulated: timedelta
+    payments: int
+    arranged: int
+    faults: Counter[str]
+    digest: str
+
+
+@dataclass(slots=True)
+class Driver:
+    """The one who decides what happens next, with the dice of the world."""
+
+    world: World
+    steps: int = 0
+    paused: dict[str, datetime] = field(default_factory=dict)
+    trace: list[str] = field(default_factory=list)
+    _idle: set[str] = field(default_factory=set)
+    _changed: bool = True
+    _is_over: bool = False
+    _pending: set[str] = field(default_factory=set)
+    _recent: list[tuple[Account, PreparedTransfer]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Everything. Raises `Violation` and whatever the service raises."""
+        world = self.world
+        world.open_economy(self.settle)
+        if world.starts_calmly:
+            # Everybody finds the collectors and documents, so that there is more trade to disturb.
+            self._calm_turn()
+        world.set_faults(True)
+        self._suffer()
+        world.set_faults(False)
+        self.paused.clear()
+        world.stop_turns()
+        self._finish()
+
+    def settle(self) -> None:
+        """Lets everybody work, in order, until nobody has anything to do; only seconds pass."""
+        quiet = 0
+        for _ in range(MAX_QUIET_STEPS):
+            done = sum(self._step(name) for name in sorted(self.world.pending()))
+            quiet = 0 if done else quiet + 1
+            if quiet == 2:
+                return
+            self.world.clock.advance(timedelta(seconds=5))
+        raise Violation("the messages do not end")
+
+    def _calm_turn(self) -> None:
+        """The first turn, as it should be."""
+        for _ in range(60):
+            self.settle()
+            if self._finished_turns():
+                return
+            self.world.clock.advance(timedelta(minutes=10))
+        raise Violation("the first turn does not end")
+
+    # With faults
+
+    def _suffer(self) -> None:
+        """Turns, while things go wrong. Ends when the wanted number of turns is over."""
+        world = self.world
+        mean = world.turn_settings.phase2_duration.total_seconds() / 800
+        after = AFTER_STEPS
+        while after:
+            if self.steps > MAX_STEPS:
+                return
+            if self._is_over or (self._changed and self._finished_turns() >= world.turns):
+                self._is_over = True
+                after -= 1
+            self._changed = False
+            self._strike()
+            names = world.parts() if world.dice.random() < UNASKED else self._pending
+            busy = sorted(n for n in names if n not in self._idle and n.partition(".")[0] not in self.paused)
+            if not busy:
+                self._jump()
+                continue
+            name = world.dice.choice(busy)
+            if self._step(name):
+                self._look_around()
+                self._changed = True
+            else:
+                self._idle.add(name)
+            if world.dice.random() < CLOCK_MOVES:
+                world.clock.advance(timedelta(seconds=world.dice.expovariate(CLOCK_MOVES / mean)))
+
+    def _step(self, name: str) -> int:
+        world = self.world
+        self.steps += 1
+        try:
+            # A crash replaces the parts of a process, so they are looked up each time.
+            done = world.run(name, world.parts()[name])
+        except BaseException as error:
+            self.trace.append(f"{world.clock.now():%d %H:%M:%S.%f} {name}: {type(error).__name__}")
+            raise
+        if done:
+            self.trace.append(f"{world.clock.now():%d %H:%M:%S.%f} {name} {done}")
+        return done
+
+    def _finished_turns(self) -> int:
+        row = self.world.watchers["solver"].execute("select count(*) from solver.turn where phase = 4").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _jump(self) -> None:
+        """Time passes until the next deadline of a turn at the latest; rarely, beyond it."""
+        world = self.world
+        span = world.dice.choice(_JUMPS)
+        row = world.watchers["solver"].execute("select max(phase_deadline) from solver.turn").fetchone()
+        if row is not None and row[0] is not None and world.dice.random() < 0.97:
+            now = world.clock.now()
+            cushion = world.turn_settings.phase2_duration / 20
+            for moment in (row[0] - cushion, row[0] + timedelta(seconds=1)):
+                if now < moment < now + span:
+                    span = moment - now
+        world.clock.advance(span)
+        self._look_around()
+
+    def _strike(self) -> None:
+        """Faults that are nobody's answer: pauses, reminders, spending."""
+        world = self.world
+        dice, plan, now = world.dice, world.plan, world.clock.now()
+        for name in [name for name, until in self.paused.items() if until <= now]:
+            del self.paused[name]
+            self._look_around()
+        if dice.random() < plan.pause:
+            name = f"worker_{dice.randrange(world.shard_count)}"
+            self.paused[name] = now + dice.random() * dice.choice(_PAUSES)
+            world.faults["F17 pause"] += 1
+        if dice.random() < plan.remind:
+            self._remind()
+        if dice.random() < plan.spend:
+            self._spend()
+
+    def _remind(self) -> None:
+        """An open transfer is told again, or one that is gone already (F11)."""
+        world = self.world
+        self._recent = (self._recent + world.authority.open_transfers())[-50:]
+        if self._recent:
+            world.authority.remind(*world.dice.choice(self._recent))
+            world.faults["F11 reminder"] += 1
+            self._look_around()
+
+    def _spend(self) -> None:
+        """A customer pays another one, perhaps what is for sale (F18)."""
+        world = self.world
+        wallet = world.dice.choice(world.economy.accounts)
+        payee = world.dice.choice([t.creditor_id for t in world.economy.traders if t.creditor_id != wallet.creditor_id])
+        account = world.authority.account(wallet.debtor_id, wallet.creditor_id)
+        amount = account.principal // world.dice.choice((1, 2, 10)) if account else 0
+        if amount > 0:
+            try:
+                world.authority.pay(wallet.debtor_id, wallet.creditor_id, payee, amount)
+            except PaymentError:
+                return
+            key = (wallet.creditor_id, wallet.debtor_id)
+            world.floors[key] -= amount
+            world.faults["F18 spent"] += 1
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Something has changed: who has something to do now?"""
+        self._idle.clear()
+        self._pending = self.world.pending()
+
+    # In the end
+
+    def _finish(self) -> None:
+        """Without faults time goes on until nothing is left to do."""
+        self.settle()
+        for jump in _LAST_JUMPS:
+            if not leftovers(self.world):
+                break
+            self.world.clock.advance(jump)
+            # Whether or not there seems to be work: scans, and what only time makes due.
+            for name in self.world.parts():
+                self._step(name)
+            self.settle()
+        check_end(self.world)
+
+
+def run_seed(server: SimulationServer, seed: int) -> Run:
+    """Runs one seed. Raises `SimulationFailure`."""
+    began = time.monotonic()
+    logging.disable(logging.CRITICAL)
+    try:
+        with World(server, seed) as world:
+            driver = Driver(world)
+            start = world.clock.now()
+            try:
+                driver.run()
+            except Exception as error:
+                last = "\n".join(driver.trace[-12:])
+                raise SimulationFailure(
+                    f"seed {seed} failed at step {driver.steps}, {world.clock.now()}: {type(error).__name__}: {error}\n"
+                    f"{world.plan}\nshards: {world.shard_count}, the last steps:\n{last}\n"
+                    f"repeat it with: python -m tests.simulation --first {seed} --seeds 1"
+                ) from error
+            for network in world.networks:
+                for kind, count in network.counts.items():
+                    world.faults[kind] += count
+            world.faults["F15 documents"] += world.documents.failures
+            return Run(
+                seed,
+                driver.steps,
+                time.monotonic() - began,
+                world.clock.now() - start,
+                len(world.payments.paid),
+                len(world.payments.arranged),
+                +world.faults,
+                hashlib.sha256("\n".join([*driver.trace, repr(world.payments)]).encode()).hexdigest()[:16],
+            )
+    finally:
+        logging.disable(logging.NOTSET)

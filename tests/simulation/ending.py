@@ -1,0 +1,114 @@
+"""What may be left when all is quiet, and what must have happened."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from fractions import Fraction
+from typing import LiteralString
+
+from tests.simulation.payments import Violation
+from tests.simulation.world import AMOUNT_CUT, World
+
+_LEFT: LiteralString = """
+select what, count
+from (
+  select 'unreleased locks' as what, count(*) from worker.account_lock where released_at is null
+  union all
+  select 'participations', count(*) from worker.creditor_participation
+  union all
+  select 'attempts', count(*) from worker.transfer_attempt
+  union all
+  select 'statuses', count(*) from worker.dispatching_status
+  union all
+  select 'collecting', count(*) from worker.worker_collecting
+  union all
+  select 'sending', count(*) from worker.worker_sending
+  union all
+  select 'receiving', count(*) from worker.worker_receiving
+  union all
+  select 'dispatching', count(*) from worker.worker_dispatching
+  union all
+  select 'early arrivals', count(*) from worker.early_arrival
+  union all
+  select 'messages', sum(m.queue_length)::bigint from pgmq.metrics_all() as m
+  union all
+  select 'PrepareTransfer', count(*) from outbox.prepare_transfer
+  union all
+  select 'FinalizeTransfer', count(*) from outbox.finalize_transfer
+  union all
+  select 'set aside', count(*) from worker.set_aside
+  union all
+  select 'unroutable', count(*) from worker.unroutable_message
+) as l
+where count > 0
+"""
+
+
+def leftovers(world: World) -> dict[str, int]:
+    """What is not finished, over all shards and peers, by kind."""
+    found: Counter[str] = Counter()
+    for name, connection in world.watchers.items():
+        if name != "solver":
+            for what, count in connection.execute(_LEFT).fetchall():
+                found[what] += count
+    row = world.watchers["solver"].execute("select count(*) from solver.turn where phase < 4").fetchone()
+    assert row is not None
+    found["open turns"] += row[0]
+    found["open transfers"] += len(world.authority.open_transfers())
+    found["held FinalizeTransfer"] += len(world.authority._held)
+    found["money on its way"] += len(world.authority.books.credits)
+    found["messages on their way"] += sum(network.held for network in world.networks)
+    return dict(+found)
+
+
+def check_end(world: World) -> None:
+    """Raises `Violation` when something is left, or was not done although nothing stood in its way."""
+    problems = [f"{what} left: {count}" for what, count in sorted(leftovers(world).items())]
+    problems += [f"nobody wanted {len(network.unwanted)} messages" for network in world.networks if network.unwanted]
+    for debtor_id, totals in world.authority.audit().items():
+        issued = sum(account.principal for account in world.economy.accounts if account.debtor_id == debtor_id)
+        if (totals.circulating, totals.locked, totals.in_flight) != (issued, 0, 0):
+            problems.append(f"currency {debtor_id}: {issued} issued, now {totals}")
+    if world.plan.is_kind:
+        problems += _unpaid(world)
+        problems += _losers(world)
+    if problems:
+        raise Violation("; ".join(problems))
+
+
+def _unpaid(world: World) -> list[str]:
+    """Arranged payments that were not made, or not in full but for rounding and the cut."""
+    paid = world.payments.paid
+    senders: Counter[tuple[int, int, int]] = Counter()
+    for kind, turn_id, debtor_id, _, payee in world.payments.arranged:
+        if kind == "sending":
+            senders[turn_id, debtor_id, payee] += 1
+    found = []
+    for key, amount in world.payments.arranged.items():
+        kind, turn_id, debtor_id, payer, _ = key
+        if kind == "collecting":
+            least = amount
+        else:
+            # Each payment on the way may cost a token and the cut.
+            tokens = 1 if kind == "sending" else 1 + senders[turn_id, debtor_id, payer]
+            least = int(amount * (1 - 2 * AMOUNT_CUT)) - 1 - tokens
+        if paid.get(key, 0) < least:
+            found.append(f"{key} was paid {paid.get(key, 0)} of {amount}")
+    return found
+
+
+def _losers(world: World) -> list[str]:
+    """Traders who lost more base value than rounding and the cut explain."""
+    prices = {currency.debtor_id: Fraction(currency.price) for currency in world.economy.currencies}
+    lost: defaultdict[int, Fraction] = defaultdict(Fraction)
+    explained: defaultdict[int, Fraction] = defaultdict(Fraction)
+    for (kind, _, debtor_id, payer, payee), amount in world.payments.paid.items():
+        if kind != "sending":
+            trader = payer if kind == "collecting" else payee
+            lost[trader] += amount * prices[debtor_id] * (1 if kind == "collecting" else -1)
+            explained[trader] += prices[debtor_id] * (4 + 2 * Fraction(AMOUNT_CUT) * amount)
+    return [
+        f"trader {trader} lost {float(value):.2f}, rounding explains {float(explained[trader]):.2f}"
+        for trader, value in lost.items()
+        if value > explained[trader]
+    ]

@@ -1,0 +1,148 @@
+"""One worker shard as three processes, each of which can die alone."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bridge.drain import Drain
+from bridge.inbound import Inbound
+from bridge.outbound import Outbound
+from bridge.ports import Source, Target
+from bridge.sharding import Realm
+from pipelines import roll
+from pipelines.scan import TABLES, full_pass
+from tests.simulation.documents import Documents, SimulatedFetch
+from tests.simulation.process import MortalSource, MortalTarget, Process
+
+Part = Callable[[], int]
+"""A piece of work; returns how much was done."""
+
+
+class Unit(Protocol):
+    """Parts that die together."""
+
+    process: Process
+
+    def parts(self) -> dict[str, Part]: ...
+
+    def die(self) -> None: ...
+
+
+@dataclass(slots=True)
+class ShardContext:
+    """What the processes of a shard share, beside the database."""
+
+    database: str
+    binding_key: str
+    settings: dict[str, Any]
+    lane_count: int
+    new_process: Callable[[], Process]
+    new_source: Callable[[], Source]
+    target: Target
+    fails: Callable[[], bool]
+    documents: Documents
+    dice: random.Random
+
+    @property
+    def realm(self) -> Realm:
+        return Realm.parse(self.binding_key)
+
+
+class BridgeUnit:
+    """Inbound, outbound and the fetcher."""
+
+    def __init__(self, context: ShardContext) -> None:
+        self.process = context.new_process()
+        connection = self.process.connect(context.database)
+        self._source = context.new_source()
+        limit = context.dice.choice((1, 7, 2000))
+        self._inbound = Inbound(
+            MortalSource(self._source, self.process), connection, context.realm, context.lane_count, limit
+        )
+        target = MortalTarget(context.target, self.process, context.fails)
+        self._outbound = Outbound(connection, target, context.realm)
+        self._fetcher = SimulatedFetch(self.process, context.documents, connection)
+
+    def parts(self) -> dict[str, Part]:
+        return {
+            "inbound": lambda: self._inbound.run_once(0.0),
+            "outbound": self._outbound.run_once,
+            "fetch": self._fetcher.run_once,
+        }
+
+    @property
+    def dead_letters(self) -> int:
+        return self._inbound.dead_letters
+
+    def die(self) -> None:
+        """Whatever was not acknowledged comes again."""
+        self._source.close()
+
+
+class DrainUnit:
+    """The drainer, one part for each lane."""
+
+    def __init__(self, context: ShardContext) -> None:
+        self.process = context.new_process()
+        connection = self.process.connect(context.database)
+        limit = context.dice.choice((1, 3, 20, 1000))
+        # One for each lane, so that the simulation can choose the lane.
+        self._drains = [Drain(connection, context.lane_count, limit) for _ in range(context.lane_count)]
+        for lane, drain in enumerate(self._drains):
+            drain._lanes, drain._floors = [lane], {lane: 0}
+
+    def parts(self) -> dict[str, Part]:
+        return {f"drain {lane}": drain.run_once for lane, drain in enumerate(self._drains)}
+
+    def die(self) -> None:
+        pass
+
+
+class LoopsUnit:
+    """The loops over turns, transfers and collectors."""
+
+    def __init__(self, context: ShardContext) -> None:
+        self.process = context.new_process()
+        self._worker = self.process.connect(context.database)
+        self._solver = self.process.connect("solver")
+        words = {
+            "binding_key": context.binding_key,
+            "realm": context.realm.realm,
+            "realm_mask": context.realm.mask,
+            "parent_realm": context.realm.parent_realm,
+            "parent_realm_mask": context.realm.parent_mask,
+        }
+        self._worker.execute("select worker.set_configuration(%s)", (json.dumps(context.settings | words),))
+
+    def parts(self) -> dict[str, Part]:
+        worker, solver = self._worker, self._solver
+        return {
+            "turns": lambda: roll.roll_worker_turns(worker, solver).done,
+            "transfers": lambda: roll.roll_transfers(worker),
+            "trigger": lambda: roll.trigger_transfers(worker),
+            "requests": lambda: roll.exchange_solver_requests(worker, solver),
+            "collectors": lambda: roll.handle_pristine_collectors(worker, solver),
+            "scans": lambda: sum(full_pass(worker, scan, sleep=lambda _seconds: None) for scan in TABLES),
+        }
+
+    def die(self) -> None:
+        pass
+
+
+class SolverUnit:
+    """The loop of turns in the solver database."""
+
+    def __init__(self, process: Process, settings: Callable[[], roll.TurnSettings]) -> None:
+        self.process = process
+        self._connection = process.connect("solver")
+        self._settings = settings
+
+    def parts(self) -> dict[str, Part]:
+        return {"solver": lambda: roll.roll_turns(self._connection, self._settings()).done}
+
+    def die(self) -> None:
+        pass

@@ -1,0 +1,313 @@
+"""An economy, the service and its peers, in a state that only the driver changes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, LiteralString, Self
+
+import psycopg
+
+from bridge.loopback import LoopbackBroker
+from bridge.ports import Publication, PublishError
+from pipelines.roll import TurnSettings
+from sandbox.authority import Authority, AuthoritySettings
+from sandbox.authority.gateway import AuthorityPeer
+from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
+from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
+from sandbox.exchange import InProcessExchange, declare_sandbox
+from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
+from sandbox.transit import FaultyTarget
+from tests.simulation.clock import Clock
+from tests.simulation.databases import SimulationServer
+from tests.simulation.documents import Documents
+from tests.simulation.faults import RandomFaults, make_plan
+from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, violations
+from tests.simulation.market import make_market
+from tests.simulation.payments import Payments, Violation
+from tests.simulation.process import Crash, MortalTarget, Process
+from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ShardContext, SolverUnit, Unit
+
+BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
+AMOUNT_CUT = 1e-5
+
+
+class WatchedAuthority(AuthorityPeer):
+    """An authority whose payments are compared with what was arranged."""
+
+    payments: Payments
+
+    def _collect(self) -> list[Publication]:
+        messages = self.authority.step()
+        self.payments.see(messages)
+        return list(self._gateway.publications(messages))
+
+
+class World:
+    """Everything there is in one run. Use as a context manager."""
+
+    def __init__(self, server: SimulationServer, seed: int) -> None:
+        dice = self.dice = random.Random(seed)
+        random.seed(seed)
+        self._server = server
+        self._closing = ExitStack()
+        self.clock = Clock()
+        self.faults = Counter[str]()
+        self.plan = make_plan(dice)
+        self.active = False
+        self.economy = make_market(dice)
+        self.payments = Payments()
+        self.documents = Documents(random.Random(dice.random()), 0.0)
+        self.shard_count = dice.choice((1, 2, 2, 3))
+        self.turn_settings = self._choose_pace()
+        databases = [f"worker_{n}" for n in range(self.shard_count)]
+        server.empty(["solver", *databases])
+        self.watchers = {name: self._watch(name) for name in ["solver", *databases]}
+        self._choose_lanes(databases)
+        self._closing.enter_context(self.clock.rules())
+        self._build_peers()
+        self._build_units(databases)
+        self._states: dict[str, tuple[Any, ...]] = {}
+        self._stale = set(self.watchers)
+        self._looked_at = self.clock.now()
+        self.floors: dict[tuple[int, int], int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.close()
+
+    # Making
+
+    def _choose_pace(self) -> TurnSettings:
+        period, phase1, phase2 = self.dice.choice(((24, 10, 60), (24, 2, 20), (4, 2, 30)))
+        self.turns = self.dice.choice((2, 2, 3))
+        self.starts_calmly = self.dice.random() < 0.8
+        return TurnSettings(
+            period=timedelta(hours=period),
+            offset=timedelta(hours=1),
+            phase1_duration=timedelta(minutes=phase1),
+            phase2_duration=timedelta(minutes=phase2),
+            base_debtor_info_locator=self.documents.locator(self.economy.base_debtor_id),
+            base_debtor_id=self.economy.base_debtor_id,
+            max_distance_to_base=10,
+            min_trade_amount=self.dice.choice((1, 2, 20)),
+            max_commit_period=timedelta(days=30),
+        )
+
+    def _watch(self, name: str) -> psycopg.Connection[Any]:
+        return self._closing.enter_context(psycopg.connect(self._server.url(name), autocommit=True))
+
+    def _choose_lanes(self, databases: Sequence[str]) -> None:
+        self._lane_counts = {name: self.dice.choice((1, 1, 2, 2, 4, 8)) for name in databases}
+        for name, count in self._lane_counts.items():
+            self.watchers[name].execute("update worker.configuration set lane_count = %s", (count,))
+
+    def _build_peers(self) -> None:
+        self._broker = LoopbackBroker()
+        exchange = InProcessExchange()
+        exchange._broker = self._broker
+        self._queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[self.shard_count])}
+        declare_sandbox(exchange, self._queues)
+        self.authority_faults = RandomFaults(self.plan, random.Random(self.dice.random()), self.faults)
+        settings = AuthoritySettings(
+            account_ids=self.dice.choice(("u64", "opaque")),
+            credit_delay=timedelta(seconds=self.dice.choice((0, 1, 3600))),
+        )
+        self.authority = Authority(
+            settings, self.clock.now, faults=self.authority_faults, seed=self.dice.randrange(2**32)
+        )
+        self.agent = CreditorsAgent(AgentSettings(), self.clock.now)
+        self.networks: list[FaultyTarget] = []
+        self.authority_peer = WatchedAuthority(
+            self._broker.source(AUTHORITY_QUEUE),
+            self._peer_target(),
+            self.authority,
+            limit=self.dice.choice((1, 9, 500)),
+        )
+        self.authority_peer.payments = self.payments
+        self.agent_peer = CreditorsPeer(
+            self._broker.source(CREDITORS_QUEUE), self._peer_target(), self.agent, limit=self.dice.choice((1, 9, 500))
+        )
+
+    def _network(self) -> FaultyTarget:
+        network = FaultyTarget(self._broker.target(), [], self.clock.now, self.dice.randrange(2**32))
+        self.networks.append(network)
+        return network
+
+    def _peer_target(self) -> MortalTarget:
+        return MortalTarget(self._network(), None, self._publishing_fails)
+
+    def _publishing_fails(self) -> bool:
+        fails = self.active and self.dice.random() < self.plan.unconfirmed
+        self.faults["F17 unconfirmed"] += fails
+        return fails
+
+    def _new_process(self) -> Process:
+        return Process(self._server, self.clock, self.dice)
+
+    def _build_units(self, databases: Sequence[str]) -> None:
+        self._makers: dict[str, Callable[[], Unit]] = {
+            "solver": lambda: SolverUnit(self._new_process(), lambda: self.turn_settings)
+        }
+        settings = {"amount_cut": AMOUNT_CUT, "local_delivery": self.dice.random() < 0.7}
+        for database, (queue, key) in zip(databases, self._queues.items(), strict=True):
+            context = ShardContext(
+                database=database,
+                binding_key=key,
+                settings=settings,
+                lane_count=self._lane_counts[database],
+                new_process=self._new_process,
+                new_source=lambda queue=queue: self._broker.source(queue),  # type: ignore[misc]
+                target=self._network(),
+                fails=self._publishing_fails,
+                documents=self.documents,
+                dice=self.dice,
+            )
+            # The loops come first: they write the configuration.
+            for name, unit in (("loops", LoopsUnit), ("bridge", BridgeUnit), ("drain", DrainUnit)):
+                self._makers[f"{database}.{name}"] = lambda unit=unit, context=context: unit(context)  # type: ignore[misc]
+        self.units = {name: make() for name, make in self._makers.items()}
+        self._closing.callback(lambda: [unit.process.kill() for unit in self.units.values()])
+
+    # Setting up
+
+    def open_economy(self, settle: Callable[[], None]) -> None:
+        """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
+        configure_currencies(self.economy, self.authority, publish_documents(self.economy, self.documents))  # type: ignore[arg-type]
+        open_accounts(self.economy, self.agent)
+        settle()
+        issue_money(self.economy, self.authority)
+        set_policies(self.economy, self.agent)
+        for _ in range(2):
+            settle()
+            # Until the money has arrived, and the ledgers show it.
+            self.clock.advance(self.authority.books.settings.credit_delay + timedelta(minutes=1))
+        settle()
+        self.floors = {
+            (account.creditor_id, account.debtor_id): min(account.principal, account.max_principal)
+            for account in self.economy.accounts
+        }
+
+    def set_faults(self, active: bool) -> None:
+        """Lets things go wrong from now on, or not any more. What is under way stays under way."""
+        self.active = self.authority_faults.active = active
+        self.documents.trouble = self.plan.documents if active else 0.0
+        for network in self.networks:
+            network.rules = self.plan.rules() if active else []
+
+    def stop_turns(self) -> None:
+        """No new turns from now on."""
+        self.turn_settings = replace(self.turn_settings, period=timedelta())
+
+    # Working
+
+    def parts(self) -> dict[str, Part]:
+        """Everything that can happen next, by name."""
+        found: dict[str, Part] = {
+            "authority": self.authority_peer.run_once,
+            "agent": self.agent_peer.run_once,
+            "network": lambda: sum(network.pump() for network in self.networks),
+        }
+        for name, unit in self.units.items():
+            for part, work in unit.parts().items():
+                found[f"{name}.{part}"] = work
+        return found
+
+    def pending(self) -> set[str]:
+        """The names of parts that have something to do, or might have."""
+        now = self.clock.now()
+        names = {"authority", "agent"}
+        if any(network.held for network in self.networks):
+            names.add("network")
+        turns, latest_start, has_open_turn, has_due_turn, has_pristine = self._state("solver", SOLVER_STATE)
+        if has_due_turn or (not has_open_turn and self._may_start(latest_start)):
+            names.add("solver.solver")
+        for database, queue in zip(self._lane_counts, self._queues, strict=True):
+            lanes, *others, has_step, known_turns = self._state(database, PENDING)
+            names |= {f"{database}.drain.drain {lane - 1}" for lane in lanes or ()}
+            if has_step or known_turns != turns:
+                names.add(f"{database}.loops.turns")
+            if has_pristine:
+                names.add(f"{database}.loops.collectors")
+            if self._broker.depth(queue):
+                names.add(f"{database}.bridge.inbound")
+            parts = ("bridge.outbound", "bridge.fetch", "loops.trigger", "loops.transfers", "loops.requests")
+            names |= {f"{database}.{part}" for part, is_pending in zip(parts, others, strict=True) if is_pending}
+        self._stale.clear()
+        self._looked_at = now
+        return names
+
+    def _state(self, database: str, query: LiteralString) -> tuple[Any, ...]:
+        """The row of the query, asked anew when the database may have changed, or minutes have passed."""
+        if database in self._stale or self.clock.now() - self._looked_at > timedelta(seconds=20):
+            row = self.watchers[database].execute(query, {"now": self.clock.now()}).fetchone()
+            assert row is not None
+            self._states[database] = row
+        return self._states[database]
+
+    def _may_start(self, latest_start: datetime | None) -> bool:
+        settings, now = self.turn_settings, self.clock.now()
+        if not settings.period:
+            return False
+        overdue = (now - datetime(2024, 1, 1, tzinfo=UTC) - settings.offset) % settings.period
+        is_long_ago = latest_start is None or now - latest_start > settings.period / 2
+        return overdue < settings.period / 2 and is_long_ago
+
+    def run(self, name: str, work: Part) -> int:
+        """Lets one part work, perhaps to its death, and checks everything it can have touched."""
+        unit_name = name.rpartition(".")[0]
+        unit = self.units.get(unit_name)
+        if unit is not None and self.active and self.dice.random() < self.plan.crash:
+            unit.process.armed = self.dice.randrange(7)
+        done = 0
+        try:
+            done = work()
+        except Crash as crash:
+            self.faults[f"crash {crash}"] += 1
+            assert unit is not None
+            unit.die()
+            self.units[unit_name] = self._makers[unit_name]()
+            done = 1
+        except PublishError:
+            done = 1
+        if unit is not None:
+            unit.process.armed = None
+        if unit is not None:
+            # Even if it says that nothing was done: documents from the cache count as nothing.
+            self._stale |= {unit_name.partition(".")[0], "solver"}
+        if done:
+            self.check(unit_name.partition(".")[0] or name)
+        return done
+
+    # Checking
+
+    def check(self, where: str) -> None:
+        """The invariants of what a part has touched. Raises `Violation` and `ConservationError`."""
+        found: list[str] = []
+        if where == "solver":
+            self.payments.learn(self.watchers["solver"])
+        if where in self.watchers:
+            found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
+        elif where == "authority":
+            self.authority.audit()
+            found += self._poor_accounts()
+        if found:
+            raise Violation("; ".join(found))
+
+    def _poor_accounts(self) -> list[str]:
+        """Accounts with less than nothing, and those that lost more than their owners offered."""
+        found = []
+        for account in self.authority.books.accounts.values():
+            if not account.is_root and account.principal < account.total_locked_amount:
+                found.append(f"{account.key} has {account.principal}, of which {account.total_locked_amount} locked")
+            floor = self.floors.get((account.creditor_id, account.debtor_id))
+            if floor is not None and account.principal < floor:
+                found.append(f"{account.key} has {account.principal} left, the owner wanted to keep {floor}")
+        return found
