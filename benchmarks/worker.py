@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import time
-from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks import worker_drain
-from sandbox.postgres import default_programs
+from benchmarks.worker_drain import RAW, machine
 
-RAW = Path(__file__).parent / "raw"
 PARTS = ("drain",)
 
 
@@ -42,18 +37,6 @@ def main() -> None:
     path = RAW / f"worker-{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps({"machine": machine(), "options": vars(options), "results": results}, indent=2) + "\n")
     console.print(f"raw figures: {path}")
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on."""
-    server = subprocess.run([default_programs() / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return {
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "load_average": os.getloadavg(),
-        "server": server.stdout.strip(),
-        "commits": "synchronous_commit on, fsync on",
-    }
 
 
 if __name__ == "__main__":

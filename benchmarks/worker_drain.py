@@ -7,6 +7,8 @@ is lost to the handlers is the difference.
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +24,14 @@ from rich.table import Table
 from admin.configure import configure
 from benchmarks.worker_cases import CASES, CUSTOMERS, EMPTY, POLICIES, Case
 from bridge.drain import Drain
-from sandbox.postgres import PrivateServer
+from sandbox.postgres import PrivateServer, default_programs
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 RunOnce = Callable[[], int]
 Maker = Callable[[Connection, int], RunOnce]
 """Makes what drainer number 0, 1 … calls again and again; it returns how many messages it has taken."""
 
+RAW = Path(__file__).parent / "raw"
 LANES = 8
 DRAINERS = 2
 DATABASE = "bench"
@@ -252,3 +255,15 @@ def run(console: Console, messages: int, limits: Sequence[int], only: str = "") 
                 table.add_row(m.type, m.situation, f"{limit:,}", *cells)
     console.print(table)
     return results
+
+
+def machine() -> dict[str, object]:
+    """What the figures depend on."""
+    server = subprocess.run([default_programs() / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return {
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "server": server.stdout.strip(),
+        "commits": "synchronous_commit on, fsync on",
+    }

@@ -1,10 +1,11 @@
 create or replace function worker.apply_updated_policy(p_messages jsonb[])
   returns void
   language plpgsql
-  -- One index probe a message, however many messages and accounts there are.
+  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
   set enable_hashjoin = off
   set enable_mergejoin = off
   set enable_seqscan = off
+  set jit = off
 as $$
 begin
   -- Most accounts are known, and to find that out by "on conflict" takes longer.

@@ -1,6 +1,11 @@
 create or replace function worker.apply_account_id_request(p_messages jsonb[])
   returns void
   language sql
+  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set enable_seqscan = off
+  set jit = off
 as $$
   select worker.send_internal(
     'AccountIdResponse',

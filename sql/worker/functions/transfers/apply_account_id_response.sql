@@ -1,6 +1,11 @@
 create or replace function worker.apply_account_id_response(p_messages jsonb[])
   returns void
   language plpgsql
+  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_wait interval := (select c.healthy_max_commit_delay from worker.configuration as c);
