@@ -12,6 +12,7 @@ declare
   v_type text;
   v_messages jsonb[];
   v_last_id bigint;
+  v_may_send boolean := false;
 begin
   taken := 0;
   floor := p_floor;
@@ -58,8 +59,10 @@ begin
     perform worker.apply_messages(v_type, v_messages);
     taken := taken + cardinality(v_messages);
     floor := greatest(floor, v_last_id);
+    v_may_send := v_may_send or v_type not in ('UpdatedLedger', 'UpdatedPolicy', 'UpdatedFlags');
   end loop;
-  if taken > 0 then
+  -- Transactions that notify commit one after the other, so those that send nothing should not.
+  if v_may_send then
     perform pg_notify('worker_outbox', '');
   end if;
 end
