@@ -159,6 +159,12 @@ def test_v13_6(db: Connection) -> None:
     assert rows(db, "select * from worker.transfer_attempt") == before
 
 
+def test_g9_not_even_of_an_attempt_that_was_never_tried(db: Connection) -> None:
+    add_attempt(db, **STATES["ready"])
+    answer(db, "", 11)
+    assert attempt(db, "recipient", "recipient_version") == ("a", 1)
+
+
 @pytest.mark.parametrize("version", [9, 10, 11])
 def test_v13_20(db: Connection, version: int) -> None:
     """G42: a recipient that is known under the same ID may be reachable again."""
