@@ -251,7 +251,7 @@ def run(console: Console, messages: int, limits: Sequence[int], only: str = "") 
                     m = bench.measure(case, messages, limit)
                 results.append({**asdict(m), "share_of_pop": m.share})
                 rates = (m.rate, m.target, None, m.cpu, m.pop_rate, m.pop_cpu, m.take_rate, m.take_cpu)
-                cells = [f"{m.share:.2f}" if rate is None else f"{rate:,.0f}" for rate in rates]
+                cells = [f"{m.share:.2f}" if rate is None else f"{rate:,.0f}" if rate else "" for rate in rates]
                 table.add_row(m.type, m.situation, f"{limit:,}", *cells)
     console.print(table)
     return results
