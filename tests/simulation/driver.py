@@ -129,6 +129,9 @@ class Driver:
             if self._step(name):
                 self._look_around()
                 self._changed = True
+                if name == "solver.solver" and world.plan.pause and world.dice.random() < 0.2:
+                    # One shard is late for the new phase.
+                    self._pause()
             else:
                 self._idle.add(name)
             if world.dice.random() < CLOCK_MOVES:
@@ -174,13 +177,18 @@ class Driver:
             del self.paused[name]
             self._look_around()
         if dice.random() < plan.pause:
-            name = f"worker_{dice.randrange(world.shard_count)}"
-            self.paused[name] = now + dice.random() * dice.choice(_PAUSES)
-            world.faults["F17 pause"] += 1
+            self._pause()
         if dice.random() < plan.remind:
             self._remind()
         if dice.random() < plan.spend:
             self._spend()
+
+    def _pause(self) -> None:
+        """A shard stands still for minutes, or for days (F17)."""
+        world = self.world
+        name = f"worker_{world.dice.randrange(world.shard_count)}"
+        self.paused[name] = world.clock.now() + world.dice.random() * world.dice.choice(_PAUSES)
+        world.faults["F17 pause"] += 1
 
     def _remind(self) -> None:
         """An open transfer is told again, or one that is gone already (F11)."""

@@ -67,7 +67,7 @@ class Plan:
 
 
 _KINDS: dict[str, tuple[float, float]] = {
-    "delay": (0.02, 0.15),
+    "delay": (0.01, 0.08),
     "duplicate": (0.02, 0.3),
     "lose": (0.005, 0.05),
     "reject_prepare": (0.02, 0.3),

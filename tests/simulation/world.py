@@ -87,8 +87,8 @@ class World:
 
     def _choose_pace(self) -> TurnSettings:
         period, phase1, phase2 = self.dice.choice(((24, 10, 60), (24, 2, 20), (4, 2, 30)))
-        self.turns = self.dice.choice((2, 2, 3))
-        self.starts_calmly = self.dice.random() < 0.8
+        self.turns = self.dice.choice((2, 3, 3))
+        self.starts_calmly = self.dice.random() < 0.9
         return TurnSettings(
             period=timedelta(hours=period),
             offset=timedelta(hours=1),
@@ -97,7 +97,7 @@ class World:
             base_debtor_info_locator=self.documents.locator(self.economy.base_debtor_id),
             base_debtor_id=self.economy.base_debtor_id,
             max_distance_to_base=10,
-            min_trade_amount=self.dice.choice((1, 2, 20)),
+            min_trade_amount=self.dice.choice((1, 1, 2, 20)),
             max_commit_period=timedelta(days=30),
         )
 
