@@ -174,7 +174,11 @@ class World:
             for name, unit in (("loops", LoopsUnit), ("bridge", BridgeUnit), ("drain", DrainUnit)):
                 self._makers[f"{database}.{name}"] = lambda unit=unit, context=context: unit(context)  # type: ignore[misc]
         self.units = {name: make() for name, make in self._makers.items()}
-        self._closing.callback(lambda: [unit.process.kill() for unit in self.units.values()])
+        self._closing.callback(self._end_processes)
+
+    def _end_processes(self) -> None:
+        for unit in self.units.values():
+            unit.process.kill()
 
     # Setting up
 
