@@ -89,6 +89,7 @@ def configure(connection: Connection, kind: Kind, report: Callable[[str], None] 
         for migration in plan.migrations:
             report(f"{kind}: {migration.name}")
             _apply(connection, kind, [migration])
+        _turn_off_jit(connection)
         if plan.functions:
             report(f"{kind}: {len(plan.functions)} function files")
             _apply(connection, kind, plan.functions)
@@ -123,6 +124,16 @@ def _create_schema(connection: Connection, kind: Kind) -> None:
         )
         """.encode()
     )
+
+
+def _turn_off_jit(connection: Connection) -> None:
+    """For the sessions of this user in this database: compiling a batch's plan costs more than running it."""
+    row = connection.execute(
+        "select format('alter role current_user in database %I set jit = off', current_database())"
+        " where current_setting('jit')::boolean"
+    ).fetchone()
+    if row is not None:
+        connection.execute(row[0])
 
 
 def _applied(connection: Connection, kind: Kind) -> dict[str, str]:

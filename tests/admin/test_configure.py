@@ -80,6 +80,14 @@ def test_second_run_does_nothing(owners: Callable[[str], Connection]) -> None:
         assert before == after
 
 
+def test_jit_is_off_for_the_owner(owners: Callable[[str], Connection]) -> None:
+    first = owners("worker")
+    first.execute("set jit = on")
+    configure(first, "worker")
+    settings = first.execute("select setconfig from pg_db_role_setting join pg_roles on setrole = pg_roles.oid")
+    assert (["jit=off"],) in settings.fetchall()
+
+
 def test_changed_function_is_replaced_alone(
     owners: Callable[[str], Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
