@@ -23,7 +23,7 @@ select
    from pg_attribute as a join pg_class as c on c.oid = a.attrelid where c.relpersistence <> 't')
 """
 
-_EMPTY = """
+EMPTY = """
 do $$
 declare
   v_table regclass;
@@ -84,7 +84,7 @@ class DatabasePool:
         with self._server.admin(name) as connection:
             is_unchanged = connection.execute(_FINGERPRINT).fetchone() == self._fingerprint
             if is_unchanged:
-                connection.execute(_EMPTY)
+                connection.execute(EMPTY)
         if is_unchanged:
             self._idle.append(name)
         else:

@@ -24,8 +24,10 @@ create table worker.trading_policy (
   check ((peg_debtor_id is null) = (peg_exchange_rate is null))
 ) with (fillfactor = 80);
 
--- Walks a trader's approved pegs from the base currency outwards, one index probe a bid.
-create index trading_policy_peg_idx on worker.trading_policy (creditor_id, peg_debtor_id)
+-- Walks a trader's approved pegs from the base currency outwards, one index probe a bid. A hash of both columns,
+-- because most pegs lead to the same currency: the planner may then take the primary key for as good as an index on
+-- the columns, and would read all policies of a trader for each of them.
+create index trading_policy_peg_idx on worker.trading_policy (hashint8extended(peg_debtor_id, creditor_id))
 where peg_debtor_id is not null;
 
 comment on table worker.trading_policy is

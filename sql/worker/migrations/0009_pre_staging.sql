@@ -23,7 +23,7 @@ create unlogged table worker.staged_currency (
   primary key (turn_id, debtor_info_locator)
 );
 
-create index staged_currency_peg_idx on worker.staged_currency (turn_id, peg_debtor_info_locator);
+create index staged_currency_peg_idx on worker.staged_currency (peg_debtor_info_locator, turn_id);
 
 comment on table worker.staged_currency is 'currency_info of the solver database, for step 2/0.';
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
+from sql import Kind
 from tests.sql.turns.rows import Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 LANES = 8
@@ -205,3 +207,23 @@ def test_a_turn_not_in_this_step_is_left_alone(worker: Connection) -> None:
     worker.execute("update worker.worker_turn set worker_turn_subphase = 5")
     _settle(worker)
     assert value(worker, "select count(*) from worker.worker_collecting") == 0
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["alone", "beside a dump"])
+def test_many_staged_rows_go_at_once_unless_somebody_reads_them(
+    new_database: Callable[[Kind], str], is_read: bool
+) -> None:
+    url = new_database("worker")
+    with psycopg.connect(url, autocommit=True) as worker, psycopg.connect(url) as dump:
+        insert_worker_turn(worker, 3, 0)
+        _stage(worker, "collecting", 999, 5, 1000)
+        _participate(worker, 101, -3000)
+        worker.execute("select worker.stamp_staging(1, 3, 100001)")
+        before = value(worker, "select pg_relation_filenode('worker.staged_participation')")
+        if is_read:
+            dump.execute("lock table worker.staged_collector_payment in access share mode")
+        worker.execute("select worker.clear_staging(1, 3)")
+        assert (value(worker, "select pg_relation_filenode('worker.staged_participation')") == before) is is_read
+        dump.rollback()
+        for table in ("staged_participation", "staged_collector_payment", "staging_stamp"):
+            assert value(worker, f"select count(*) from worker.{table}") == 0

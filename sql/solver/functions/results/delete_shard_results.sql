@@ -1,43 +1,29 @@
 create or replace function solver.delete_shard_results(p_turn_id integer, p_first_hash integer, p_last_hash integer)
   returns bigint
-  language sql
+  language plpgsql
 as $$
-  with takings as (
-    delete from solver.creditor_taking
-    where turn_id = p_turn_id and creditor_hash between p_first_hash and p_last_hash
-    returning 1
-  ),
-  givings as (
-    delete from solver.creditor_giving
-    where turn_id = p_turn_id and creditor_hash between p_first_hash and p_last_hash
-    returning 1
-  ),
-  collectings as (
-    delete from solver.collector_collecting
-    where turn_id = p_turn_id and collector_hash between p_first_hash and p_last_hash
-    returning 1
-  ),
-  sendings as (
-    delete from solver.collector_sending
-    where turn_id = p_turn_id and from_collector_hash between p_first_hash and p_last_hash
-    returning 1
-  ),
-  receivings as (
-    delete from solver.collector_receiving
-    where turn_id = p_turn_id and to_collector_hash between p_first_hash and p_last_hash
-    returning 1
-  ),
-  dispatchings as (
-    delete from solver.collector_dispatching
-    where turn_id = p_turn_id and collector_hash between p_first_hash and p_last_hash
-    returning 1
-  )
-  select (select count(*) from takings)
-    + (select count(*) from givings)
-    + (select count(*) from collectings)
-    + (select count(*) from sendings)
-    + (select count(*) from receivings)
-    + (select count(*) from dispatchings)
+declare
+  v_table text;
+  v_hash text;
+  v_count bigint;
+  v_total bigint := 0;
+begin
+  for v_table, v_hash in
+    values
+      ('creditor_taking', 'creditor_hash'),
+      ('creditor_giving', 'creditor_hash'),
+      ('collector_collecting', 'collector_hash'),
+      ('collector_sending', 'from_collector_hash'),
+      ('collector_receiving', 'to_collector_hash'),
+      ('collector_dispatching', 'collector_hash')
+  loop
+    execute format('delete from solver.%I where turn_id = $1 and %I between $2 and $3', v_table, v_hash)
+    using p_turn_id, p_first_hash, p_last_hash;
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  end loop;
+  return v_total;
+end
 $$;
 
 comment on function solver.delete_shard_results is

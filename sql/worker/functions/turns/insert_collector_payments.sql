@@ -18,6 +18,8 @@ begin
       and (key_hash & v_config.realm_mask) = v_config.realm
       and collector_id <> other_id
       and (kind = 'collecting' or amount > 1)
+    -- The order of the primary keys, which all begin with these.
+    order by collector_id, debtor_id, other_id
   ),
   collecting as (
     insert into worker.worker_collecting (collector_id, turn_id, debtor_id, creditor_id, amount, purge_after)

@@ -4,6 +4,8 @@ create or replace function worker.price_currencies(p_turn_id integer)
   -- One index probe a currency, whatever the shape of the tree.
   set enable_hashjoin = off
   set enable_mergejoin = off
+  set enable_seqscan = off
+  set enable_bitmapscan = off
 as $$
 declare
   v_base_locator text;
@@ -29,11 +31,15 @@ begin
     union all
     select c.debtor_info_locator, c.debtor_id, c.is_confirmed, product.price, p.distance + 1
     from priced as p
-      inner join worker.staged_currency as c on (
-        c.turn_id = p_turn_id
-        and c.peg_debtor_info_locator = p.debtor_info_locator
-        and c.peg_debtor_id = p.debtor_id
-      )
+      -- Not merged into the join, and no `=` for turn_id: only the index on pegs can serve this.
+      cross join lateral (
+        select s.*
+        from worker.staged_currency as s
+        where s.peg_debtor_info_locator = p.debtor_info_locator
+          and s.peg_debtor_id = p.debtor_id
+          and s.turn_id is not distinct from p_turn_id
+        offset 0
+      ) as c
       cross join lateral (select worker.usable_price(p.price, c.peg_exchange_rate) as price) as product
     where p.distance < v_max_distance
       -- The base's own peg is ignored; without it no peg leads back.

@@ -15,22 +15,11 @@ create or replace function worker.priced_bids(p_base_debtor_id bigint, p_lane in
   set enable_hashjoin = off
   set enable_mergejoin = off
   set enable_bitmapscan = off
+  set enable_seqscan = off
 as $$
-declare
-  v_lane_mask integer;
-  v_realm_mask integer;
-  v_realm integer;
 begin
-  select lane_count - 1, realm_mask, realm into v_lane_mask, v_realm_mask, v_realm from worker.configuration;
   return query
-    with recursive trader as (
-      select distinct t.creditor_id
-      from worker.trading_policy as t
-      where (t.key_hash & v_lane_mask) = p_lane
-        and (t.key_hash & v_realm_mask) = v_realm
-        and t.debtor_id <> 0
-    ),
-    bid as (
+    with recursive bid as (
       -- Every trader has a bid for the base currency, if need be one for nothing.
       select
         r.creditor_id,
@@ -39,7 +28,7 @@ begin
         coalesce(worker.bid_amount(t), 0) as amount,
         t.creation_date,
         t.last_transfer_number
-      from trader as r
+      from worker.lane_traders(p_lane) as r (creditor_id)
         left join worker.trading_policy as t on (t.creditor_id = r.creditor_id and t.debtor_id = p_base_debtor_id)
       union all
       select
@@ -50,7 +39,16 @@ begin
         t.creation_date,
         t.last_transfer_number
       from bid as b
-        inner join worker.trading_policy as t on (t.creditor_id = b.creditor_id and t.peg_debtor_id = b.debtor_id)
+        -- Not merged into the join, and no `=` for the columns: only the index on pegs can serve this.
+        cross join lateral (
+          select p.*
+          from worker.trading_policy as p
+          where hashint8extended(p.peg_debtor_id, p.creditor_id) = hashint8extended(b.debtor_id, b.creditor_id)
+            and p.peg_debtor_id is not null
+            and p.creditor_id is not distinct from b.creditor_id
+            and p.peg_debtor_id is not distinct from b.debtor_id
+          offset 0
+        ) as t
         cross join lateral (select worker.usable_price(b.price, t.peg_exchange_rate) as price) as product
       -- The base bid's own peg is ignored; without it no peg leads back.
       where t.debtor_id not in (0, p_base_debtor_id)
