@@ -68,7 +68,7 @@ def test_no_legal_message_fails(shard: Connection, type_name: str) -> None:
     legal = 0
 
     @settings(
-        max_examples=40,
+        max_examples=80,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,

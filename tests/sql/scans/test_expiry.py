@@ -110,6 +110,7 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("scan", "columns", "is_removed"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
 def test_expiry(db: Connection, scan: str, columns: dict[str, Any], is_removed: bool) -> None:
+    """V10.7, V11.4, V11.5, V11.6, V11.7, V11.8: what goes, and what stays a little longer."""
     add(db, scan, **columns)
     assert run(db, scan) == is_removed
     assert len(keys(db, scan)) == (not is_removed)
