@@ -53,6 +53,8 @@ bench: $(READY) ## Measure the solver on generated markets
 bench-worker: $(READY) ## Measure a worker shard on a durable server
 	$(BIN)/python -m benchmarks.worker
 	$(BIN)/python -m benchmarks.worker_steps
+	$(BIN)/python -m benchmarks.whole_turn
+	$(BIN)/python -m benchmarks.worker_soak --minutes 10 --dump-from 4 --dump-for 3
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) demo-report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

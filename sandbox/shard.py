@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from bridge.drain import Drain
 from bridge.http_fetch import HttpFetch
 from bridge.inbound import Inbound
+from bridge.notices import log_notices
 from bridge.outbound import Outbound
 from bridge.ports import Source, Target
 from bridge.sharding import Realm
@@ -188,4 +189,6 @@ class Shard:
         return int(row[0])
 
     def _connect(self, url: str) -> Connection:
-        return self._closing.enter_context(psycopg.connect(url, autocommit=True))
+        connection = self._closing.enter_context(psycopg.connect(url, autocommit=True))
+        log_notices(connection)
+        return connection
