@@ -36,7 +36,8 @@ begin
     return 0;
   end if;
 
-  -- Step 3/0 holds this lock exclusively: what is stored here is merged by it, or must not be stored any more.
+  -- The lane's lock keeps its step 3/0 away: what is stored here is merged by it, or must not be stored any more. The
+  -- turn's lock keeps the turn from changing its phase meanwhile.
   perform worker.lock_turn_shared(t.turn_id)
   from (select distinct u.turn_id from unnest(v_unknown) as u order by 1) as t;
 
