@@ -13,10 +13,10 @@ from typing import Any, LiteralString
 import psycopg
 
 from bridge.errors import Remedy, remedy
+from bridge.floors import Floors
 
 _log = logging.getLogger(__name__)
 
-FLOOR_SECONDS = 1.0
 REPETITIONS = 8
 
 _DRAIN: LiteralString = "select busy, taken, floor, 0 from worker.drain_inbox(%s, %s, %s)"
@@ -37,8 +37,7 @@ class Drain:
         self._limit = limit
         # Drainers that start with different lanes get less in each other's way.
         self._lanes = [(first_lane + lane) % lane_count for lane in range(lane_count)]
-        self._floors = dict.fromkeys(self._lanes, 0)
-        self._floors_expire = 0.0
+        self._floors = Floors(self._lanes)
         # Where the realm may have changed since the messages came: at the start of a process.
         self._unchecked = set(self._lanes)
 
@@ -47,10 +46,7 @@ class Drain:
 
         Raises psycopg.Error for trouble of the surroundings; nothing is lost then.
         """
-        if time.monotonic() >= self._floors_expire:
-            # IDs may commit out of order: a floor hides the late ones, so it must not live long.
-            self._floors = dict.fromkeys(self._lanes, 0)
-            self._floors_expire = time.monotonic() + FLOOR_SECONDS
+        self._floors.refresh()
         return sum(self._work(lane) for lane in self._lanes)
 
     def _work(self, lane: int) -> int:
@@ -98,5 +94,8 @@ class Drain:
         busy, taken, floor, set_aside = row
         if set_aside:
             _log.error("lane %s: %s messages were set aside", lane, set_aside)
-        self._floors[lane] = floor if taken and not busy else 0
+        if taken:
+            self._floors.advance(lane, floor)
+        elif not busy:
+            self._floors.found_empty(lane)
         return int(taken)

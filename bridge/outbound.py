@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 
 from bridge.catalogue import OUTGOING_TYPES, SMP_SENT_TYPES
 from bridge.codec import build
+from bridge.floors import Floors
 from bridge.ports import Publication, Target
 from bridge.publications import publication
 from bridge.sharding import Realm
@@ -27,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 BURST_COUNT = 10_000
 BATCHES_PER_ROUND = 3
-FLOOR_SECONDS = 1.0
 REQUEUE_SECONDS = 60.0
 
 _TAKE_TYPED: dict[str, LiteralString] = {
@@ -70,8 +70,7 @@ class Outbound:
         self._types = tuple(types)
         self._delete_parent_shard_records = delete_parent_shard_records
         self._burst_counts = burst_counts or {}
-        self._floors = dict.fromkeys(self._types, 0)
-        self._floors_expire = 0.0
+        self._floors = Floors(self._types)
         self._requeue_at = 0.0
         self._find_waiting = sql.SQL("select ") + sql.SQL(", ").join(map(_has_waiting, self._types))
         # Elsewhere the last moments of the wire are in the year 10000, which no datetime can hold.
@@ -84,9 +83,7 @@ class Outbound:
         turn.
         """
         now = time.monotonic()
-        if now >= self._floors_expire:
-            self._floors = dict.fromkeys(self._types, 0)
-            self._floors_expire = now + FLOOR_SECONDS
+        self._floors.refresh()
         if now >= self._requeue_at:
             self._connection.execute("select worker.requeue_unroutable(%s)", (BURST_COUNT,))
             self._requeue_at = now + REQUEUE_SECONDS
@@ -104,12 +101,15 @@ class Outbound:
     def _waiting_types(self) -> list[str]:
         """The types that have anything to send: one question for all, since most of them have nothing most of the time.
 
-        The floors of the others go back to 0.
+        Of the others rows that came late are looked for next time.
         """
         row = self._connection.execute(self._find_waiting, [self._floors[name] for name in self._types]).fetchone()
         assert row is not None
-        self._floors.update((name, 0) for name, is_waiting in zip(self._types, row, strict=True) if not is_waiting)
-        return [name for name, is_waiting in zip(self._types, row, strict=True) if is_waiting]
+        waiting = dict(zip(self._types, row, strict=True))
+        for type_name in self._types:
+            if not waiting[type_name]:
+                self._floors.found_empty(type_name)
+        return [type_name for type_name in self._types if waiting[type_name]]
 
     def _flush(self, type_name: str) -> int:
         limit = self._burst_counts.get(type_name, BURST_COUNT)
@@ -129,7 +129,10 @@ class Outbound:
                 returned = self._target.publish(publications)
                 if returned:
                     self._park_returned(type_name, [publications[index] for index in returned])
-        self._floors[type_name] = rows[-1].outbox_id if rows else 0
+        if rows:
+            self._floors.advance(type_name, rows[-1].outbox_id)
+        else:
+            self._floors.found_empty(type_name)
         return len(rows)
 
     def _take(self, type_name: str, limit: int) -> list[Row]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bridge.drain import Drain
+from bridge.floors import Floors
 from bridge.inbound import Inbound
 from bridge.outbound import Outbound
 from bridge.ports import Source, Target
@@ -93,7 +94,7 @@ class DrainUnit:
         # One for each lane, so that the simulation can choose the lane.
         self._drains = [Drain(connection, context.lane_count, limit) for _ in range(context.lane_count)]
         for lane, drain in enumerate(self._drains):
-            drain._lanes, drain._floors = [lane], {lane: 0}
+            drain._lanes, drain._floors = [lane], Floors([lane])
 
     def parts(self) -> dict[str, Part]:
         return {f"drain {lane}": drain.run_once for lane, drain in enumerate(self._drains)}
