@@ -70,7 +70,6 @@ $$;
 
 comment on function worker.drain_inbox is
   'Takes up to p_limit messages after msg_id p_floor out of a lane and applies them, one set-based call per type '
-  'and round; the messages of one key keep their order. A data '
-  'error of one message fails them all: roll back and call drain_inbox_singly. The caller passes floor on as '
-  'p_floor after the '
-  'commit, and 0 now and then, because IDs may commit out of order. Called by the drain loop.';
+  'and round; the messages of one key keep their order. A data error of one message fails them all: roll back and '
+  'call drain_inbox_singly. The caller passes floor on as p_floor after the commit, and lower ones now and then, '
+  'because IDs may commit out of order. Called by the drain loop.';
