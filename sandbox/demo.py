@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -193,7 +194,7 @@ def _run_turn(world: World, number: int, progress: Progress) -> Report:
 
     for phase, purpose in purposes.items():
         with progress.doing(f"turn {number}, phase {phase}: {purpose}", f"turn {number}, phase {phase}"):
-            world.step_until(lambda phase=phase: has_passed(phase), f"phase {phase}", limit, turns=True)  # type: ignore[misc]
+            world.step_until(partial(has_passed, phase), f"phase {phase}", limit, turns=True)
     report = world.solver_reports[number]
     if not report.offers:
         with progress.doing("collectors open accounts, the currencies' documents are fetched"):
