@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipelines.market import MAX_AMOUNT, LeftOut
+from pipelines.market import MAX_AMOUNT
+from pipelines.untraded import Untraded
 
 # Sums of doubles are off by less than this share, so a limit is never too low.
 SLACK = 1.0 + 1e-9
@@ -16,7 +17,7 @@ ENOUGH = 0.9
 MAX_PRICE_EXPONENT = 900
 
 
-def limit_offers(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> pl.DataFrame:
+def limit_offers(offers: pl.DataFrame, minimum: int, untraded: Untraded) -> pl.DataFrame:
     """Adds `limit` (tokens, at least `minimum`, at most `amount`) and drops offers which cannot trade.
 
     An offer trades no more value than its trader's offers on the other side, and no more than its currency's. That
@@ -35,16 +36,16 @@ def limit_offers(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> pl.Da
         limit = np.where(bound < value, np.minimum(offers["limit"].to_numpy() - 1, tokens) + 1, offers["limit"])
         offers = offers.with_columns(limit=pl.Series(limit, dtype=pl.Int64))
         has_counterpart = pl.Series(bound > 0.0)
-        left_out.add("no counterpart", int((~has_counterpart).sum()))
+        # Who lost his counterpart to the minimum would have had one without it.
+        untraded.add("no circle" if minimum == 1 else "lost to the minimum", offers.filter(~has_counterpart))
+        untraded.add("lost to the minimum", offers.filter(has_counterpart & (offers["limit"] < minimum)))
         kept = offers.filter(has_counterpart & (offers["limit"] >= minimum))
-        left_out.add("cannot reach the minimum", int(has_counterpart.sum()) - kept.height)
         if kept.height == offers.height and bound.sum() > ENOUGH * value.sum():
             break
         offers = kept
     fitting = _fit_sums(offers)
-    kept = fitting.filter(pl.col("limit") >= minimum)
-    left_out.add("cannot reach the minimum", fitting.height - kept.height)
-    return kept
+    untraded.add("lost to the minimum", fitting.filter(pl.col("limit") < minimum))
+    return fitting.filter(pl.col("limit") >= minimum)
 
 
 def token_amount(values: np.ndarray, prices: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from pipelines.untraded import UNTRADED
+
 MAX_AMOUNT = 2**63 - 1
 
 CURRENCIES: dict[str, type[pl.DataType]] = {
@@ -99,19 +101,12 @@ class Trades:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Offers that were left out, counted by reason."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, reason: str, count: int) -> None:
-        if count:
-            self.counts[reason] = self.counts.get(reason, 0) + count
-
-
-@dataclass(frozen=True)
 class Solution:
-    """The checked answer for a market. Values are in base tokens; `seconds` is the time of each step."""
+    """The checked answer for a market. Values are in base tokens; `seconds` is the time of each step.
+
+    `untraded` has every offer that trades nothing, with the reason (see untraded.py), and `untraded_counts` how many
+    there are of each. `left_out` has the counts of those that took no part in the match: something is odd about them.
+    """
 
     trades: Trades
     traded_value: float
@@ -119,6 +114,8 @@ class Solution:
     left_out: dict[str, int]
     warnings: list[str]
     seconds: dict[str, float]
+    untraded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNTRADED))
+    untraded_counts: dict[str, int] = field(default_factory=dict)
 
 
 def conform(frame: pl.DataFrame, schema: dict[str, type[pl.DataType]], name: str) -> pl.DataFrame:

@@ -9,8 +9,9 @@ import polars as pl
 
 from pipelines.circulation import maximum_circulation
 from pipelines.limits import dense_numbers, limit_offers
-from pipelines.market import LeftOut
+from pipelines.progress import Watch
 from pipelines.units import add_units, base_value, units, whole_tokens
+from pipelines.untraded import Untraded
 
 # An offer of fewer units than this is too coarse to be served well on the scale of the others.
 FEWEST_UNITS = 1024
@@ -28,23 +29,30 @@ class Match:
     upper_bound: float
 
 
-def match(offers: pl.DataFrame, minimum: int, left_out: LeftOut) -> Match:
+def match(offers: pl.DataFrame, minimum: int, untraded: Untraded, watch: Watch) -> Match:
     """Matches eligible offers. Each returned flow is a circulation in which every flow is worth `minimum` tokens.
 
     The upper bound is the value of the greatest circulation without the minimum and without whole tokens.
     Offers of so little value that they drown in the scale of the others are matched among themselves, afterwards.
     """
-    relaxed, upper_bound = _relax(limit_offers(offers, 1, left_out), minimum)
-    rest = limit_offers(relaxed, minimum, left_out)
+    watch.tell("bound", offers=offers.height)
+    relaxed, upper_bound = _relax(limit_offers(offers, 1, untraded), minimum)
+    watch.count_max_flow()
+    watch.tell("match", upper_bound=upper_bound)
+    rest = limit_offers(relaxed, minimum, untraded)
     parts: list[pl.DataFrame] = []
     for _ in range(MAX_SCALES):
         with_units, _scale = add_units(rest)
         is_fine = with_units["most_units"] >= FEWEST_UNITS
-        parts.append(_reach_minimum(with_units.filter(is_fine), minimum))
+        part = _reach_minimum(with_units.filter(is_fine), minimum)
+        parts.append(part)
+        lost = with_units.filter(is_fine).join(part, on=["creditor_id", "debtor_id"], how="anti")
+        untraded.add("no circle", lost.filter(pl.col("relaxed") == 0))
+        untraded.add("lost to the minimum", lost.filter(pl.col("relaxed") > 0))
         rest = rest.filter(~is_fine).with_columns(is_short=pl.lit(False))
         if rest.height == 0:
             break
-    left_out.add("value too small for the scale", rest.height)
+    untraded.add("value too small for the scale", rest)
     return Match(parts, upper_bound)
 
 
@@ -58,7 +66,7 @@ def _relax(offers: pl.DataFrame, minimum: int) -> tuple[pl.DataFrame, float]:
     relaxed = with_units.with_columns(flow=pl.Series(flow))
     sold = int(relaxed.filter("is_sell")["flow"].sum())
     is_short = (pl.col("flow") > 0) & (whole_tokens("flow") < minimum)
-    return relaxed.with_columns(is_short=is_short), base_value(sold, scale)
+    return relaxed.with_columns(is_short=is_short).rename({"flow": "relaxed"}), base_value(sold, scale)
 
 
 def _reach_minimum(offers: pl.DataFrame, minimum: int) -> pl.DataFrame:

@@ -6,18 +6,19 @@ import logging
 
 import polars as pl
 
-from pipelines.market import LeftOut, Market
+from pipelines.market import Market
+from pipelines.untraded import Untraded
 
 logger = logging.getLogger(__name__)
 
 ACCOUNT = ["creditor_id", "debtor_id"]
 
 
-def eligible_offers(market: Market, prices: pl.DataFrame, minimum: int, left_out: LeftOut) -> pl.DataFrame:
+def eligible_offers(market: Market, prices: pl.DataFrame, minimum: int, untraded: Untraded) -> pl.DataFrame:
     """Returns (creditor_id, debtor_id, is_sell, amount, collector_id, price), sorted by debtor, side and creditor.
 
     Amounts are tokens, at least `minimum`; `collector_id` is null for buy offers. One row for an account: an account
-    with both a sell and a buy offer nets to nothing. What is left out is counted in `left_out`.
+    with both a sell and a buy offer nets to nothing. What is left out is added to `untraded`.
     """
     offers = pl.concat(
         [
@@ -30,7 +31,7 @@ def eligible_offers(market: Market, prices: pl.DataFrame, minimum: int, left_out
         nonlocal offers
         kept = offers.filter(~is_bad)
         if kept.height < offers.height:
-            left_out.add(reason, offers.height - kept.height)
+            untraded.add(reason, offers.filter(is_bad))
             if is_error:
                 logger.error("ignored %d offers: %s", offers.height - kept.height, reason)
         offers = kept
@@ -40,7 +41,7 @@ def eligible_offers(market: Market, prices: pl.DataFrame, minimum: int, left_out
     leave_out("creditor 0", pl.col("creditor_id") == 0, is_error=True)
     leave_out("collector 0", pl.col("is_sell") & (pl.col("collector_id") == 0), is_error=True)
     leave_out("amount not positive", pl.col("amount") <= 0, is_error=True)
-    leave_out("below the minimum trade amount", pl.col("amount") < minimum)
+    leave_out("below minimum", pl.col("amount") < minimum)
     leave_out("both sides of an account", pl.col("is_sell").n_unique().over(ACCOUNT) > 1)
 
     # The best offer of an account stays; the order makes the choice, and all that follows, repeatable.
@@ -50,5 +51,6 @@ def eligible_offers(market: Market, prices: pl.DataFrame, minimum: int, left_out
     )
     leave_out("second offer of an account", ~pl.struct(ACCOUNT).is_first_distinct(), is_error=True)
     offers = offers.join(prices, on="debtor_id", how="left", maintain_order="left")
-    leave_out("currency is not tradable", pl.col("price").is_null())
+    leave_out("no price", pl.col("price").is_null())
+    leave_out("one-sided trader", pl.col("is_sell").n_unique().over("creditor_id") < 2)
     return offers.select(*ACCOUNT, "is_sell", "amount", "collector_id", "price")

@@ -37,7 +37,7 @@ class Report:
     """Values are in base tokens; None stands for a number beyond doubles, or a share of nothing.
 
     `upper_bound` is the value that could be traded without the minimum amount and with parts of tokens.
-    `left_out` counts offers by the reason why they took no part in the match.
+    `left_out` counts offers by the reason why they took no part in the match, `untraded` all offers that trade nothing.
     """
 
     traded_value: float | None
@@ -53,6 +53,7 @@ class Report:
     warnings: list[str]
     seconds: dict[str, float]
     peak_memory_bytes: int
+    untraded: dict[str, int]
 
     def save(self, path: Path) -> None:
         """Writes the report as JSON."""
@@ -79,6 +80,7 @@ def report_on(market: Market, solution: Solution, watch: Stopwatch) -> Report:
         warnings=solution.warnings,
         seconds={step: round(seconds[step], 6) for step in order if step in seconds},
         peak_memory_bytes=peak_memory_bytes(),
+        untraded=solution.untraded_counts,
     )
 
 

@@ -13,12 +13,14 @@ import psycopg
 from pipelines.check import check
 from pipelines.collectors import choose_collectors
 from pipelines.load import load_directory, load_turn
-from pipelines.market import LeftOut, Market, Solution, Trades
+from pipelines.market import Market, Solution, Trades
 from pipelines.match import match
-from pipelines.offers import eligible_offers
+from pipelines.offers import ACCOUNT, eligible_offers
 from pipelines.price import price
+from pipelines.progress import Observer, Progress, Watch
 from pipelines.report import Report, Stopwatch, report_on
 from pipelines.settle import settle
+from pipelines.untraded import USUAL_REASONS, Untraded
 from pipelines.write import write_directory, write_turn
 
 logger = logging.getLogger(__name__)
@@ -26,68 +28,102 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 4
 
 
-def solve(market: Market) -> Solution:
-    """Finds who gives what to whom. The answer satisfies the whole contract (S1 to S11); at worst it is empty."""
-    watch = Stopwatch()
-    with watch("price"):
+def solve(market: Market, *, time_limit: float | None = None, observer: Observer | None = None) -> Solution:
+    """Finds who gives what to whom. The answer satisfies the whole contract (S1 to S11); at worst it is empty.
+
+    After `time_limit` seconds the best answer found so far is settled and checked. `observer` is told each step.
+    """
+    stopwatch, watch = Stopwatch(), Watch(observer)
+    watch.tell("price")
+    with stopwatch("price"):
         prices, warnings = price(market.currencies, market.parameters)
         minimum = market.parameters.least_trade
-        ineligible = LeftOut()
+        ineligible = Untraded()
         offers = eligible_offers(market, prices, minimum, ineligible)
 
     for _ in range(MAX_ATTEMPTS):
-        left_out = LeftOut(dict(ineligible.counts))
-        with watch("match"):
-            matched = match(offers, minimum, left_out)
-        with watch("settle"):
+        untraded = ineligible.copy()
+        with stopwatch("match"):
+            matched = match(offers, minimum, untraded, watch)
+        watch.tell("settle")
+        with stopwatch("settle"):
             settled = settle(matched)
-        with watch("collectors"):
+        watch.tell("collectors")
+        with stopwatch("collectors"):
             trades = choose_collectors(settled, market.collector_accounts)
-        with watch("check"):
+        watch.tell("check")
+        with stopwatch("check"):
             violations = check(market, prices, minimum, trades)
         if violations.height == 0:
             break
         logger.error("dropping traders that cannot be served: %s", violations["invariant"].unique().sort().to_list())
         warnings.append(f"{violations.height} violations of the contract, their traders were dropped")
-        offers = _without_offenders(offers, settled, violations)
+        kept = _without_offenders(offers, settled, violations)
+        ineligible.add("trader dropped by the final check", offers.join(kept, on=ACCOUNT, how="anti"))
+        offers = kept
     else:
         trades = Trades.none()
+        untraded = ineligible
+        untraded.add("trader dropped by the final check", offers)
 
+    counts = untraded.counts()
+    left_out = {reason: count for reason, count in counts.items() if reason not in USUAL_REASONS}
     return Solution(
         trades=trades,
         traded_value=_value(trades.takings, prices),
         upper_bound=matched.upper_bound,
-        left_out=left_out.counts,
-        warnings=[*warnings, *(f"{count} offers left out: {reason}" for reason, count in left_out.counts.items())],
-        seconds=watch.seconds,
+        left_out=left_out,
+        warnings=[*warnings, *(f"{count} offers left out: {reason}" for reason, count in left_out.items())],
+        seconds=stopwatch.seconds,
+        untraded=untraded.frame(),
+        untraded_counts=counts,
     )
 
 
-def solve_directory(input_dir: Path | str, output_dir: Path | str) -> Report:
-    """Solves the market in parquet files. Raises MarketError when a file, column or parameter is missing or wrong."""
+def solve_directory(
+    input_dir: Path | str,
+    output_dir: Path | str,
+    *,
+    time_limit: float | None = None,
+    observer: Observer | None = None,
+) -> Report:
+    """Solves the market in parquet files. Raises MarketError when a file, column or parameter is missing or wrong.
+
+    `time_limit` (seconds) and `observer` are those of `solve`; the observer sees the steps load and write as well.
+    """
     watch = Stopwatch()
+    if observer is not None:
+        observer(Progress("load"))
     with watch("load"):
         market = load_directory(Path(input_dir))
-    solution = solve(market)
+    solution = solve(market, time_limit=time_limit, observer=observer)
+    if observer is not None:
+        observer(Progress("write", sum(solution.seconds.values())))
     with watch("write"):
-        write_directory(Path(output_dir), solution.trades)
+        write_directory(Path(output_dir), solution)
     report = report_on(market, solution, watch)
     report.save(Path(output_dir) / "report.json")
     return report
 
 
-def solve_turn(connection: psycopg.Connection[Any], turn_id: int) -> Report | None:
+def solve_turn(
+    connection: psycopg.Connection[Any],
+    turn_id: int,
+    *,
+    time_limit: float | None = None,
+    observer: Observer | None = None,
+) -> Report | None:
     """Solves a turn of the solver database and takes it to phase 3, all in one transaction.
 
     Returns None, and writes nothing, if the turn is not in phase 2 or somebody else advanced it meanwhile. A crash
-    loses only the computed answer; calling again repeats it.
+    loses only the computed answer; calling again repeats it. `time_limit` (seconds) and `observer` are as in `solve`.
     """
     watch = Stopwatch()
     with watch("load"):
         market = load_turn(connection, turn_id)
     if market is None:
         return None
-    solution = solve(market)
+    solution = solve(market, time_limit=time_limit, observer=observer)
     with watch("write"):
         is_written = write_turn(connection, turn_id, solution.trades)
     return report_on(market, solution, watch) if is_written else None

@@ -10,15 +10,17 @@ import psycopg
 from psycopg import sql
 
 from pipelines.binary_copy import write_integers
-from pipelines.market import Trades
+from pipelines.market import Solution, Trades
 
 
-def write_directory(directory: Path, trades: Trades) -> None:
-    """Writes takings.parquet, givings.parquet and collector_transfers.parquet. The directory is made when missing."""
+def write_directory(directory: Path, solution: Solution) -> None:
+    """Writes takings, givings, collector_transfers, untraded_offers (.parquet). The directory is made when missing."""
+    trades = solution.trades
     directory.mkdir(parents=True, exist_ok=True)
     trades.takings.write_parquet(directory / "takings.parquet")
     trades.givings.write_parquet(directory / "givings.parquet")
     trades.collector_transfers.write_parquet(directory / "collector_transfers.parquet")
+    solution.untraded.write_parquet(directory / "untraded_offers.parquet")
 
 
 def write_turn(connection: psycopg.Connection[Any], turn_id: int, trades: Trades) -> bool:

@@ -154,7 +154,7 @@ def test_g35_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest
     offers = f"{V5_1}; S 0 1 9000 999; B 0 2 9000; S 3 1 9000 0; B 3 2 9000"
     solution = solve_and_check(make_market(offers, {2: 2.0}, collectors=[(1, 0), (2, 0)]))
     assert rows(solution.trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
-    assert solution.left_out == {"creditor 0": 2, "collector 0": 1, "no counterpart": 1}
+    assert solution.left_out == {"creditor 0": 2, "collector 0": 1, "one-sided trader": 1}
     assert len(solution.warnings) == 3
     assert {record.levelname for record in caplog.records} == {"ERROR"}
 
@@ -162,7 +162,7 @@ def test_g35_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest
 def test_s10_offers_of_untradable_currencies_stay_untouched() -> None:
     solution = solve_and_check(make_market(V5_1, {2: 2.0}, unconfirmed=[2]))
     assert is_empty(solution)
-    assert solution.left_out == {"currency is not tradable": 2, "no counterpart": 2}
+    assert solution.left_out == {"no price": 2, "one-sided trader": 2}
 
 
 def test_s11_a_transfer_of_one_token_is_avoided() -> None:

@@ -98,11 +98,11 @@ def test_nothing_is_written_when_somebody_else_advances_the_turn(
 ) -> None:
     insert_turn(solver_db, make_market(OFFERS, {2: 2.0}, COLLECTORS), 5)
 
-    def solve_slowly(market: Market) -> Any:
+    def solve_slowly(market: Market, **options: Any) -> Any:
         solver_db.execute(
             "update solver.turn set phase = 3, phase_deadline = null, collection_started_at = solver.now()"
         )
-        return solve(market)
+        return solve(market, **options)
 
     monkeypatch.setattr("pipelines.solve.solve", solve_slowly)
     assert solve_turn(solver_db, 5) is None
