@@ -14,14 +14,15 @@ import psycopg
 
 from bridge.errors import Remedy, remedy
 from bridge.floors import Floors
+from observability import hook
 
 _log = logging.getLogger(__name__)
 
 REPETITIONS = 8
 
-_DRAIN: LiteralString = "select busy, taken, floor, 0 from worker.drain_inbox(%s, %s, %s)"
+_DRAIN: LiteralString = "select busy, taken, floor, types, 0 from worker.drain_inbox(%s, %s, %s)"
 _DROP_FOREIGN: LiteralString = "select busy, dropped, last_id from worker.drop_foreign_messages(%s, %s, %s)"
-_DRAIN_SINGLY: LiteralString = "select busy, taken, floor, set_aside from worker.drain_inbox_singly(%s, %s, %s)"
+_DRAIN_SINGLY: LiteralString = "select busy, taken, floor, types, set_aside from worker.drain_inbox_singly(%s, %s, %s)"
 # More savepoints than this in a transaction would slow down every snapshot.
 _SINGLY_LIMIT = 50
 
@@ -89,11 +90,15 @@ class Drain:
             except psycopg.Error as error:
                 if remedy(error) is not Remedy.REPEAT or repetition == REPETITIONS - 1:
                     raise
+                hook.tell("repeated")
                 time.sleep(random.uniform(0, 0.005 * 2**repetition))
         assert row is not None
-        busy, taken, floor, set_aside = row
+        busy, taken, floor, types, set_aside = row
+        for type_name, count in types.items():
+            hook.tell("drained", type_name, count)
         if set_aside:
             _log.error("lane %s: %s messages were set aside", lane, set_aside)
+            hook.tell("set_aside", amount=set_aside)
         if taken:
             self._floors.advance(lane, floor)
         elif not busy:

@@ -6,6 +6,7 @@ Messages are acknowledged after they are committed to the database: a crash in b
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from bridge.codec import BadMessage, Message, decode
 from bridge.errors import Remedy, remedy
 from bridge.ports import Delivery, Source
 from bridge.sharding import Realm, binary_routing_key, hash32, lane_of
+from observability import hook
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +27,10 @@ class ForeignShard(Exception):
 
 
 class Checked(NamedTuple):
-    """A good delivery: its tag, its lane, and the message as PostgreSQL will store it."""
+    """A good delivery: its tag, its type, its lane, and the message as PostgreSQL will store it."""
 
     tag: int
+    type: str
     lane: int
     json: bytes
 
@@ -62,7 +65,15 @@ class Inbound:
         stored, refused = self._store(good)
         self._source.settle(stored, bad + refused)
         self.dead_letters += len(bad) + len(refused)
+        self._tell(good, bad, refused)
         return len(batch)
+
+    @staticmethod
+    def _tell(good: Sequence[Checked], bad: Sequence[int], refused: Sequence[int]) -> None:
+        for type_name, count in Counter(message.type for message in good if message.tag not in refused).items():
+            hook.tell("received", type_name, count)
+        if bad or refused:
+            hook.tell("dead_letter", amount=len(bad) + len(refused))
 
     def _check(self, batch: Sequence[Delivery]) -> tuple[list[Checked], list[int]]:
         """The good messages, and the tags of the bad ones."""
@@ -74,7 +85,9 @@ class Inbound:
                 key_hash = hash32(message.key)
                 if not self._realm.matches_hash(key_hash):
                     self._refuse_foreign(delivery, message)
-                good.append(Checked(delivery.tag, lane_of(key_hash, self._lane_count), message.inbox_json()))
+                good.append(
+                    Checked(delivery.tag, message.type, lane_of(key_hash, self._lane_count), message.inbox_json())
+                )
             except BadMessage as error:
                 _log.error("rejected a message of type %r: %s", delivery.type, error.reason)
                 bad.append(delivery.tag)

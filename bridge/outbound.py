@@ -23,6 +23,7 @@ from bridge.floors import Floors
 from bridge.ports import Publication, Target
 from bridge.publications import publication
 from bridge.sharding import Realm
+from observability import hook
 
 _log = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ class Outbound:
                     self._park_returned(type_name, [publications[index] for index in returned])
         if rows:
             self._floors.advance(type_name, rows[-1].outbox_id)
+            hook.tell("sent", type_name, len(publications))
         else:
             self._floors.found_empty(type_name)
         return len(rows)
@@ -168,10 +170,12 @@ class Outbound:
         self._connection.execute(
             "select worker.set_aside_outgoing(%s, array[%s::jsonb], array[%s])", (type_name, body, error)
         )
+        hook.tell("set_aside", type_name)
 
     def _park_returned(self, type_name: str, returned: Sequence[Publication]) -> None:
         bodies = [item.body.decode() for item in returned]
         self._connection.execute("select worker.park_unroutable(%s, %s::text[]::jsonb[])", (type_name, bodies))
+        hook.tell("unroutable", type_name, len(returned))
         counts: dict[str, int] = {}
         for item in returned:
             counts[item.routing_key] = counts.get(item.routing_key, 0) + 1

@@ -16,6 +16,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from observability import hook
 from pipelines.exchange import configure_pristine_collectors, revive_overdue_collectors, send_requests
 from pipelines.report import Report
 from pipelines.solve import solve_turn
@@ -113,6 +114,7 @@ def roll_turns(solver: Connection, settings: TurnSettings) -> TurnsTick:
                 is_over = (report := solve_turn(solver, turn_id)) is not None
                 if report is not None:
                     reports[turn_id] = report
+                    hook.tell_solved(report)
             else:
                 is_over = _value(solver, "select solver.end_turn(%s)", (turn_id,))
             if is_over:

@@ -33,15 +33,22 @@ def ledger(update_id: int, **fields: Any) -> dict[str, Any]:
 
 def test_batch_is_applied_and_gone(worker_db: Connection) -> None:
     put(worker_db, 3, ledger(1, debtor_id=1), ledger(1, debtor_id=2), message("UpdatedFlags", debtor_id=1))
-    assert worker_db.execute("select * from worker.drain_inbox(3, 100, 0)").fetchone() == (False, 3, 3)
-    assert worker_db.execute("select * from worker.drain_inbox(3, 100, 3)").fetchone() == (False, 0, 3)
+    assert worker_db.execute("select * from worker.drain_inbox(3, 100, 0)").fetchone() == (
+        False,
+        3,
+        3,
+        {"UpdatedLedger": 2, "UpdatedFlags": 1},
+    )
+    assert worker_db.execute("select * from worker.drain_inbox(3, 100, 3)").fetchone() == (False, 0, 3, {})
     assert waiting(worker_db, 3) == 0
     assert worker_db.execute("select count(*) from worker.trading_policy").fetchone() == (2,)
 
 
 def test_messages_of_one_key_are_applied_in_order(worker_db: Connection) -> None:
     put(worker_db, 0, *[ledger(n, principal=n * 10) for n in (1, 2, 5, 4, 3)])
-    worker_db.execute("select * from worker.drain_inbox(0, 100, 0)")
+    # Each in a round of its own.
+    row = worker_db.execute("select types from worker.drain_inbox(0, 100, 0)").fetchone()
+    assert row == ({"UpdatedLedger": 5},)
     rows = worker_db.execute("select principal, latest_ledger_update_id from worker.trading_policy").fetchall()
     assert rows == [(50, 5)]
 
@@ -71,9 +78,9 @@ def test_messages_of_one_account_keep_their_order_whatever_their_types(worker_db
 
 def test_limit_and_floor(worker_db: Connection) -> None:
     put(worker_db, 0, *[ledger(1, debtor_id=n) for n in range(1, 6)])
-    assert worker_db.execute("select * from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 2, 2)
-    assert worker_db.execute("select * from worker.drain_inbox(0, 2, 3)").fetchone() == (False, 2, 5)
-    assert worker_db.execute("select * from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 1, 3)
+    assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 2, 2)
+    assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 3)").fetchone() == (False, 2, 5)
+    assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 1, 3)
 
 
 def test_lane_is_worked_by_one_transaction_at_a_time(new_database: Callable[[Kind], str]) -> None:
@@ -94,8 +101,10 @@ def test_poison_is_set_aside_and_stops_nothing(worker_db: Connection) -> None:
     with pytest.raises(psycopg.Error):
         worker_db.execute("select * from worker.drain_inbox(0, 100, 0)")
     assert waiting(worker_db, 0) == 4
-    answer = worker_db.execute("select busy, taken, set_aside from worker.drain_inbox_singly(0, 100, 0)").fetchone()
-    assert answer == (False, 4, 2)
+    answer = worker_db.execute(
+        "select busy, taken, set_aside, types from worker.drain_inbox_singly(0, 100, 0)"
+    ).fetchone()
+    assert answer == (False, 4, 2, {"UpdatedLedger": 2})
     assert waiting(worker_db, 0) == 0
     rows = worker_db.execute(
         "select queue, message_type, body, sqlstate, failures from worker.set_aside order by set_aside_id"

@@ -4,7 +4,8 @@ create or replace function worker.drain_inbox(
   p_floor bigint,
   out busy boolean,
   out taken integer,
-  out floor bigint
+  out floor bigint,
+  out types jsonb
 )
   language plpgsql
 as $$
@@ -15,6 +16,7 @@ declare
   v_may_send boolean := false;
 begin
   taken := 0;
+  types := '{}';
   floor := p_floor;
   busy := not worker.try_lock_lane(p_lane);
   if busy then
@@ -58,6 +60,7 @@ begin
   loop
     perform worker.apply_messages(v_type, v_messages);
     taken := taken + cardinality(v_messages);
+    types := types || jsonb_build_object(v_type, coalesce((types ->> v_type)::integer, 0) + cardinality(v_messages));
     floor := greatest(floor, v_last_id);
     v_may_send := v_may_send or v_type not in ('UpdatedLedger', 'UpdatedPolicy', 'UpdatedFlags');
   end loop;
@@ -72,4 +75,4 @@ comment on function worker.drain_inbox is
   'Takes up to p_limit messages after msg_id p_floor out of a lane and applies them, one set-based call per type '
   'and round; the messages of one key keep their order. A data error of one message fails them all: roll back and '
   'call drain_inbox_singly. The caller passes floor on as p_floor after the commit, and lower ones now and then, '
-  'because IDs may commit out of order. Called by the drain loop.';
+  'because IDs may commit out of order. types: how many messages of each type. Called by the drain loop.';

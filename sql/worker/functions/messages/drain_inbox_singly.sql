@@ -5,7 +5,8 @@ create or replace function worker.drain_inbox_singly(
   out busy boolean,
   out taken integer,
   out floor bigint,
-  out set_aside integer
+  out set_aside integer,
+  out types jsonb
 )
   language plpgsql
 as $$
@@ -15,6 +16,7 @@ declare
 begin
   taken := 0;
   set_aside := 0;
+  types := '{}';
   floor := p_floor;
   busy := not worker.try_lock_lane(p_lane);
   if busy then
@@ -43,6 +45,9 @@ begin
     floor := v_msg_id;
     begin
       perform worker.apply_messages(v_message ->> 'type', array[v_message]);
+      types := types || jsonb_build_object(
+        v_message ->> 'type', coalesce((types ->> (v_message ->> 'type'))::integer, 0) + 1
+      );
     exception
       when others then
         -- Only errors of the message itself; trouble of the surroundings must not empty the inbox.
@@ -66,4 +71,5 @@ $$;
 
 comment on function worker.drain_inbox_singly is
   'Like drain_inbox, but each message in a savepoint, at most 50 a call: the good ones are applied, the bad ones go to '
-  'worker.set_aside with the reason. Called by the drain loop after drain_inbox failed because of its data.';
+  'worker.set_aside with the reason. types: how many of each type were applied. Called by the drain loop after '
+  'drain_inbox failed because of its data.';
