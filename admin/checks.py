@@ -192,7 +192,12 @@ RULES: tuple[Rule, ...] = (
         "more than 0",
         lambda time: time > _ZERO,
     ),
-    Rule(("OAUTH2_INTROSPECT_URL",), _A, "an http:// or https:// URL", _is_http_url),
+    Rule(
+        ("OAUTH2_INTROSPECT_URL", "APP_WEBSERVER_NO_TOKEN_CHECK"),
+        _A,
+        "an http:// or https:// URL; only with APP_WEBSERVER_NO_TOKEN_CHECK, empty",
+        lambda url, is_unchecked: not url if is_unchecked else _is_http_url(url),
+    ),
     Rule(("APP_CREDITOR_SUBJECT_REGEX",), _A, "a regular expression with a group", lambda pattern: pattern.groups >= 1),
     Rule(("WEBSERVER_PORT",), _A, "from 1 to 65535", lambda port: 1 <= port <= 65535),
     Rule(("SOLVER_CLIENT_POOL_SIZE",), ("solver", "worker", "webserver"), "at least 0", lambda size: size >= 0),

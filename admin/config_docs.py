@@ -39,6 +39,7 @@ _KINDS = (
     parsers.ID,
     parsers.BINDING_KEY,
     parsers.NAMES,
+    parsers.DATABASE_URLS,
     parsers.REGEX,
     parsers.JSON_OBJECT,
 )

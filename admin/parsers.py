@@ -114,6 +114,11 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+def parse_database_urls(text: str) -> tuple[str, ...]:
+    """URLs of PostgreSQL databases with blanks between them."""
+    return tuple(map(libpq_url, text.split()))
+
+
 def parse_regex(text: str) -> re.Pattern[str]:
     """A Python regular expression; to be used with `match`, from the start of the value."""
     try:
@@ -163,6 +168,13 @@ def write_duration(duration: timedelta) -> str:
 TEXT = Kind("text", "a text", parse_text)
 URL = Kind("text", "a URL", parse_text, show=show_url)
 DATABASE_URL = Kind("text", "a URL such as postgresql://user:password@host:5432/database", libpq_url, show=show_url)
+DATABASE_URLS = Kind(
+    "URLs",
+    "URLs of databases with blanks between them",
+    parse_database_urls,
+    show=lambda text: " ".join(map(show_url, text.split())),
+    write=" ".join,
+)
 INTEGER = Kind("integer", "a decimal integer", parse_integer, empty_is_unset=True)
 NUMBER = Kind("number", "a finite decimal number, such as 0.5 or 1e-6", parse_number, empty_is_unset=True)
 SECONDS = Kind(

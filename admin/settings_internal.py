@@ -6,7 +6,19 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from admin.parsers import BOOLEAN, DAYS, DURATION, INTEGER, JSON_OBJECT, NUMBER, REGEX, SECONDS, TEXT, URL
+from admin.parsers import (
+    BOOLEAN,
+    DATABASE_URLS,
+    DAYS,
+    DURATION,
+    INTEGER,
+    JSON_OBJECT,
+    NUMBER,
+    REGEX,
+    SECONDS,
+    TEXT,
+    URL,
+)
 from admin.settings import A, S, SettingsGroup, W, setting
 
 # Names of variables between APP_ and _BURST_COUNT.
@@ -133,6 +145,19 @@ class Internals(SettingsGroup):
     app_enable_cors: Annotated[bool, BOOLEAN] = setting(
         False, "The application itself answers cross-origin requests", A
     )
+    app_webserver_no_token_check: Annotated[bool, BOOLEAN] = setting(
+        False,
+        "Whoever reaches the port is a superuser; the server listens on 127.0.0.1 only. For development, or behind a "
+        "proxy on the same machine that checks tokens",
+        A,
+    )
+    app_worker_postgres_urls: Annotated[tuple[str, ...], DATABASE_URLS] = setting(
+        (),
+        "Worker databases whose queues and set-aside messages the admin Web API shows",
+        A,
+        default_text="none",
+        secret=True,
+    )
     app_superuser_subject_regex: Annotated[re.Pattern[str], REGEX] = setting(
         re.compile(""),
         "Users that are superusers",
@@ -167,7 +192,11 @@ class Documentation(SettingsGroup):
     )
     openapi_swagger_ui_path: Annotated[str, TEXT] = setting("swagger-ui", "Path of the Swagger UI page under it", A)
     openapi_swagger_ui_url: Annotated[str, URL] = setting(
-        "", "Where the files of Swagger UI are; the page exists only if this is set", A, default_text="none"
+        "",
+        "Where the files of Swagger UI are; the page exists only if this is set. `/trade/.docs/swagger-ui-files/` has "
+        "the ones that come with this service",
+        A,
+        default_text="none",
     )
 
 

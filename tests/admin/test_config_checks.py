@@ -99,6 +99,13 @@ VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
     (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": ""}),
     (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": "ftp://example.com/"}),
     (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": "https:///introspect"}),
+    (
+        A,
+        "OAUTH2_INTROSPECT_URL",
+        "an http:// or https:// URL; only",
+        {"OAUTH2_INTROSPECT_URL": "https://example.com/x", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"},
+    ),
+    (ROLES, "APP_WORKER_POSTGRES_URLS", "URLs of databases", {"APP_WORKER_POSTGRES_URLS": "mysql://host/db"}),
     (ROLES, "APP_SUPERUSER_SUBJECT_REGEX", "a Python regular expression", {"APP_SUPERUSER_SUBJECT_REGEX": "("}),
     (ROLES, "APP_SUPERVISOR_SUBJECT_REGEX", "a Python regular expression", {"APP_SUPERVISOR_SUBJECT_REGEX": "("}),
     (ROLES, "APP_CREDITOR_SUBJECT_REGEX", "a Python regular expression", {"APP_CREDITOR_SUBJECT_REGEX": "("}),
@@ -149,6 +156,7 @@ def test_every_rule_is_violated_once_by_these_tests() -> None:
         ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "2147483647", "PROTOCOL_BROKER_PREFETCH_COUNT": "0"}),
         ("worker", {"APP_MIN_DEMURRAGE_RATE": "-99.9", "APP_ACCOUNT_LOCKS_SCAN_DAYS": "1e-3"}),
         ("solver", {"BASE_DEBTOR_INFO_LOCATOR": "https://" + 192 * "x", "BASE_DEBTOR_ID": "-1", "TURN_PERIOD": "0"}),
+        ("webserver", {"OAUTH2_INTROSPECT_URL": "", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"}),
         ("webserver", {"OAUTH2_INTROSPECT_URL": "https://example.com/x", "APP_CREDITOR_SUBJECT_REGEX": "(a)(b)"}),
     ],
 )
@@ -203,7 +211,10 @@ def test_passwords_are_never_printed(url: str) -> None:
     assert problem.startswith("SOLVER_POSTGRES_URL=")
     assert "s3cret" not in problem
     (problem,) = problems_with("webserver", OAUTH2_INTROSPECT_URL="ftp://me:s3cret@host/")
-    assert problem == "OAUTH2_INTROSPECT_URL='ftp://***@host/': must be an http:// or https:// URL"
+    assert problem.startswith("OAUTH2_INTROSPECT_URL='ftp://***@host/': must be an http:// or https:// URL")
+    assert "s3cret" not in problem
+    (problem,) = problems_with("webserver", APP_WORKER_POSTGRES_URLS="postgresql://host/db mysql://me:s3cret@host/db")
+    assert problem.startswith("APP_WORKER_POSTGRES_URLS='postgresql://host/db mysql://***@host/db': ")
 
 
 def test_passwords_are_not_in_representations() -> None:
@@ -212,6 +223,7 @@ def test_passwords_are_not_in_representations() -> None:
         WORKER_POSTGRES_URL="postgresql://me:s3cret@host/db",
         PROTOCOL_BROKER_URL="amqp://me:s3cret@host",
         OAUTH2_INTROSPECT_URL="http://me:s3cret@host",
+        APP_WORKER_POSTGRES_URLS="postgresql://me:s3cret@host/db",
     )
     assert "s3cret" not in f"{config!r} {config}"
 
