@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
 from psycopg import sql
@@ -23,6 +23,22 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 # After a message of another shard: the supervisor would restart us at once.
 FOREIGN_SHARD_PAUSE = 5.0
+
+
+class Unusable(Exception):
+    """The daemon can not go on, and trying again at once would not help: it ends with status 1."""
+
+
+class Observer(Protocol):
+    """Hears of everything that `run` does. Its methods must be quick, and must not raise."""
+
+    def on_step(self, name: str, count: int, seconds: float) -> None:
+        """A step of the daemon `name` is done: what it returned, and how long it took."""
+        ...
+
+    def on_failure(self, name: str, error: Exception) -> None:
+        """A step, or the making of its connections, failed."""
+        ...
 
 
 class Stop:
@@ -82,6 +98,7 @@ def run(
     *,
     poll_seconds: float,
     quit_early: bool = False,
+    observer: Observer | None = None,
 ) -> int:
     """Runs steps until the stop. Returns the exit status: 0 after a request, 1 when the daemon cannot go on.
 
@@ -93,16 +110,25 @@ def run(
         try:
             with open_work() as work:
                 while not stop.is_requested:
-                    count = _timed(name, work.step)
+                    count = _timed(name, work.step, observer)
                     failures = 0
                     if quit_early:
                         return 0
                     if count == 0:
                         work.wait(stop, poll_seconds)
-        except ForeignShard:
+        except ForeignShard as error:
+            if observer is not None:
+                observer.on_failure(name, error)
             stop.wait(FOREIGN_SHARD_PAUSE)
             return 1
+        except Unusable as error:
+            if observer is not None:
+                observer.on_failure(name, error)
+            _log.error("%s: %s", name, error)
+            return 1
         except Exception as error:
+            if observer is not None:
+                observer.on_failure(name, error)
             failures += 1
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
             # The traceback matters for our own mistakes, not for lost connections.
@@ -114,12 +140,14 @@ def run(
     return 0
 
 
-def _timed(name: str, step: Callable[[], int]) -> int:
+def _timed(name: str, step: Callable[[], int], observer: Observer | None) -> int:
     started = time.monotonic()
     count = step()
-    milliseconds = 1000 * (time.monotonic() - started)
+    seconds = time.monotonic() - started
+    if observer is not None:
+        observer.on_step(name, count, seconds)
     if count:
-        _log.info("%s: %s in %.0f ms", name, count, milliseconds)
+        _log.info("%s: %s in %.0f ms", name, count, 1000 * seconds)
     else:
         _log.debug("%s: nothing to do", name)
     return count

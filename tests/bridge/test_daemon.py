@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bridge import daemon
-from bridge.daemon import Listener, Stop, Work, run
+from bridge.daemon import Listener, Stop, Unusable, Work, run
 from bridge.inbound import ForeignShard
 from tests.conftest import Connection
 
@@ -78,6 +78,29 @@ def test_a_foreign_shard_ends_the_daemon(pauses: list[float]) -> None:
     assert run("test", work.open, stop, poll_seconds=LONG) == 1
     assert pauses == [daemon.FOREIGN_SHARD_PAUSE]
     assert (work.closed, len(work.script)) == (1, 1)
+
+
+def test_an_unusable_daemon_ends_at_once(pauses: list[float]) -> None:
+    stop = Stop()
+    assert run("test", Recorder(stop, [Unusable("run configure first"), 1]).open, stop, poll_seconds=LONG) == 1
+    assert pauses == []
+
+
+def test_an_observer_hears_of_steps_and_failures(pauses: list[float]) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Ear:
+        def on_step(self, name: str, count: int, seconds: float) -> None:
+            assert seconds >= 0
+            heard.append((name, f"step {count}"))
+
+        def on_failure(self, name: str, error: Exception) -> None:
+            heard.append((name, f"failure {error}"))
+
+    stop = Stop()
+    work = Recorder(stop, [3, OSError("x"), 0, ForeignShard("y")])
+    assert run("test", work.open, stop, poll_seconds=LONG, observer=Ear()) == 1
+    assert heard == [("test", "step 3"), ("test", "failure x"), ("test", "step 0"), ("test", "failure y")]
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(0, 0), (5, 0), (OSError("x"), 1)])
