@@ -73,6 +73,7 @@ class Outbound:
         self._burst_counts = burst_counts or {}
         self._floors = Floors(self._types)
         self._requeue_at = 0.0
+        self._has_more_parked = False
         self._find_waiting = sql.SQL("select ") + sql.SQL(", ").join(map(_has_waiting, self._types))
         # Elsewhere the last moments of the wire are in the year 10000, which no datetime can hold.
         connection.execute("set time zone 'UTC'")
@@ -83,11 +84,8 @@ class Outbound:
         Raises PublishError and psycopg.Error: the batch stays. A ForeignRow is raised after the other types had their
         turn.
         """
-        now = time.monotonic()
         self._floors.refresh()
-        if now >= self._requeue_at:
-            self._connection.execute("select worker.requeue_unroutable(%s)", (BURST_COUNT,))
-            self._requeue_at = now + REQUEUE_SECONDS
+        self._requeue()
         total = 0
         foreign: ForeignRow | None = None
         for type_name in self._waiting_types():
@@ -98,6 +96,16 @@ class Outbound:
         if foreign is not None:
             raise foreign
         return total
+
+    def _requeue(self) -> None:
+        """Offers parked messages again: once a minute, and at once those behind them when all of them left."""
+        now = time.monotonic()
+        if now < self._requeue_at and not self._has_more_parked:
+            return
+        row = self._connection.execute("select worker.requeue_unroutable(%s)", (BURST_COUNT,)).fetchone()
+        assert row is not None
+        self._has_more_parked = row[0] == BURST_COUNT
+        self._requeue_at = now + REQUEUE_SECONDS
 
     def _waiting_types(self) -> list[str]:
         """The types that have anything to send: one question for all, since most of them have nothing most of the time.
@@ -173,6 +181,7 @@ class Outbound:
         hook.tell("set_aside", type_name)
 
     def _park_returned(self, type_name: str, returned: Sequence[Publication]) -> None:
+        self._has_more_parked = False
         bodies = [item.body.decode() for item in returned]
         self._connection.execute("select worker.park_unroutable(%s, %s::text[]::jsonb[])", (type_name, bodies))
         hook.tell("unroutable", type_name, len(returned))
@@ -180,7 +189,7 @@ class Outbound:
         for item in returned:
             counts[item.routing_key] = counts.get(item.routing_key, 0) + 1
         for routing_key, count in sorted(counts.items()):
-            _log.warning("no queue for %s %s with routing key %s, kept for later", count, type_name, routing_key)
+            _log.warning("no queue took %s %s with routing key %s, kept for later", count, type_name, routing_key)
 
 
 def _has_waiting(type_name: str) -> sql.Composed:

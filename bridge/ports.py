@@ -71,10 +71,10 @@ class Target(Protocol):
     """An exchange server, seen by its publisher."""
 
     def publish(self, batch: Sequence[Publication]) -> list[int]:
-        """Publishes and waits until every message is confirmed.
+        """Publishes and waits until the broker has answered for every message.
 
-        Returns the indexes of mandatory messages that no queue wanted. Raises `PublishError` when not all of the
-        batch was confirmed.
+        Returns the indexes of those that no queue took: mandatory ones without a queue, and those that the broker
+        refused (a queue may be full). Raises `PublishError` when the answers do not come.
         """
         ...
 

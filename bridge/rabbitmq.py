@@ -6,31 +6,43 @@ busy with a database. A lost connection raises once; the next call connects agai
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
-import pika
 import pika.exceptions
 
 from bridge.ports import Delivery, Publication, PublishError, SourceError
+from bridge.rabbitmq_confirms import Batch
+from bridge.rabbitmq_frames import Confirmation, encode_publications
 from bridge.rabbitmq_link import Link, describe
+
+_log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 30.0
 CONFIRM_TIMEOUT = 60.0
+BLOCKED_TIMEOUT = 600.0
+"""Seconds. A batch in doubt holds a snapshot of the database, which no VACUUM can clean behind."""
+GIVE_UP_SECONDS = 3.0
+MOST_PREFETCHED = 65_535
 _GENERATION_BITS = 40
+_CHUNK = 250
 
 
 class RabbitSource:
     """Implements `bridge.ports.Source`. Used by one thread."""
 
     def __init__(self, url: str, queue: str, prefetch: int) -> None:
-        """`prefetch`: how many unacknowledged messages the broker hands out, 0 for any number."""
+        """`prefetch`: how many unacknowledged messages the broker hands out, 0 for as many as it can count."""
         self._url = url
         self._queue = queue
-        self._prefetch = prefetch
+        # Really any number would be more than the memory holds, some day.
+        self._prefetch = prefetch or MOST_PREFETCHED
         self._changed = threading.Condition()
         self._link: Link | None = None
         self._generation = 0
@@ -40,14 +52,20 @@ class RabbitSource:
 
     def take(self, limit: int, timeout: float) -> list[Delivery]:
         link = self._connect()
+        ready = self._ready
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or link.error, timeout)
-            if link.error is not None:
-                error = link.error
-            else:
-                taken = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+            self._changed.wait_for(lambda: ready or link.error, timeout)
+            if link.error is None:
+                count = min(limit, len(ready))
+                taken = list(islice(ready, count))
+                if count == len(ready):
+                    ready.clear()
+                else:
+                    for _ in range(count):
+                        ready.popleft()
                 self._unsettled.update(dict.fromkeys(delivery.tag for delivery in taken))
                 return taken
+            error = link.error
         self.close()
         raise SourceError(error)
 
@@ -87,39 +105,29 @@ class RabbitSource:
         link, self._link = self._link, None
         if link is not None:
             link.close()
-        self._ready.clear()
-        self._unsettled.clear()
+        self._ready = deque()
+        self._unsettled = {}
 
     def _connect(self) -> Link:
         if self._link is None:
             self._generation += 1
-            self._link = Link(self._url, self._consume, self._changed)
+            # A late delivery of an old connection must not get a tag of the new one.
+            offset = self._generation << _GENERATION_BITS
+            self._link = Link(
+                self._url, self._consume, self._changed, on_deliveries=partial(_add, self._ready), first_tag=offset
+            )
+            error = self._link.wait_until_ready(CONNECT_TIMEOUT)
+            if error is not None:
+                self.close()
+                raise SourceError(error)
         return self._link
 
     def _consume(self, link: Link) -> None:
         channel = link.channel
         channel.add_on_cancel_callback(lambda _frame: link.fail("the broker cancelled the consumer"))
         channel.basic_qos(prefetch_count=self._prefetch)
-        # A late delivery of an old connection must not get a tag of the new one.
-        offset = self._generation << _GENERATION_BITS
-
-        def on_message(_channel: Any, method: Any, properties: Any, body: bytes) -> None:
-            delivery = Delivery(
-                tag=offset + method.delivery_tag,
-                exchange=method.exchange,
-                routing_key=method.routing_key,
-                type=properties.type,
-                content_type=properties.content_type,
-                headers=properties.headers or {},
-                body=body,
-                redelivered=method.redelivered,
-            )
-            with self._changed:
-                if link is self._link:
-                    self._ready.append(delivery)
-                    self._changed.notify()
-
-        channel.basic_consume(self._queue, on_message)
+        # Deliveries come by `on_deliveries`.
+        channel.basic_consume(self._queue, _ignore, callback=lambda _frame: link.set_ready())
 
     @staticmethod
     def _broker_tag(tag: int) -> int:
@@ -130,114 +138,123 @@ class RabbitTarget:
     """Implements `bridge.ports.Target`, with confirms in a sliding window. Used by one thread."""
 
     def __init__(
-        self, url: str, prefix: str = "", window: int = 2000, confirm_timeout: float = CONFIRM_TIMEOUT
+        self,
+        url: str,
+        prefix: str = "",
+        window: int = 2000,
+        confirm_timeout: float = CONFIRM_TIMEOUT,
+        blocked_timeout: float = BLOCKED_TIMEOUT,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`prefix` goes before exchange names; `window` messages may be unconfirmed; the limit is in seconds."""
+        """`prefix` goes before exchange names; `window` messages may be unconfirmed.
+
+        A batch fails after `confirm_timeout` seconds without a confirmation, or after `blocked_timeout` seconds while
+        the broker says that it takes no messages (it is short of memory or disk). Once `give_up` returns true, waits
+        for a broker that makes no progress end at once.
+        """
         self._url = url
         self._prefix = prefix
         self._window = window
+        self._chunk = max(1, min(_CHUNK, window // 2))
         self._confirm_timeout = confirm_timeout
+        self._blocked_timeout = blocked_timeout
+        self._give_up = give_up
         self._changed = threading.Condition()
         self._link: Link | None = None
-        self._ready = False
-        self._batch: _Batch | None = None
         self._published = 0  # on this channel; equals the broker's publish sequence number
+        self._batch: Batch | None = None
+        # Encoded messages and their number, which the loop's thread sends as the window allows.
+        self._waiting: deque[tuple[bytes, int]] = deque()
 
     def publish(self, batch: Sequence[Publication]) -> list[int]:
         if not batch:
             return []
         link = self._connect()
-        job = _Batch(batch, self._prefix)
-
-        def start() -> None:
-            self._batch = job
-            self._advance(link, job)
-
-        link.call(start)
-        progress, since = -1, time.monotonic()
-        with self._changed:
-            while not job.is_done and link.error is None:
-                if job.confirmed > progress:
-                    progress, since = job.confirmed, time.monotonic()
-                left = since + self._confirm_timeout - time.monotonic()
-                if left <= 0:
-                    link.error = f"no confirmation for {self._confirm_timeout:g} s"
-                    break
-                self._changed.wait(left)
-        if not job.is_done:
-            error = link.error
+        job = Batch(batch, self._prefix, self._published + 1)
+        self._published += len(batch)
+        self._batch = job
+        body_bytes = link.connection.body_bytes
+        for start in range(0, len(batch), self._chunk):
+            chunk = batch[start : start + self._chunk]
+            self._waiting.append((encode_publications(chunk, self._prefix, body_bytes), len(chunk)))
+            link.call(partial(self._advance, link, job))
+        error = self._wait(link, job)
+        if error is not None:
             self.close()
             raise PublishError(error)
-        return sorted(job.returned)
+        if job.refused:
+            _log.warning("the broker refused %s of %s messages", len(job.refused), len(batch))
+        return sorted(job.returned | job.refused)
 
     def close(self) -> None:
         link, self._link = self._link, None
-        self._ready = False
         if link is not None:
             link.close()
+        self._waiting = deque()
 
     def _connect(self) -> Link:
         if self._link is not None and self._link.error is not None:
             self.close()
         if self._link is None:
             self._published = 0
-            self._link = link = Link(self._url, self._prepare, self._changed)
-            with self._changed:
-                self._changed.wait_for(lambda: self._ready or link.error is not None, CONNECT_TIMEOUT)
-                error = link.error or (None if self._ready else "no connection within the time limit")
+            self._link = Link(self._url, self._prepare, self._changed, on_confirmations=self._on_confirmations)
+            error = self._link.wait_until_ready(CONNECT_TIMEOUT)
             if error is not None:
                 self.close()
                 raise PublishError(error)
         return self._link
 
+    def _wait(self, link: Link, job: Batch) -> str | None:
+        """Until everything is settled. Returns what is wrong with the connection or the broker."""
+        waiting_since = time.monotonic()
+        blocked_since: float | None = None
+        with self._changed:
+            while not job.is_done:
+                if link.error is not None:
+                    return link.error
+                now = time.monotonic()
+                if link.is_blocked:
+                    # Nobody's fault: the time does not count.
+                    waiting_since = now
+                    blocked_since = blocked_since or now
+                    if now - blocked_since > self._blocked_timeout or self._give_up():
+                        return f"the broker takes no messages for {now - blocked_since:.0f} s"
+                    self._changed.wait(1.0)
+                    continue
+                blocked_since = None
+                silence = now - max(waiting_since, job.progressed_at)
+                if silence > self._confirm_timeout or (silence > GIVE_UP_SECONDS and self._give_up()):
+                    return f"no confirmation for {silence:.1f} s"
+                self._changed.wait(min(1.0, self._confirm_timeout - silence))
+        return None
+
     # The rest runs in the loop's thread.
 
     def _prepare(self, link: Link) -> None:
         link.channel.add_on_return_callback(self._on_return)
-        link.channel.confirm_delivery(lambda frame: self._on_confirm(link, frame), lambda _frame: self._set_ready())
+        # Confirmations come by `on_confirmations`.
+        link.channel.confirm_delivery(_ignore, lambda _frame: link.set_ready())
 
-    def _set_ready(self) -> None:
-        with self._changed:
-            self._ready = True
-            self._changed.notify_all()
-
-    def _advance(self, link: Link, job: _Batch) -> None:
+    def _advance(self, link: Link, job: Batch) -> None:
+        waiting = self._waiting
         try:
-            while job.next < len(job.items) and len(job.unconfirmed) < self._window:
-                item = job.items[job.next]
-                job.next += 1
-                self._published += 1
-                job.unconfirmed[self._published] = None
-                link.channel.basic_publish(
-                    job.prefix + item.exchange,
-                    item.routing_key,
-                    item.body,
-                    pika.BasicProperties(
-                        delivery_mode=2,
-                        app_id=item.app_id,
-                        content_type=item.content_type,
-                        type=item.type,
-                        headers=dict(item.headers),
-                    ),
-                    mandatory=item.mandatory,
-                )
+            while waiting and job.in_doubt + waiting[0][1] <= self._window:
+                frames, count = waiting.popleft()
+                if not link.channel.is_open:
+                    return
+                job.sent += count
+                link.connection.send(frames)
         except Exception as error:
             link.fail(describe(error))
 
-    def _on_confirm(self, link: Link, frame: Any) -> None:
+    def _on_confirmations(self, link: Link, confirmations: list[Confirmation]) -> None:
         job = self._batch
         if job is None:
             return
-        if not isinstance(frame.method, pika.spec.Basic.Ack):
-            link.fail("the broker refused a message")
-            return
-        done = job.confirm(frame.method.delivery_tag, frame.method.multiple)
-        if job.next < len(job.items):
-            self._advance(link, job)
-        if done:
+        job.confirm(confirmations)
+        self._advance(link, job)
+        if job.is_done:
             with self._changed:
-                job.confirmed += done
-                job.is_done = job.confirmed == len(job.items)
                 self._changed.notify_all()
 
     def _on_return(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
@@ -245,41 +262,11 @@ class RabbitTarget:
             self._batch.add_return(method.exchange, method.routing_key, body)
 
 
-class _Batch:
-    """The state of one call of `publish`."""
+def _add(ready: deque[Delivery], link: Link, deliveries: list[Delivery]) -> None:
+    with link.changed:
+        ready.extend(deliveries)
+        link.changed.notify()
 
-    def __init__(self, items: Sequence[Publication], prefix: str) -> None:
-        self.items = items
-        self.prefix = prefix
-        self.next = 0
-        self.unconfirmed: dict[int, None] = {}
-        self.confirmed = 0
-        self.is_done = False
-        self.returned: set[int] = set()
-        self._indexes: dict[tuple[str, str, bytes], deque[int]] | None = None
 
-    def confirm(self, tag: int, multiple: bool) -> int:
-        """How many messages this confirmation newly covers; single and multiple ones come mixed."""
-        if not multiple:
-            if tag not in self.unconfirmed:
-                return 0
-            del self.unconfirmed[tag]
-            return 1
-        done = []
-        for number in self.unconfirmed:
-            if number > tag:
-                break
-            done.append(number)
-        for number in done:
-            del self.unconfirmed[number]
-        return len(done)
-
-    def add_return(self, exchange: str, routing_key: str, body: bytes) -> None:
-        """Finds the returned message by its content: equal messages are equally unroutable."""
-        if self._indexes is None:
-            self._indexes = {}
-            for index, item in enumerate(self.items):
-                if item.mandatory:
-                    key = (self.prefix + item.exchange, item.routing_key, item.body)
-                    self._indexes.setdefault(key, deque()).append(index)
-        self.returned.add(self._indexes[exchange, routing_key, body].popleft())
+def _ignore(*_arguments: object) -> None:
+    pass

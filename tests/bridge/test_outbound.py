@@ -184,13 +184,32 @@ def test_m3(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert flusher.run_once() == 5
     assert (waiting(worker_db, "FinalizeTransfer"), parked(worker_db), broker.depth("peer")) == (0, 2, 3)
-    warnings = [record.getMessage() for record in caplog.records if "no queue" in record.getMessage()]
+    warnings = [record.getMessage() for record in caplog.records if "no queue took" in record.getMessage()]
     assert len(warnings) == 1
     assert "2 FinalizeTransfer with routing key ff.ff" in warnings[0]
     # The peer appears; a new round offers them again.
     broker.declare(peer_topology("peer", "ff.#"))
     assert outbound(worker_db, broker.target()).run_once() == 2
     assert (parked(worker_db), broker.depth("peer")) == (0, 5)
+
+
+def test_a_recovered_peer_gets_all_that_was_parked_at_once(
+    worker_db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = RecordingTarget()
+    target.unroutable = {"00.00.00.00.00.00.00.01"}
+    for number in range(5):
+        put(worker_db, "FinalizeTransfer", transfer_id=number, debtor_id=1)
+    outbound(worker_db, target).run_once()
+    assert parked(worker_db) == 5
+    monkeypatch.setattr("bridge.outbound.BURST_COUNT", 2)
+    flusher = outbound(worker_db, target)
+    # Still unroutable: two are offered, and the others left in peace.
+    assert [flusher.run_once() for _ in range(3)] == [2, 0, 0]
+    target.unroutable = set()
+    flusher = outbound(worker_db, target)
+    assert [flusher.run_once() for _ in range(4)] == [2, 2, 1, 0]
+    assert parked(worker_db) == 0
 
 
 def test_unroutable_internal_messages_are_parked(worker_db: Connection) -> None:

@@ -189,14 +189,18 @@ def test_no_such_exchange_or_queue(rabbitmq_url: str, target: RabbitTarget) -> N
     source.close()
 
 
-def test_a_refused_message_fails_the_batch(rabbitmq_url: str, target: RabbitTarget, name_prefix: str) -> None:
+def test_refused_messages_are_told_apart(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, name_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     full = Queue(name_prefix + "full", {"x-max-length": 1, "x-overflow": "reject-publish"})
     binding = Binding(name_prefix + "to_trade", full.name, destination_is_queue=True, routing_key="1.#")
     topology = Topology((), (full,), (binding,))
     declare(rabbitmq_url, topology)
-    with pytest.raises(PublishError, match="refused"):
-        target.publish([message("1.1", b"%d" % n) for n in range(5)])
-    assert target.publish([message("0.1", b"{}")]) == []
+    batch = [message("1.1" if n % 3 == 0 else "0.1", b"%d" % n, mandatory=n % 2 == 0) for n in range(300)]
+    # The full queue takes one message.
+    assert target.publish(batch) == list(range(3, 300, 3))
+    assert "the broker refused 99 of 300 messages" in caplog.text
+    assert len(take(source, 200)) == 200
     delete(rabbitmq_url, topology)
 
 
