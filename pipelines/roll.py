@@ -17,7 +17,12 @@ from typing import Any, LiteralString
 import psycopg
 
 from observability import hook
-from pipelines.exchange import configure_pristine_collectors, revive_overdue_collectors, send_requests
+from pipelines.exchange import (
+    configure_pristine_collectors,
+    remove_collectors,
+    revive_overdue_collectors,
+    send_requests,
+)
 from pipelines.report import Report
 from pipelines.solve import solve_turn
 from pipelines.turn_steps import BUSY_PAUSE, BUSY_ROUNDS, run_step
@@ -47,19 +52,32 @@ class TurnSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorPolicy:
+    """When currencies get more collector accounts: most transfers of one collector in a turn (0: never), and IDs."""
+
+    transfers_limit: int
+    min_collector_id: int
+    max_collector_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnsTick:
-    """One iteration of the solver's loop. `advanced`: the phase that turns reached; `reports`: of those solved."""
+    """One iteration of the solver's loop.
+
+    `advanced`: the phase that turns reached; `reports`: of those solved; `collectors`: created for busy currencies.
+    """
 
     is_alone: bool = True
     started: int | None = None
     advanced: dict[int, int] = field(default_factory=dict)
     reports: dict[int, Report] = field(default_factory=dict)
     deleted: int = 0
+    collectors: int = 0
 
     @property
     def done(self) -> int:
         """How many things happened."""
-        return (self.started is not None) + len(self.advanced) + self.deleted
+        return (self.started is not None) + len(self.advanced) + self.deleted + self.collectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +101,11 @@ class WorkerTurnsTick:
         return self.changed + len(self.steps)
 
 
-def roll_turns(solver: Connection, settings: TurnSettings) -> TurnsTick:
-    """Starts a turn if one is due, and takes every unfinished turn at most one phase further."""
+def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPolicy | None = None) -> TurnsTick:
+    """Starts a turn if one is due, and takes every unfinished turn at most one phase further.
+
+    `policy`: a turn that starts gives more collectors to the currencies that were too busy in the one before.
+    """
     with _alone(solver, _SOLVER_LOOP) as is_alone:
         if not is_alone:
             return TurnsTick(is_alone=False)
@@ -120,7 +141,14 @@ def roll_turns(solver: Connection, settings: TurnSettings) -> TurnsTick:
             if is_over:
                 advanced[turn_id] = phase + 1
         deleted = _value(solver, "select solver.delete_old_turns(%s)", (_OLD_TURNS_LIMIT,))
-        return TurnsTick(True, started, advanced, reports, deleted)
+        collectors = 0
+        if started is not None and policy is not None and policy.transfers_limit > 0:
+            collectors = _value(
+                solver,
+                "select solver.add_busy_collectors(%s, %s, %s)",
+                (policy.transfers_limit, policy.min_collector_id, policy.max_collector_id),
+            )
+        return TurnsTick(True, started, advanced, reports, deleted, collectors)
 
 
 def roll_worker_turns(
@@ -203,9 +231,12 @@ def _every_lane(worker: Connection, query: LiteralString, limit: int) -> int:
 
 
 def handle_pristine_collectors(worker: Connection, solver: Connection, limit: int = 100_000) -> int:
-    """Has accounts created for new collectors, and again where none appeared; returns how many. `limit`: call again."""
+    """Has accounts created for new collectors, and again where none appeared, and removes disabled collectors.
+
+    Returns for how many collectors accounts were created or removed for good. `limit`: call again.
+    """
     revive_overdue_collectors(worker, solver, limit)
-    return configure_pristine_collectors(worker, solver, limit)
+    return configure_pristine_collectors(worker, solver, limit) + remove_collectors(worker, solver, limit)
 
 
 def exchange_solver_requests(worker: Connection, solver: Connection, limit: int = 1000) -> int:

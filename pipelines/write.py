@@ -24,7 +24,7 @@ def write_directory(directory: Path, solution: Solution) -> None:
 
 
 def write_turn(connection: psycopg.Connection[Any], turn_id: int, trades: Trades) -> bool:
-    """Writes the six result tables and begins phase 3, in one transaction.
+    """Writes the six result tables and the statistics of the turn and begins phase 3, in one transaction.
 
     Returns False, and writes nothing, when somebody else advanced the turn already. Each trade is written twice: for
     the creditor's shard and for the collector's.
@@ -43,4 +43,5 @@ def write_turn(connection: psycopg.Connection[Any], turn_id: int, trades: Trades
         ):
             rows = frame.select(pl.lit(turn_id, dtype=pl.Int32).alias("turn_id"), pl.all())
             write_integers(connection, sql.Identifier("solver", table), rows)
+        connection.execute("select solver.record_statistics(%s)", (turn_id,))
     return True

@@ -14,6 +14,7 @@ from pipelines.exchange import (
     load_currencies,
     load_results,
     register_currencies,
+    remove_collectors,
     revive_overdue_collectors,
     send_requests,
     ship_offers,
@@ -250,3 +251,33 @@ def test_g12_a_collector_without_an_account_becomes_pristine_again(worker: Conne
     assert revive_overdue_collectors(worker, solver, 100) == 1
     assert rows(solver, "select debtor_id, status from solver.collector_account order by 1") == [(666, 0), (667, 1)]
     assert revive_overdue_collectors(worker, solver, 100) == 0
+
+
+def test_g20_removal_over_both_databases(worker: Connection, solver: Connection) -> None:
+    """Every commit may be the last one before a crash: the next pass goes on from there."""
+    disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z", "account_id": "a"}
+    insert(solver, "solver.collector_account", disabled, _collector(11, 3), _collector(10, 2, 998))
+    needed = {"creditor_id": 999, "configured_at": NOW}
+    insert(worker, "worker.needed_worker_account", {**needed, "debtor_id": 10}, {**needed, "debtor_id": 11})
+    assert remove_collectors(worker, solver, 100) == 1
+    # The other one was disabled a month ago: its payments may still be under way.
+    assert rows(solver, "select debtor_id, collector_id, status from solver.collector_account order by 1, 2") == [
+        (10, 998, 2),
+        (11, 999, 3),
+    ]
+    assert rows(worker, "select debtor_id from worker.needed_worker_account") == [(11,)]
+
+    # The worker has committed, the solver has not.
+    insert(solver, "solver.collector_account", disabled)
+    assert remove_collectors(worker, solver, 100) == 1
+    assert remove_collectors(worker, solver, 100) == 0
+
+
+def test_g20_only_the_own_shards_collectors(worker: Connection, solver: Connection) -> None:
+    disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
+    insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 21)))
+    worker.execute("update worker.configuration set realm_mask = -2147483648, realm = -2147483648")
+    gone = remove_collectors(worker, solver, 100)
+    assert 0 < gone < 20
+    left = rows(solver, "select count(*), bool_and(collector_hash >= 0) from solver.collector_account")
+    assert left == [(20 - gone, True)]

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import turn_steps
 from pipelines.roll import (
+    CollectorPolicy,
     TurnSettings,
     exchange_solver_requests,
     handle_pristine_collectors,
@@ -348,3 +349,25 @@ def test_a_needed_collector_is_created_and_configured(worker_db: Connection, sol
     assert handle_pristine_collectors(worker_db, solver_db) == 0
     assert rows(solver_db, "select debtor_id, status from solver.collector_account") == [(777, 1)]
     assert rows(worker_db, "select debtor_id from worker.needed_worker_account") == [(777,)]
+
+
+def test_g20_a_turn_that_starts_gives_busy_currencies_more_collectors(solver_db: Connection) -> None:
+    stop_clock(solver_db, "2026-03-01T02:05:00Z")
+    insert_turn(solver_db, 4, turn_id=90, started_at="2026-02-28T02:00:00Z")
+    counts = {"takings": 3, "taken_amount": 1, "givings": 2, "given_amount": 1, "collectors": 1}
+    nothing = {"collector_transfers": 0, "sent_amount": 0}
+    insert(solver_db, "solver.transfer_statistic", {"turn_id": 90, "debtor_id": 666, **counts, **nothing})
+    policy = CollectorPolicy(2, 1000, 2000)
+    tick = roll_turns(solver_db, SETTINGS, policy)
+    assert tick.started is not None
+    assert tick.collectors == 3
+    assert roll_turns(solver_db, SETTINGS, policy).collectors == 0
+    assert value(solver_db, "select count(*) from solver.collector_account") == 3
+
+
+@pytest.mark.parametrize("policy", [None, CollectorPolicy(0, 1000, 2000)])
+def test_g20_no_policy_no_collectors(solver_db: Connection, policy: CollectorPolicy | None) -> None:
+    stop_clock(solver_db, "2026-03-01T02:05:00Z")
+    tick = roll_turns(solver_db, SETTINGS, policy)
+    assert tick.started is not None
+    assert tick.collectors == 0

@@ -83,3 +83,22 @@ create table solver.collector_receiving (
 create index collector_receiving_hash_idx on solver.collector_receiving (turn_id, to_collector_hash);
 comment on table solver.collector_receiving is
   'Tokens that a collector gets from another collector, for the receiver''s shard.';
+
+create table solver.transfer_statistic (
+  turn_id integer not null references solver.turn on delete cascade,
+  debtor_id bigint not null,
+  takings bigint not null,
+  taken_amount bigint not null,
+  givings bigint not null,
+  given_amount bigint not null,
+  collector_transfers bigint not null,
+  sent_amount bigint not null,
+  collectors bigint not null,
+  primary key (turn_id, debtor_id)
+);
+
+comment on table solver.transfer_statistic is
+  'How many transfers a turn arranged in each currency, and of how many tokens. Lives as long as the turn.';
+comment on column solver.transfer_statistic.collector_transfers is
+  'Transfers from one collector to another; their tokens are sent_amount.';
+comment on column solver.transfer_statistic.collectors is 'Collectors that take part in any of the transfers.';

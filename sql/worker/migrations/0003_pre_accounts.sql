@@ -8,6 +8,7 @@ create table worker.needed_worker_account (
   rejections integer not null default 0 check (rejections >= 0),
   rejected_config_ts timestamptz,
   purged_at timestamptz,
+  emptied_at timestamptz,
   key_hash integer not null generated always as (worker.hash32(creditor_id)) stored,
   primary key (creditor_id, debtor_id)
 );
@@ -23,6 +24,8 @@ comment on column worker.needed_worker_account.rejected_config_ts is
   'ts of the newest ConfigureAccount that was rejected.';
 comment on column worker.needed_worker_account.purged_at is
   'When the account vanished. Late payments may bring it back, so it stays needed for the slack periods.';
+comment on column worker.needed_worker_account.emptied_at is
+  'When the last transfer of the money of this removed collector to another one was begun.';
 
 create table worker.worker_account (
   creditor_id bigint not null,
@@ -108,3 +111,14 @@ comment on type worker.account_update is
   'is known already. is_later: it says something newer than what is known; is_heartbeat: it repeats that. '
   'is_discarded: the account is about to be deleted. is_eligible: fit for trade. heartbeat_ts: when it was '
   'alive for sure.';
+
+create type worker.collector_removal as (
+  debtor_id bigint,
+  collector_id bigint,
+  heir_id bigint,
+  amount bigint,
+  state text
+);
+
+comment on type worker.collector_removal is
+  'A collector that is being removed, how far it got, and who gets the tokens (amount) that are left on its account.';

@@ -76,7 +76,9 @@ begin
     order by solver.hash32(d.debtor_id), d.debtor_id
   loop
     v_missing := solver.count_missing_collectors(v_debtor_id, 1, p_min_collector_id, p_max_collector_id);
-    if v_missing is null then
+    if solver.is_blocked(v_debtor_id) then
+      continue;
+    elsif v_missing is null then
       raise warning 'too few free collector IDs for debtor %', v_debtor_id;
     else
       perform solver.create_collectors(v_debtor_id, v_missing, p_min_collector_id, p_max_collector_id);
@@ -88,5 +90,5 @@ $$;
 comment on function solver.apply_worker_requests is
   'Carries out what workers ask of the solver database: NeededCollector (a currency needs a collector account), '
   'ActivateCollector (an account exists), DisableCollector (an account vanished, or can not be had; '
-  'is_replaced: the currency needs another one). p_messages is an array of such objects; repeating it changes '
-  'nothing. Called by the exchange.';
+  'is_replaced: the currency needs another one). A blocked currency gets no new collectors. p_messages is an array of '
+  'such objects; repeating it changes nothing. Called by the exchange.';

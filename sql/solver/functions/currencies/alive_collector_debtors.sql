@@ -3,9 +3,11 @@ create or replace function solver.alive_collector_debtors()
   language sql
   stable
 as $$
-  select distinct a.debtor_id from solver.collector_account as a where a.status < 3
+  select a.debtor_id from solver.collector_account as a where a.status < 3
+  union
+  select b.debtor_id from solver.blocked_currency as b
 $$;
 
 comment on function solver.alive_collector_debtors is
-  'Currencies that have, or will have, a collector account. Called by the exchange, which copies them to the '
-  'workers.';
+  'Currencies for which nobody needs to ask for a collector account: they have one, will have one, or are blocked. '
+  'Called by the exchange, which copies them to the workers.';

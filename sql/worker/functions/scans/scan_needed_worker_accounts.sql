@@ -23,10 +23,7 @@ begin
         and (n.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
         and case
           when (n.key_hash & v_settings.realm_mask) = v_settings.realm then
-            n.purged_at < worker.now()
-              - v_settings.turn_max_commit_period
-              - greatest(v_settings.collecting_slack, v_settings.sending_slack, v_settings.dispatching_slack)
-              - v_settings.extreme_message_delay
+            n.purged_at < worker.now() - worker.collector_slack(v_settings)
             and (
               select a.creditor_id
               from worker.worker_account as a

@@ -58,7 +58,8 @@ begin
         a.nominal_amount,
         i.interest_rate,
         600 + extract(epoch from worker.now() - o.collection_started_at)::float8 + b.delay,
-        v_config.amount_cut
+        -- Turn 0: a collector that is removed gives everything it has.
+        case when a.turn_id = 0 then 0 else v_config.amount_cut end
       ) as new_amount
     from of_account as o
     left join lateral worker.lowest_interest_rate(o.collector_id, o.debtor_id, o.collection_started_at) as i on true

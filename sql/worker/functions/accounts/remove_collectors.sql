@@ -1,0 +1,73 @@
+create or replace function worker.remove_collectors(
+  p_debtor_ids bigint[],
+  p_collector_ids bigint[],
+  p_heir_ids bigint[]
+)
+  returns table (debtor_id bigint, collector_id bigint, state text)
+  language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  v_settings worker.configuration := (select c from worker.configuration as c);
+  v_lanes integer[] := worker.try_lock_lanes();
+  v_patience interval := 12 * v_settings.healthy_max_commit_delay;
+  v_removals worker.collector_removal[];
+begin
+  -- A transfer that failed, or can not even be tried, begins anew: with the money there is now, to today's heir.
+  delete from worker.transfer_attempt as a
+  using unnest(p_debtor_ids, p_collector_ids) as r(debtor_id, collector_id)
+  where a.collector_id = r.collector_id
+    and a.debtor_id = r.debtor_id
+    and a.turn_id = 0
+    and (a.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
+    and (a.attempted_at is null or a.failure_code is not null)
+    and a.inserted_at < worker.now() - v_patience;
+
+  select array_agg(
+    row(r.debtor_id, r.collector_id, r.heir_id, m.amount, d.state)::worker.collector_removal
+    order by r.collector_id, r.debtor_id
+  )
+  into v_removals
+  from unnest(p_debtor_ids, p_collector_ids, p_heir_ids) as r(debtor_id, collector_id, heir_id)
+  left join worker.needed_worker_account as n
+    on r.collector_id = n.creditor_id and r.debtor_id = n.debtor_id
+  left join worker.worker_account as a
+    on r.collector_id = a.creditor_id and r.debtor_id = a.debtor_id
+  left join lateral (
+    select worker.movable_amount(a, v_settings) as amount
+    where n.creditor_id is not null and a.creditor_id is not null
+  ) as m on true
+  cross join lateral (
+    select case
+      when worker.has_open_payments(r.collector_id, r.debtor_id) then 'busy'
+      when exists (
+        select from worker.transfer_attempt as t
+        where t.collector_id = r.collector_id and t.turn_id = 0 and t.debtor_id = r.debtor_id
+      ) then 'moving'
+      when n.creditor_id is null and a.creditor_id is not null then 'discarding'
+      when a.creditor_id is null then 'gone'
+      when m.amount = 0 then 'empty'
+      when r.heir_id is null then 'stranded'
+      -- What the last transfer has left is not known yet.
+      when n.emptied_at >= a.last_change_ts and n.emptied_at > worker.now() - v_patience then 'moving'
+      else 'full'
+    end as state
+  ) as d
+  where (worker.hash32(r.collector_id) & (v_settings.lane_count - 1)) = any(v_lanes);
+
+  perform worker.move_rest_money(v_removals);
+  perform worker.release_accounts(v_removals);
+  return query
+  select
+    r.debtor_id,
+    r.collector_id,
+    case r.state when 'full' then 'moving' when 'empty' then 'discarding' else r.state end
+  from unnest(v_removals) as r;
+end
+$$;
+
+comment on function worker.remove_collectors is
+  'Takes one step of the removal of collectors that were disabled so long ago that no new turn pays to them. What is '
+  'left on their accounts goes to their heirs (null: there is none, wait); then the accounts are not needed any more. '
+  'Returns how far each is: busy, stranded, moving, discarding or gone; collectors in lanes that somebody else works '
+  'on are left out. Safe to repeat. Called by the pristine poll.';
