@@ -7,21 +7,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cloup
+
+from admin.commands import flushes, pending, scans, sections, servers, worker_loops
+from admin.lazy_commands import LazyGroup
+from observability import commands as observability_commands
 
 if TYPE_CHECKING:
     from pipelines.report import Report
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@cloup.group(
+    cls=LazyGroup,
+    sections=sections.ALL,
+    align_sections=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="swpt-trade")
 def main() -> None:
     """Circular trade: everyone gives what they have too much of and gets the same value of what they need.
 
-    New here? `swpt-trade demo` runs a whole trading turn on this machine and needs nothing else.
+    New here? `swpt-trade demo` runs a whole trading turn on this machine and needs nothing else. In production, run
+    `configure`, then a `solver`, and one `worker` for each worker database. All settings are environment variables.
     """
 
 
-@main.command()
+@main.command(section=sections.TOOLS)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--check", is_flag=True, help="Do nothing; exit with status 1 when a database is not up to date.")
 def configure(dry_run: bool, check: bool) -> None:
@@ -47,7 +58,7 @@ def configure(dry_run: bool, check: bool) -> None:
     set_up.run(config, click.echo)
 
 
-@main.command()
+@main.command(section=sections.TOOLS)
 @click.argument("input_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("output_dir", type=click.Path(file_okay=False, path_type=Path))
 def solve(input_dir: Path, output_dir: Path) -> None:
@@ -82,7 +93,7 @@ def _explain(report: Report) -> None:
         click.echo(line)
 
 
-@main.command()
+@main.command(section=sections.TOOLS)
 @click.option(
     "--traders", default=300, show_default=True, type=click.IntRange(2, 100_000), help="Businesses and people."
 )
@@ -118,6 +129,16 @@ def demo(
     if not run_demo(scene, report_dir):
         sys.exit(1)
 
+
+for _section, _commands in (
+    (sections.SERVERS, (servers.worker, servers.solver, servers.webserver)),
+    (sections.TOOLS, (pending.pending, observability_commands.health)),
+    (sections.PARTS, (servers.roll_turns, *worker_loops.COMMANDS, observability_commands.serve_metrics)),
+    (sections.FLUSHES, flushes.COMMANDS),
+    (sections.SCANS, scans.COMMANDS),
+):
+    for _command in _commands:
+        main.add_command(_command, section=_section)
 
 if __name__ == "__main__":
     main()

@@ -102,8 +102,10 @@ class Trading(SettingsGroup):
     """What is traded, and how. Settings used by solver and worker have to be equal everywhere."""
 
     title = "Trading"
-    min_collector_id: Annotated[int, ID] = setting(0x10000000000, "Lowest ID of collector accounts", W, A)
-    max_collector_id: Annotated[int, ID] = setting(0x100000007FF, "Highest ID of collector accounts, inclusive", W, A)
+    min_collector_id: Annotated[int, ID] = setting(0x10000000000, "Lowest ID of collector accounts", S, W, A)
+    max_collector_id: Annotated[int, ID] = setting(
+        0x100000007FF, "Highest ID of collector accounts, inclusive", S, W, A
+    )
     base_debtor_info_locator: Annotated[str, TEXT] = setting(
         "", "Where the document of the base currency is", S, default_text="none, required"
     )

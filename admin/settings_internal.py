@@ -116,6 +116,12 @@ class Limits(SettingsGroup):
     app_worker_dispatching_slack_days: Annotated[timedelta, DAYS] = setting(
         timedelta(days=180), "The same for dispatchings", W
     )
+    app_collector_transfers_limit: Annotated[int, INTEGER] = setting(
+        0,
+        "Most transfers of one collector account in a turn: a currency that had more gets more accounts for the next "
+        "turn; 0 = no limit",
+        S,
+    )
 
 
 class Internals(SettingsGroup):

@@ -1,0 +1,78 @@
+"""What operators do with collector accounts on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from admin.cli import main
+from tests.admin.environments import ENVIRONMENTS
+from tests.conftest import Connection
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def collectors(solver_db: Connection) -> Command:
+    """Runs `swpt-trade collectors …` on the solver database."""
+    url = f"postgresql://{solver_db.info.user}@{solver_db.info.host}:{solver_db.info.port}/{solver_db.info.dbname}"
+    environment = {**ENVIRONMENTS["solver"], "SOLVER_POSTGRES_URL": url, "MIN_COLLECTOR_ID": "1000"}
+    environment["MAX_COLLECTOR_ID"] = "2000"
+    return lambda *arguments: CliRunner().invoke(main, ["collectors", *arguments], env=environment)
+
+
+def output(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_g20_life_of_a_collector(collectors: Command, solver_db: Connection) -> None:
+    assert output(collectors("add", "666", "--count", "2")).startswith("2 collectors created")
+    assert output(collectors("add", "0x29a", "--count", "2")).startswith("0 collectors created")
+    solver_db.execute("update solver.collector_account set status = 2, account_id = 'acc' where collector_id = 1182")
+
+    listed = output(collectors("list", "666")).splitlines()
+    assert [line.split()[:3] for line in listed[1:]] == [["666", "1182", "active"], ["666", "1749", "pristine"]]
+
+    assert output(collectors("remove", "666", "1749")) == "the collector is disabled now\n"
+    assert output(collectors("remove", "666", "1749")) == "the collector was disabled before\n"
+    assert "which is blocked now" in output(collectors("remove", "666", "1182"))
+    solver_db.execute("update solver.collector_account set removal = 'stranded' where collector_id = 1182")
+    listed = output(collectors("list")).splitlines()
+    assert [line.split()[:4] for line in listed[1:]] == [
+        ["666", "(blocked)", "1182", "disabled"],
+        ["666", "(blocked)", "1749", "disabled"],
+    ]
+    assert "stranded" in listed[1]
+
+
+def test_g20_blocking(collectors: Command) -> None:
+    assert output(collectors("block", "18446744073709551615")) == "the currency is blocked now\n"
+    assert output(collectors("block", "0xffffffffffffffff")) == "the currency was blocked before\n"
+    assert output(collectors("list")).splitlines()[1].split() == ["18446744073709551615", "(blocked)", "none"]
+    assert output(collectors("unblock", "18446744073709551615")) == "the currency is unblocked now\n"
+    assert output(collectors("unblock", "18446744073709551615")) == "the currency was unblocked before\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("remove", "666", "1182"), "there is no such collector\ndebtor 666, collector 1182\n"),
+        (("add", "0"), "debtor 0 is reserved"),
+        (("add", "666", "--count", "1000"), "too few free collector IDs"),
+        (("add", "abc"), "'abc' is not a decimal or 0x hexadecimal ID of 64 bits"),
+        (("block", "0"), "debtor 0 is no currency"),
+    ],
+)
+def test_g20_mistakes_are_explained(collectors: Command, arguments: tuple[str, ...], said: str) -> None:
+    result = collectors(*arguments)
+    assert result.exit_code != 0
+    assert said in result.output
+
+
+def test_collectors_without_the_solvers_environment() -> None:
+    result = CliRunner().invoke(main, ["collectors", "list"], env={"SOLVER_POSTGRES_URL": ""})
+    assert result.exit_code == 1
+    assert "SOLVER_POSTGRES_URL" in result.output
