@@ -200,6 +200,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(("APP_CREDITOR_SUBJECT_REGEX",), _A, "a regular expression with a group", lambda pattern: pattern.groups >= 1),
     Rule(("WEBSERVER_PORT",), _A, "from 1 to 65535", lambda port: 1 <= port <= 65535),
+    Rule(("APP_METRICS_PORT",), ("solver", "worker"), "from 0 to 65535", lambda port: 0 <= port <= 65535),
     Rule(("APP_COLLECTOR_TRANSFERS_LIMIT",), _S, "from 0 to 9223372036854775807", lambda limit: 0 <= limit < 2**63),
     Rule(("SOLVER_CLIENT_POOL_SIZE",), ("solver", "worker", "webserver"), "at least 0", lambda size: size >= 0),
     Rule(

@@ -26,6 +26,7 @@ from admin.settings_internal import (
     Documentation,
     Internals,
     Limits,
+    Monitoring,
     burst_count_fields,
     scan_fields,
 )
@@ -54,7 +55,19 @@ class Scan:
     beat: timedelta
 
 
-class Config(Databases, Turns, Trading, Broker, WorkerProcesses, WebServer, Logging, Limits, Internals, Documentation):
+class Config(
+    Databases,
+    Turns,
+    Trading,
+    Broker,
+    WorkerProcesses,
+    WebServer,
+    Logging,
+    Limits,
+    Internals,
+    Monitoring,
+    Documentation,
+):
     """All settings of a server."""
 
     def burst_count(self, message_type: str) -> int:

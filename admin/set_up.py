@@ -10,6 +10,7 @@ import psycopg
 
 from admin.config import Config
 from admin.configure import ConfigureError, Plan, configure, make_plan
+from bridge.rabbitmq_setup import TopologyError
 from sql import Kind
 
 _PAUSES = (1, 2, 4, 8, 16)
@@ -50,7 +51,11 @@ def _declare(config: Config) -> None:
     from bridge.rabbitmq_setup import declare
     from bridge.topology import worker_topology
 
-    topology = worker_topology(config.protocol_broker_queue, config.protocol_broker_queue_routing_key)
+    topology = worker_topology(
+        config.protocol_broker_queue,
+        config.protocol_broker_queue_routing_key,
+        is_quorum=config.app_quorum_queue,
+    )
     declare(config.protocol_broker_url, topology)
 
 
@@ -58,7 +63,7 @@ def _insist(step: Callable[[], None], report: Report) -> None:
     for pause in _PAUSES:
         try:
             return step()
-        except ConfigureError:
+        except (ConfigureError, TopologyError):
             raise  # trying again does not help
         except Exception as error:
             report(f"failed, trying again in {pause} s: {str(error).strip()}")

@@ -19,7 +19,7 @@ from admin.parsers import (
     TEXT,
     URL,
 )
-from admin.settings import A, S, SettingsGroup, W, setting
+from admin.settings import A, C, S, SettingsGroup, W, setting
 
 # Names of variables between APP_ and _BURST_COUNT.
 BURST_COUNTS = {
@@ -135,6 +135,9 @@ class Internals(SettingsGroup):
         W,
         default_text="the opposite of APP_VERIFY_SSL_CERTS",
     )
+    app_quorum_queue: Annotated[bool, BOOLEAN] = setting(
+        False, "`configure` declares the queue to consume as a quorum queue, which survives the loss of a broker", C
+    )
     app_local_delivery: Annotated[bool, BOOLEAN] = setting(
         True, "Internal messages for this shard skip the broker; false = all of them are published", W
     )
@@ -184,6 +187,23 @@ class Internals(SettingsGroup):
     )
 
 
+class Monitoring(SettingsGroup):
+    """Metrics for Prometheus, and the health of a server's processes."""
+
+    title = "Internal: monitoring"
+    app_metrics_port: Annotated[int, INTEGER] = setting(0, "Port of /metrics and /health; 0 = do not serve them", S, W)
+    app_metrics_host: Annotated[str, TEXT] = setting(
+        "127.0.0.1", "Address to listen on; 0.0.0.0 in a container, where Prometheus asks from outside", S, W
+    )
+    app_metrics_dir: Annotated[str, TEXT] = setting(
+        "",
+        "Directory in which the processes of one server keep their counters and heartbeats; emptied at the start",
+        S,
+        W,
+        default_text="a new temporary one",
+    )
+
+
 class Documentation(SettingsGroup):
     """The OpenAPI document of the admin Web API, and the pages that show it."""
 
@@ -206,7 +226,7 @@ class Documentation(SettingsGroup):
     )
 
 
-INTERNAL_GROUPS: tuple[type[SettingsGroup], ...] = (Limits, Internals, Documentation)
+INTERNAL_GROUPS: tuple[type[SettingsGroup], ...] = (Limits, Internals, Monitoring, Documentation)
 
 
 def burst_count_fields() -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Durable; without `x-queue-type`, hence classic."""
+    """Durable; classic unless the argument `x-queue-type` says otherwise."""
 
     name: str
     arguments: Arguments = field(default_factory=dict)
@@ -53,13 +53,20 @@ class Topology:
     bindings: tuple[Binding, ...]
 
 
-def worker_topology(queue: str, binding_key: str, prefix: str = "") -> Topology:
+def worker_topology(queue: str, binding_key: str, prefix: str = "", is_quorum: bool = False) -> Topology:
     """What a worker needs that consumes `queue`, bound to `to_trade` with `binding_key` (such as `0.1.#`).
 
-    `prefix` goes before every name, so that runs can share a broker. Raises ValueError for a malformed binding key.
+    `prefix` goes before every name, so that runs can share a broker. A quorum queue lives on several brokers at once.
+    Raises ValueError for a malformed binding key.
     """
     Realm.parse(binding_key)
     dead_letters = prefix + queue + DEAD_LETTER_SUFFIX
+    arguments: dict[str, str | bool | int] = {
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead_letters,
+    }
+    if is_quorum:
+        arguments["x-queue-type"] = "quorum"
     return Topology(
         exchanges=(
             Exchange(prefix + LOOPBACK_FILTER, "headers"),
@@ -69,7 +76,7 @@ def worker_topology(queue: str, binding_key: str, prefix: str = "") -> Topology:
         ),
         queues=(
             Queue(dead_letters),
-            Queue(prefix + queue, {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_letters}),
+            Queue(prefix + queue, arguments),
         ),
         bindings=(
             Binding(

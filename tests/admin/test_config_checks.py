@@ -111,6 +111,7 @@ VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
     (ROLES, "APP_CREDITOR_SUBJECT_REGEX", "a Python regular expression", {"APP_CREDITOR_SUBJECT_REGEX": "("}),
     (A, "APP_CREDITOR_SUBJECT_REGEX", "a regular expression with", {"APP_CREDITOR_SUBJECT_REGEX": "creditors:[0-9]+"}),
     (A, "WEBSERVER_PORT", "from 1 to 65535", {"WEBSERVER_PORT": "65536"}),
+    (("solver", "worker"), "APP_METRICS_PORT", "from 0 to 65535", {"APP_METRICS_PORT": "65536"}),
     (S, "APP_COLLECTOR_TRANSFERS_LIMIT", "from 0 to", {"APP_COLLECTOR_TRANSFERS_LIMIT": "-1"}),
     (("solver", "worker", "webserver"), "SOLVER_CLIENT_POOL_SIZE", "at least 0", {"SOLVER_CLIENT_POOL_SIZE": "-1"}),
 ]

@@ -27,3 +27,10 @@ def test_m2() -> None:
     worker_topology("q", "0." * 16 + "#")
     with pytest.raises(ValueError, match=r"."):
         worker_topology("q", "0." * 17 + "#")
+
+
+def test_only_the_queue_itself_becomes_a_quorum_queue() -> None:
+    quorum = worker_topology("q", "0.1.#", is_quorum=True)
+    assert quorum.queues[0] == TOPOLOGY.queues[0]
+    assert quorum.queues[1].arguments == {**TOPOLOGY.queues[1].arguments, "x-queue-type": "quorum"}
+    assert (quorum.exchanges, quorum.bindings) == (TOPOLOGY.exchanges, TOPOLOGY.bindings)

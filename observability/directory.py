@@ -1,0 +1,52 @@
+"""The directory that the processes of one server share: their counters, and their heartbeats.
+
+The supervisor of a server prepares it; its children find it in their environment. Without one nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import MutableMapping
+from pathlib import Path
+
+VARIABLE = "APP_METRICS_DIR"
+# The name that the metrics library looks for.
+LIBRARY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_OURS = ("*.db", "*.heartbeat", "expected.json")
+
+
+class DirectoryError(Exception):
+    """The directory can not be used; the message says which, and why."""
+
+
+def prepare(environ: MutableMapping[str, str] = os.environ) -> Path:
+    """Makes the directory that APP_METRICS_DIR names, or a new temporary one, and empties it.
+
+    Sets the variables by which the children of this process find it. To be called once, before there are children.
+    Raises DirectoryError.
+    """
+    name = environ.get(VARIABLE, "")
+    try:
+        path = Path(name) if name else Path(tempfile.mkdtemp(prefix="swpt-trade-"))
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_uid != os.geteuid():
+            # Somebody who owns it could make us overwrite files elsewhere.
+            raise DirectoryError(f"{VARIABLE}={str(path)!r} belongs to another user")
+        for pattern in _OURS:
+            for left_over in path.glob(pattern):
+                left_over.unlink()
+    except OSError as error:
+        raise DirectoryError(f"{VARIABLE}={name!r} can not be used: {error.strerror}") from None
+    environ[VARIABLE] = environ[LIBRARY_VARIABLE] = str(path)
+    return path
+
+
+def find(environ: MutableMapping[str, str] = os.environ) -> Path | None:
+    """The directory that was prepared, or None when nothing is to be recorded."""
+    name = environ.get(VARIABLE, "")
+    if not name or not Path(name).is_dir():
+        return None
+    environ[LIBRARY_VARIABLE] = name
+    return Path(name)
