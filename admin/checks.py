@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-import httpx
-
 from admin.settings_internal import BURST_COUNTS, SCAN_DAYS
 
 Role = Literal["solver", "worker", "webserver", "configure"]
@@ -68,6 +66,9 @@ def _each(variables: tuple[str, ...], roles: tuple[Role, ...], allowed: str, hol
 
 
 def _is_http_url(text: str) -> bool:
+    # Imported here: it takes longer to load than all the rest, and only web servers need it.
+    import httpx
+
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,4 +142,7 @@ for _section, _commands in (
         main.add_command(_command, section=_section)
 
 if __name__ == "__main__":
+    # So the supervisor starts commands. Until they have handlers of their own, there is nothing to finish.
+    for _signal in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(_signal, lambda *_: sys.exit(0))
     main()

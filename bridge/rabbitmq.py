@@ -69,6 +69,12 @@ class RabbitSource:
         self.close()
         raise SourceError(error)
 
+    def has_news(self, timeout: float) -> bool:
+        """Waits at most `timeout` seconds until `take` has something to return, or to raise."""
+        link = self._connect()
+        with self._changed:
+            return bool(self._changed.wait_for(lambda: self._ready or link.error, timeout))
+
     def settle(self, accepted: Sequence[int], rejected: Sequence[int] = ()) -> None:
         link = self._link
         if link is None or link.error is not None:

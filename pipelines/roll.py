@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
@@ -23,9 +23,10 @@ from pipelines.exchange import (
     revive_overdue_collectors,
     send_requests,
 )
-from pipelines.report import Report
-from pipelines.solve import solve_turn
 from pipelines.turn_steps import BUSY_PAUSE, BUSY_ROUNDS, run_step
+
+if TYPE_CHECKING:
+    from pipelines.report import Report
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,9 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
                 parameters = (turn_id, settings.phase2_duration, settings.max_commit_period)
                 is_over = _value(solver, "select solver.begin_phase2(%s, %s, %s)", parameters)
             elif phase == 2:
+                # Imported here: workers run loops, too, and shall not carry the solver's libraries.
+                from pipelines.solve import solve_turn
+
                 is_over = (report := solve_turn(solver, turn_id)) is not None
                 if report is not None:
                     reports[turn_id] = report

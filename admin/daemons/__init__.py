@@ -1,0 +1,1 @@
+"""What the commands run: each module wires one kind of process of a server from its configuration."""

@@ -1,0 +1,99 @@
+"""Connections to both databases, and whether what is behind them can be worked with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+import sql
+from admin.config import Config
+from admin.configure import make_plan
+from bridge.daemon import Unusable
+from bridge.notices import log_notices
+from sql import Kind
+
+_log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[Any]
+
+_CONNECT_SECONDS = 10
+# A server that vanished without a word is noticed within a minute or so.
+_KEEPALIVES: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+
+def connect(url: str, name: str) -> Connection:
+    """A connection in autocommit mode, which the server's lists of sessions show under `name`."""
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=_CONNECT_SECONDS,
+        application_name=f"swpt-trade {name}",
+        **_KEEPALIVES,
+    )
+    log_notices(connection)
+    return connection
+
+
+@contextmanager
+def open_worker(config: Config, name: str) -> Iterator[Connection]:
+    """A connection to this worker's database, which knows the settings of the environment from now on.
+
+    Raises Unusable when `configure` has to be run first, and psycopg.Error.
+    """
+    with connect(config.worker_postgres_url, name) as connection:
+        check_schema(connection, "worker")
+        connection.execute("select worker.set_configuration(%s)", (Jsonb(config.worker_settings()),))
+        yield connection
+
+
+@contextmanager
+def open_solver(config: Config, name: str) -> Iterator[Connection]:
+    """A connection to the solver's database. Raises the same as `open_worker`."""
+    with connect(config.solver_postgres_url, name) as connection:
+        check_schema(connection, "solver")
+        yield connection
+
+
+def lane_count(worker: Connection) -> int:
+    """How many lanes the worker's database has."""
+    row = worker.execute("select lane_count from worker.configuration").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def check_schema(connection: Connection, kind: Kind) -> None:
+    """Raises Unusable when the database misses something of this release.
+
+    A database of a later release is fine: what is there keeps its meaning. So other functions than ours are only worth
+    a warning.
+    """
+    plan = make_plan(connection, kind)
+    if plan.is_empty:
+        return
+    known = {file.name for file in (*sql.migrations(kind), *sql.functions(kind))}
+    there = known - {file.name for file in (*plan.migrations, *plan.functions)}
+    if not there:
+        raise Unusable(f"the {kind} database has not been set up: run `swpt-trade configure` first")
+    applied = {row[0] for row in connection.execute(f"select file from {kind}.applied_file".encode()).fetchall()}
+    missing = sorted(known - applied)
+    if missing:
+        raise Unusable(
+            f"the {kind} database is older than this release, it lacks {len(missing)} files such as {missing[0]}: "
+            "run `swpt-trade configure` first"
+        )
+    _log.warning(
+        "%s functions of the %s database are not those of this release: is `swpt-trade configure` still to be run?",
+        len(plan.functions),
+        kind,
+    )
