@@ -11,6 +11,9 @@ from admin.commands.sections import TOOLS
 
 LAZY_COMMANDS = {
     "collectors": "admin.collectors:collectors",
+    "health": "observability.commands:health",
+    "sandbox": "sandbox.commands:sandbox",
+    "serve_metrics": "observability.commands:serve_metrics",
 }
 """Where each command is: module, colon, name in the module."""
 

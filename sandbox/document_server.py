@@ -41,7 +41,9 @@ class DocumentServer:
     Use it as a context manager. `ca_pem` is the certificate to trust. All methods may be called from any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "localhost", address: str = "127.0.0.1", port: int = 0) -> None:
+        """Listens on this address and port (0: any free one); `name` is how clients call this computer."""
+        self._name = name
         self._documents: dict[str, list[CoinInfo]] = {}
         self._troubles: dict[str, Trouble] = {}
         self._fetches: Counter[str] = Counter()
@@ -50,8 +52,8 @@ class DocumentServer:
         authority = trustme.CA()
         self.ca_pem: bytes = authority.cert_pem.bytes()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost", "127.0.0.1").configure_cert(self._context)
-        self._server = _Server(("127.0.0.1", 0), self)
+        authority.issue_cert(name, "127.0.0.1").configure_cert(self._context)
+        self._server = _Server((address, port), self)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -85,7 +87,7 @@ class DocumentServer:
 
     def locator(self, debtor_id: int) -> str:
         """The official address of the currency's latest document."""
-        return f"https://localhost:{self.port}/{u64(debtor_id)}"
+        return f"https://{self._name}:{self.port}/{u64(debtor_id)}"
 
     def revision_iri(self, debtor_id: int, revision: int) -> str:
         """The address of one revision, as an authority gives it to its clients."""

@@ -63,8 +63,10 @@ class Peer(ABC):
                 _LOG.warning("nobody wanted the %s with key %s", *_name(self._unpublished, index))
             self._unpublished = []
         if self._accepted or self._rejected:
-            self._source.settle(self._accepted, self._rejected)
+            accepted, rejected = self._accepted, self._rejected
+            # When the exchange is gone it delivers them again, under other tags.
             self._accepted, self._rejected = [], []
+            self._source.settle(accepted, rejected)
         return True
 
     @abstractmethod

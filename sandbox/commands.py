@@ -1,0 +1,56 @@
+"""The command `sandbox`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+_DATABASES = ("SOLVER_POSTGRES_URL", "WORKER_POSTGRES_URL")
+
+
+@click.command()
+@click.option(
+    "--traders", default=300, show_default=True, type=click.IntRange(2, 100_000), help="Businesses and people."
+)
+@click.option(
+    "--currencies", default=30, show_default=True, type=click.IntRange(5, 2_000), help="Currencies, the base included."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same economy.")
+@click.option("--name", default="localhost", show_default=True, help="How workers call this computer.")
+@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to serve documents at.")
+@click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535), help="Port of the documents.")
+def sandbox(traders: int, currencies: int, seed: int, name: str, listen: str, port: int) -> None:
+    """Play the world around a real installation, over PROTOCOL_BROKER_URL, until stopped.
+
+    An accounting authority, a creditors agent with traders who want to trade, and the HTTPS server of the currencies'
+    documents. The workers' exchanges must have been declared; this waits for them. The solver needs
+    BASE_DEBTOR_ID=4294967297 and BASE_DEBTOR_INFO_LOCATOR=https://NAME:PORT/4294967297, the workers
+    APP_VERIFY_SSL_CERTS=false. For development only: everything is kept in memory.
+    """
+    from admin.config import ConfigError, load
+    from admin.logs import set_up_logging
+    from bridge.daemon import Stop
+    from observability import directory
+    from observability.recorder import start_recording
+    from sandbox.document_server import DocumentServer
+    from sandbox.service import NAME, POLL_SECONDS, Service, ServiceScene, run_service
+
+    try:
+        # It touches no database, so it does not ask for any.
+        config = load("configure", {**dict.fromkeys(_DATABASES, "postgresql:///none"), **os.environ})
+        directory.prepare()
+    except (ConfigError, directory.DirectoryError) as error:
+        raise click.ClickException(str(error)) from None
+    set_up_logging(config)
+    collectors = config.min_collector_id, config.max_collector_id
+    scene = ServiceScene(config.protocol_broker_url, traders, currencies, seed, *collectors)
+    stop = Stop()
+    stop.on_signals()
+    recorder = start_recording(NAME, POLL_SECONDS)
+    with DocumentServer(name, listen, port) as documents:
+        status = run_service(Service(scene, documents), stop, recorder)
+    if recorder is not None:
+        recorder.close()
+    sys.exit(status)
