@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast simulate bench bench-worker clean
+.PHONY: help setup system demo test check lint types fast simulate bench-solver bench-worker clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,8 +47,9 @@ SEEDS ?= 100
 simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
-bench: $(READY) ## Measure the solver on generated markets
-	$(BIN)/python -m benchmarks.solver
+bench-solver: $(READY) ## Measure the solver, 10 minutes; OPTIONS="--sizes 1e4,1e5" for a part
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.solver $(OPTIONS)
 
 bench-worker: $(READY) ## Measure a worker shard on a durable server
 	$(BIN)/python -m benchmarks.worker

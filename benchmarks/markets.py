@@ -220,7 +220,8 @@ def _popularity(rng: np.random.Generator, size: int, count: int) -> np.ndarray:
 def _ids(numbers: np.ndarray, factor: int) -> np.ndarray:
     """Different signed 64-bit IDs for different numbers, in no visible order, never 0. The factor must be odd."""
     with np.errstate(over="ignore"):
-        return ((numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(factor)).astype(np.int64)
+        ids: np.ndarray = ((numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(factor)).astype(np.int64)
+    return ids
 
 
 def _with_broken_rows(rng: np.random.Generator, offers: pl.DataFrame) -> pl.DataFrame:

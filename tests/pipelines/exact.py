@@ -103,7 +103,8 @@ def best_value(offers: list[Offer], minimum: int, in_tokens: bool, slack: int) -
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     assert solver.solve(model) == cp_model.OPTIMAL
-    return round(solver.objective_value)
+    value: int = round(solver.objective_value)
+    return value
 
 
 def best_value_by_trying(offers: list[Offer], minimum: int, slack: int) -> int:
