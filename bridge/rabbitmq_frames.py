@@ -75,7 +75,7 @@ class FrameConnection(SelectConnection):
         self._on_confirmations = on_confirmations
         self._is_established = False
         self._frame_buffer = b""
-        self._assembly = _Assembly(first_tag)
+        self._reader = FrameReader(first_tag)
         super().__init__(parameters, **callbacks)
 
     @property
@@ -104,7 +104,7 @@ class FrameConnection(SelectConnection):
             return
         self.bytes_received += len(data_in)
         buffer = self._frame_buffer + data_in if self._frame_buffer else data_in
-        assembly = self._assembly
+        reader = self._reader
         position, end = 0, len(buffer)
         while end - position >= _FRAME_BYTES:
             kind, _channel, size = _FRAME.unpack_from(buffer, position)
@@ -114,7 +114,7 @@ class FrameConnection(SelectConnection):
                 break
             if buffer[stop] != _FRAME_END:
                 raise pika.exceptions.InvalidFrameError("Invalid FRAME_END marker")
-            if not assembly.read(kind, buffer, start, stop):
+            if not reader.read(kind, buffer, start, stop):
                 # All that came before it comes first.
                 self._hand_over()
                 _, frame = pika.frame.decode_frame(buffer[position : stop + 1])
@@ -126,16 +126,16 @@ class FrameConnection(SelectConnection):
         self._hand_over()
 
     def _hand_over(self) -> None:
-        assembly = self._assembly
-        if assembly.deliveries:
-            deliveries, assembly.deliveries = assembly.deliveries, []
+        reader = self._reader
+        if reader.deliveries:
+            deliveries, reader.deliveries = reader.deliveries, []
             self._on_deliveries(deliveries)
-        if assembly.confirmations:
-            confirmations, assembly.confirmations = assembly.confirmations, []
+        if reader.confirmations:
+            confirmations, reader.confirmations = reader.confirmations, []
             self._on_confirmations(confirmations)
 
 
-class _Assembly:
+class FrameReader:
     """Puts deliveries together out of their frames. There is one channel, so these come one after the other."""
 
     def __init__(self, first_tag: int) -> None:
@@ -268,6 +268,8 @@ def read_properties(encoded: bytes) -> tuple[str | None, str | None, Headers]:
 
 def _short_text(encoded: bytes, at: int) -> tuple[str, int]:
     stop = at + 1 + encoded[at]
+    if stop > len(encoded):
+        raise IndexError("the text is cut off")
     return encoded[at + 1 : stop].decode(), stop
 
 

@@ -16,6 +16,7 @@ from bridge.ports import Publication, PublishError
 from bridge.publications import publication
 from bridge.sharding import Realm
 from bridge.topology import peer_topology, worker_topology
+from tests.bridge import outgoing
 from tests.bridge.examples import EXAMPLES, WORKED, delivery
 from tests.conftest import Connection
 
@@ -41,35 +42,12 @@ class RecordingTarget:
         return [item for batch in self.batches for item in batch]
 
 
-def queue_of(type_name: str) -> str:
-    return "q_out" + "".join("_" + char.lower() if char.isupper() else char for char in type_name)
-
-
 def put(connection: Connection, type_name: str, **changes: Any) -> None:
-    """Writes an outgoing message as the database functions do."""
-    fields = {**EXAMPLES[type_name], **changes}
-    table = {"PrepareTransfer": "prepare_transfer", "FinalizeTransfer": "finalize_transfer"}.get(type_name)
-    if table is None:
-        query = f"insert into pgmq.{queue_of(type_name)} (vt, message) values ('-infinity', %s)"
-        connection.execute(query.encode(), (json.dumps(fields),))
-        return
-    columns = {
-        row[0]
-        for row in connection.execute(
-            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 1 and not attisdropped",
-            (f"outbox.{table}",),
-        )
-    }
-    names = ", ".join(sorted(columns))
-    query = f"insert into outbox.{table} ({names}) select {names} from jsonb_populate_record(null::outbox.{table}, %s)"
-    connection.execute(query.encode(), (json.dumps(fields),))
+    outgoing.put(connection, type_name, {**EXAMPLES[type_name], **changes})
 
 
 def waiting(connection: Connection, type_name: str) -> int:
-    table = {"PrepareTransfer": "outbox.prepare_transfer", "FinalizeTransfer": "outbox.finalize_transfer"}.get(
-        type_name
-    )
-    row = connection.execute(f"select count(*) from {table or 'pgmq.' + queue_of(type_name)}".encode()).fetchone()
+    row = connection.execute(f"select count(*) from {outgoing.table_of(type_name)}".encode()).fetchone()
     assert row is not None
     return int(row[0])
 
