@@ -22,19 +22,15 @@ STATUSES = ("pristine", "requested", "active", "disabled")
 _UNSIGNED = 2**64
 
 
-class IdType(click.ParamType):
-    """A 64-bit ID: decimal or 0x hexadecimal, signed or unsigned."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return parse_id(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a decimal or 0x hexadecimal ID of 64 bits", param, ctx)
+def read_id(text: str) -> int:
+    """A 64-bit ID: decimal or 0x hexadecimal, signed or unsigned. Raises click.BadParameter."""
+    try:
+        return parse_id(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a decimal or 0x hexadecimal ID of 64 bits") from None
 
 
-DEBTOR = click.argument("debtor_id", metavar="DEBTOR", type=IdType())
+DEBTOR = click.argument("debtor_id", metavar="DEBTOR", type=read_id)
 
 
 @click.group()
@@ -46,7 +42,7 @@ def collectors() -> None:
 
 
 @collectors.command("list")
-@click.argument("debtor_id", metavar="[DEBTOR]", type=IdType(), required=False)
+@click.argument("debtor_id", metavar="[DEBTOR]", type=read_id, required=False)
 def list_(debtor_id: int | None) -> None:
     """List the collector accounts of a currency, or of all currencies."""
     table = Table("currency", "collector", "status", "since", "removal", "account ID", box=None)
@@ -79,7 +75,7 @@ def add(debtor_id: int, count: int) -> None:
 
 @collectors.command()
 @DEBTOR
-@click.argument("collector_id", metavar="COLLECTOR", type=IdType())
+@click.argument("collector_id", metavar="COLLECTOR", type=read_id)
 def remove(debtor_id: int, collector_id: int) -> None:
     """Take a collector out of trade for good.
 

@@ -12,6 +12,7 @@ from admin.commands.sections import TOOLS
 LAZY_COMMANDS = {
     "collectors": "admin.collectors:collectors",
     "health": "observability.commands:health",
+    "load_policies": "admin.commands.load_policies:load_policies",
     "sandbox": "sandbox.commands:sandbox",
     "serve_metrics": "observability.commands:serve_metrics",
 }

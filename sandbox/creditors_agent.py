@@ -1,6 +1,6 @@
 """The creditors agent: customers' accounts, and the notifications by which the trade service learns of them.
 
-Unlike a real agent it has no web interface: a program opens accounts and sets policies for the customers.
+A program opens accounts and sets policies for the customers. `sandbox.creditors_server` shows them on the Web.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bridge.sharding import binary_routing_key, hexadecimal_routing_key
 from bridge.topology import CREDITORS_OUT, TO_TRADE
 from sandbox import smp
 from sandbox.authority.identity import MAX_INT64, MIN_INT64
-from sandbox.ledger import Ledger
+from sandbox.ledger import T0, Ledger
 from sandbox.peer import Peer
 
 APP_ID = "swpt_creditors"
@@ -68,6 +68,8 @@ class CustomerAccount:
     policy: Policy = field(default_factory=lambda: Policy(name=None))
     policy_update_id: int = 1
     rejection_code: str | None = None
+    policy_changed_at: datetime = T0
+    config_changed_at: datetime = T0
 
 
 class CreditorsAgent:
@@ -107,6 +109,7 @@ class CreditorsAgent:
             return
         account.policy = policy
         account.policy_update_id += 1
+        account.policy_changed_at = self._clock()
         self._tell_policy(creditor_id, debtor_id, policy, account.policy_update_id)
 
     def set_flags(self, creditor_id: int, debtor_id: int, config_flags: int) -> None:
@@ -114,6 +117,7 @@ class CreditorsAgent:
         account = self.accounts[creditor_id, debtor_id]
         account.config_flags = config_flags
         account.config_update_id += 1
+        account.config_changed_at = self._clock()
         account.config_seqnum += 1
         self._configure(creditor_id, debtor_id, account)
         self._tell_flags(creditor_id, debtor_id, config_flags, account.config_update_id)
