@@ -28,20 +28,19 @@ def serve_metrics(role: str) -> None:
     Listens on APP_METRICS_HOST:APP_METRICS_PORT. `worker` and `solver` start this as one of their children when
     APP_METRICS_PORT is not 0.
     """
-    from admin.config import ConfigError, load
-    from admin.logs import set_up_logging
+    from admin.commands.options import configuration
+    from admin.daemons.processes import end_with_parent
     from observability import directory
     from observability.figures import Figures
     from observability.server import application, serve
 
+    config = configuration("solver" if role == "solver" else "worker")
     try:
-        config = load("solver" if role == "solver" else "worker")
         path = directory.find() or directory.prepare()
-    except (ConfigError, directory.DirectoryError) as error:
+    except directory.DirectoryError as error:
         raise click.ClickException(str(error)) from None
     if not config.app_metrics_port:
         raise click.ClickException("APP_METRICS_PORT is 0: nothing to listen on")
-    set_up_logging(config)
     url = config.solver_postgres_url if role == "solver" else config.worker_postgres_url
     try:
         server = serve(config.app_metrics_host, config.app_metrics_port, application(path, Figures(role, url)))
@@ -55,6 +54,7 @@ def serve_metrics(role: str) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
+    end_with_parent()
     with server:
         server.serve_forever(poll_interval=0.2)
 

@@ -5,10 +5,13 @@ The supervisor of a server prepares it; its children find it in their environmen
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 VARIABLE = "APP_METRICS_DIR"
 # The name that the metrics library looks for.
@@ -44,9 +47,17 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> Path:
 
 
 def find(environ: MutableMapping[str, str] = os.environ) -> Path | None:
-    """The directory that was prepared, or None when nothing is to be recorded."""
+    """The directory that APP_METRICS_DIR names, or None when nothing is to be recorded.
+
+    A command that runs without a supervisor makes it, and leaves what is in it alone.
+    """
     name = environ.get(VARIABLE, "")
-    if not name or not Path(name).is_dir():
+    if not name:
+        return None
+    try:
+        Path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        _log.warning("nothing is recorded: %s=%r can not be used: %s", VARIABLE, name, error.strerror)
         return None
     environ[LIBRARY_VARIABLE] = name
     return Path(name)

@@ -90,7 +90,7 @@ def test_verdicts_for_programs() -> None:
 def test_a_named_directory_is_emptied_of_what_is_ours(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b"
     environ = {"APP_METRICS_DIR": str(path)}
-    assert directory.find(dict(environ)) is None
+    assert directory.find(dict(environ)) == path
     directory.prepare(environ)
     beat(path)
     heartbeats.expect(path, ["x"])
@@ -111,8 +111,12 @@ def test_without_a_name_the_directory_is_a_new_one(tmp_path: Path, monkeypatch: 
     assert directory.find({}) is None
 
 
-def test_a_directory_that_can_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_can_not_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").touch()
+    assert directory.find({"APP_METRICS_DIR": str(tmp_path / "file")}) is None
+    assert "nothing is recorded" in caplog.text
     with pytest.raises(DirectoryError, match="file' can not be used"):
         directory.prepare({"APP_METRICS_DIR": str(tmp_path / "file")})
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
