@@ -1,0 +1,45 @@
+"""Cross-origin requests: pages from anywhere may call, as they need a token anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
+
+from admin.web.access_rules import PREFIX
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+METHODS = "POST, GET, PUT, PATCH, DELETE"
+REQUEST_HEADERS = "Authorization, Content-Type, X-Requested-With"
+MAX_AGE_SECONDS = 86400
+
+
+class Cors:
+    """Answers preflight requests, and adds the headers of CORS to all other responses."""
+
+    def __init__(self, app: WSGIApplication, expose: str) -> None:
+        self._app = app
+        self._headers = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", expose)]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_preflight = environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        if is_preflight and environ.get("PATH_INFO", "").startswith(PREFIX):
+            return self._preflight()(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            # Not twice, when the application and the check in front of it both do this.
+            names = {name.lower() for name, _ in self._headers}
+            headers = [(name, value) for name, value in headers if name.lower() not in names]
+            return start_response(status, headers + self._headers, exc_info)
+
+        return self._app(environ, start)
+
+    def _preflight(self) -> Response:
+        response = Response(status=204, headers=self._headers)
+        response.headers["Access-Control-Allow-Methods"] = METHODS
+        response.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
+        response.headers["Access-Control-Max-Age"] = str(MAX_AGE_SECONDS)
+        return response

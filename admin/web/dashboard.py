@@ -1,0 +1,116 @@
+"""A page for operators: what goes on right now. Read-only.
+
+`/trade/dashboard/` is made from the databases and needs a token like every other resource. Browsers send none, so
+`/trade/dashboard/public` is an empty page that asks for a token and fetches the other one with it, again and again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import flask
+from flask_smorest import abort
+
+from admin.web.identifiers import to_unsigned
+from admin.web.queues import COUNT_LIMIT, all_queues
+from admin.web.services import services
+from admin.web.turns import latest_turns
+
+blueprint = flask.Blueprint("dashboard", __name__, url_prefix="/trade/dashboard", template_folder="templates")
+
+PHASES = {1: "currency information", 2: "offers", 3: "giving and taking", 4: "done"}
+LATEST_TURNS = 10
+CURRENCIES = 20
+
+# The path ends with what needs no token.
+_ASSETS = {"style.public": ("style.css", "text/css"), "script.public": ("script.js", "text/javascript")}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@blueprint.get("/public")
+def shell() -> str:
+    """The empty page, which asks for a token."""
+    return flask.render_template("shell.html")
+
+
+@blueprint.get("/<name>")
+def asset(name: str) -> flask.Response:
+    """Script and style of the page."""
+    if name not in _ASSETS:
+        abort(404)
+    file, mimetype = _ASSETS[name]
+    return flask.send_from_directory(f"{blueprint.root_path}/static", file, mimetype=mimetype)
+
+
+@blueprint.get("/")
+def page() -> str:
+    """The page with what the databases say."""
+    with services().solver.transaction() as connection:
+        now = connection.execute("select solver.now() as now").fetchone() or {}
+        turns = latest_turns(connection, None, LATEST_TURNS)
+        current = turns[0] if turns and turns[0]["phase"] < 4 else None
+        rows = (
+            current and connection.execute("select * from solver.count_turn_rows(%s)", (current["turn_id"],)).fetchone()
+        )
+        totals = connection.execute("select * from solver.count_all_collectors()").fetchone()
+        currencies = connection.execute("select * from solver.count_collectors(null, %s)", (CURRENCIES,)).fetchall()
+    return flask.render_template(
+        "dashboard.html",
+        now=now["now"],
+        turns=turns,
+        current=current,
+        rows=rows,
+        totals=totals,
+        currencies=currencies,
+        workers=[_shard(worker) for worker in all_queues()],
+        phases=PHASES,
+        count_limit=COUNT_LIMIT,
+    )
+
+
+@blueprint.after_request
+def _protect(response: flask.Response) -> flask.Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _shard(worker: dict[str, Any]) -> dict[str, Any]:
+    """A worker with the queues in which something waits, and the total of each kind."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for queue in worker["queues"]:
+        kind = kinds.setdefault(queue["kind"], {"messages": 0, "oldest_seconds": 0.0})
+        kind["messages"] += queue["messages"]
+        kind["oldest_seconds"] = max(kind["oldest_seconds"], queue["oldest_seconds"])
+    return {**worker, "kinds": kinds, "waiting": [queue for queue in worker["queues"] if queue["messages"]]}
+
+
+@blueprint.app_template_filter("moment")
+def show_moment(moment: datetime | None) -> str:
+    """`2026-01-05 02:00 UTC`."""
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@blueprint.app_template_filter("span")
+def show_span(span: timedelta | float) -> str:
+    """A length of time in its two largest units: `2 h 5 min`."""
+    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
+    parts: list[str] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count or parts or unit == "s":
+            parts.append(f"{count} {unit}")
+    return " ".join(part for part in parts[:2] if len(parts) == 1 or not part.startswith("0 "))
+
+
+@blueprint.app_template_filter("number")
+def show_number(number: int) -> str:
+    """With a thin space between thousands."""
+    return f"{number:,}".replace(",", "\N{THIN SPACE}")
+
+
+blueprint.add_app_template_filter(to_unsigned, "unsigned")

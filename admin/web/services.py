@@ -1,0 +1,53 @@
+"""What the views need, kept with the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import flask
+
+from admin.config import Config
+from admin.web.database import Database
+
+_NAME = "swpt_trade"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The configuration, the databases, and the endpoints that need neither token nor role."""
+
+    config: Config
+    solver: Database
+    workers: tuple[Database, ...]
+    public_endpoints: set[str] = field(default_factory=set)
+
+    def close(self) -> None:
+        """Ends all connections."""
+        for database in (self.solver, *self.workers):
+            database.close()
+
+
+def connect(config: Config) -> Services:
+    """Opens pools of connections; the connections come when they are needed."""
+    size = config.solver_client_pool_size or config.webserver_threads
+    return Services(
+        config,
+        Database(config.solver_postgres_url, size),
+        tuple(Database(url, config.webserver_threads) for url in config.app_worker_postgres_urls),
+    )
+
+
+def attach(app: flask.Flask, attached: Services) -> None:
+    """Makes the services those of the application."""
+    app.extensions[_NAME] = attached
+
+
+def services_of(app: flask.Flask) -> Services:
+    """The services of this application."""
+    found: Services = app.extensions[_NAME]
+    return found
+
+
+def services() -> Services:
+    """The services of the application that handles the current request."""
+    return services_of(flask.current_app)

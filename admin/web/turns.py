@@ -1,0 +1,111 @@
+"""Trading turns: in which phase they are, and what they arranged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask.views import MethodView
+from flask_smorest import abort
+
+from admin.web.blueprint import Blueprint, TurnPageQuery, needs, next_page, page
+from admin.web.database import Connection, Row
+from admin.web.identifiers import UnsignedId
+from admin.web.services import services
+
+blueprint = Blueprint("turns", __name__, url_prefix="/trade/turns", description=__doc__)
+
+
+class TurnStatistics(ma.Schema):
+    """How many transfers a turn arranged, and in how many currencies."""
+
+    currencies = ma.fields.Integer(required=True)
+    takings = ma.fields.Integer(required=True)
+    givings = ma.fields.Integer(required=True)
+    collector_transfers = ma.fields.Integer(data_key="collectorTransfers", required=True)
+
+
+class TurnSummary(ma.Schema):
+    type = ma.fields.Constant("TurnSummary", required=True)
+    turn_id = ma.fields.Integer(data_key="turnId", required=True)
+    phase = ma.fields.Integer(
+        required=True,
+        validate=ma.validate.Range(1, 4),
+        metadata={"description": "1 currency information, 2 offers, 3 giving and taking, 4 done."},
+    )
+    started_at = ma.fields.AwareDateTime(data_key="startedAt", required=True)
+    phase_deadline = ma.fields.AwareDateTime(data_key="phaseDeadline", required=True, allow_none=True)
+    collection_started_at = ma.fields.AwareDateTime(data_key="collectionStartedAt", required=True, allow_none=True)
+    collection_deadline = ma.fields.AwareDateTime(data_key="collectionDeadline", required=True, allow_none=True)
+    base_debtor_id = UnsignedId(data_key="baseDebtorId", required=True)
+    base_debtor_info_locator = ma.fields.String(data_key="baseDebtorInfoLocator", required=True)
+    max_distance_to_base = ma.fields.Integer(data_key="maxDistanceToBase", required=True)
+    min_trade_amount = ma.fields.Integer(data_key="minTradeAmount", required=True, metadata={"format": "int64"})
+    statistics = ma.fields.Nested(TurnStatistics, required=True, allow_none=True)
+
+
+class TurnsList(ma.Schema):
+    type = ma.fields.Constant("TurnsList", required=True)
+    items = ma.fields.List(ma.fields.Nested(TurnSummary), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class TurnRows(ma.Schema):
+    """What the solver's database holds of a turn just now; finished turns leave nothing."""
+
+    documents = ma.fields.Integer(required=True, metadata={"description": "Reported in phase 1."})
+    currencies = ma.fields.Integer(required=True, metadata={"description": "Confirmed ones, in phase 2."})
+    sell_offers = ma.fields.Integer(data_key="sellOffers", required=True)
+    buy_offers = ma.fields.Integer(data_key="buyOffers", required=True)
+    payments_to_fetch = ma.fields.Integer(
+        data_key="paymentsToFetch",
+        required=True,
+        metadata={"description": "Rows of the result that workers did not fetch yet; phase 3 ends when all are."},
+    )
+
+
+class Turn(TurnSummary):
+    type = ma.fields.Constant("Turn", required=True)
+    rows = ma.fields.Nested(TurnRows, required=True)
+
+
+@blueprint.route("/")
+class Turns(MethodView):
+    @blueprint.doc(operationId="getTurns", **needs("access.readonly"))
+    @blueprint.arguments(TurnPageQuery, location="query")
+    @blueprint.response(200, TurnsList)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List the turns, the newest first."""
+        limit = query["limit"]
+        with services().solver.transaction() as connection:
+            items, has_more = page(latest_turns(connection, query["cursor"], limit + 1), limit)
+        return {"items": items, "next": next_page(limit, items[-1]["turn_id"]) if has_more else None}
+
+
+@blueprint.route("/<turn:turnId>")
+class OneTurn(MethodView):
+    @blueprint.doc(operationId="getTurn", **needs("access.readonly"))
+    @blueprint.response(200, Turn)
+    @blueprint.alt_response(404, description="There is no such turn (any more).")
+    def get(self, turnId: int) -> dict[str, Any]:  # noqa: N803
+        """Show one turn."""
+        with services().solver.transaction() as connection:
+            turns = connection.execute("select * from solver.find_turns(%s)", ([turnId],)).fetchall()
+            if not turns:
+                abort(404)
+            rows = connection.execute("select * from solver.count_turn_rows(%s)", (turnId,)).fetchone()
+            return {**_with_statistics(connection, turns)[0], "rows": rows}
+
+
+def latest_turns(connection: Connection, before: int | None, limit: int) -> list[Row]:
+    """Turns with their statistics, the newest first."""
+    turns = connection.execute("select * from solver.list_turns(%s, %s)", (before, limit)).fetchall()
+    return _with_statistics(connection, turns)
+
+
+def _with_statistics(connection: Connection, turns: list[Row]) -> list[Row]:
+    statistics = connection.execute(
+        "select * from solver.turn_statistics(%s)", ([turn["turn_id"] for turn in turns],)
+    ).fetchall()
+    by_turn = {row["turn_id"]: row for row in statistics}
+    return [{**turn, "statistics": by_turn.get(turn["turn_id"])} for turn in turns]
