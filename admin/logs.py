@@ -12,7 +12,7 @@ from types import TracebackType
 from admin.config import Config
 from admin.urls import hide_passwords
 
-APPLICATION_LOGGERS = ("swpt_trade", "admin", "bridge", "pipelines", "sandbox")
+APPLICATION_LOGGERS = ("swpt_trade", "admin", "bridge", "observability", "pipelines", "sandbox")
 """The loggers that APP_LOG_LEVEL applies to, next to APP_ASSOCIATED_LOGGERS."""
 
 _BROKER_LIBRARY = "pika"

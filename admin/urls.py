@@ -13,7 +13,8 @@ _DATABASE_URL = re.compile(
 )
 # Greedy up to the last @ before a blank: a password with an unescaped @ in it must be hidden as a whole.
 _URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@", re.IGNORECASE)
-_PARAMETER_PASSWORD = re.compile(r"(password=)(?:'[^']*'|[^\s&'\"]+)", re.IGNORECASE)
+# The quotes are escaped where a text is shown as a Python literal.
+_PARAMETER_PASSWORD = re.compile(r"(password=)(?:\\*'[^']*'|[^\s&'\"\\]+)", re.IGNORECASE)
 _SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 

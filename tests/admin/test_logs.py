@@ -7,12 +7,15 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pika
+import psycopg
 import pytest
 
 from admin.logs import APPLICATION_LOGGERS, JsonFormatter, TextFormatter, set_up_logging
+from bridge.rabbitmq_link import connection_parameters
 from tests.admin.environments import load_with
 
 
@@ -89,6 +92,49 @@ def test_passwords_are_hidden(formatter: logging.Formatter) -> None:
     assert "s3cret" not in line
 
 
+def _refused_by_postgresql() -> None:
+    psycopg.connect("postgresql://me:s3cret@127.0.0.1:1/none", connect_timeout=5)
+
+
+def _malformed_connection_string() -> None:
+    psycopg.connect("host=127.0.0.1 password=s3cret port=none")
+
+
+def _refused_by_rabbitmq() -> None:
+    pika.BlockingConnection(connection_parameters("amqp://me:s3cret@127.0.0.1:1"))
+
+
+def _malformed_broker_url() -> None:
+    connection_parameters("amqp://me:s3cret@host:port/%2F?heartbeat=x")
+
+
+def _quoting_its_input() -> None:
+    raise ConnectionError("cannot use 'amqps://me:s3@cret@host' nor \"user=me password='s3cret' host=h\"")
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+@pytest.mark.parametrize(
+    "fail",
+    [
+        _refused_by_postgresql,
+        _malformed_connection_string,
+        _refused_by_rabbitmq,
+        _malformed_broker_url,
+        _quoting_its_input,
+    ],
+)
+def test_no_error_tells_a_password(formatter: logging.Formatter, fail: Callable[[], None]) -> None:
+    with pytest.raises((psycopg.Error, pika.exceptions.AMQPError, OSError, ValueError)) as caught:
+        fail()
+    error = caught.value
+    # Without the traceback's source lines, which quote this file.
+    records = (_record("%s %r", error, error), _record(exc_info=(type(error), error, None)))
+    for record in records:
+        line = formatter.format(record)
+        assert type(error).__name__ in line
+        assert "s3" not in line
+
+
 @pytest.mark.parametrize(
     ("level", "application", "other"),
     [
@@ -103,7 +149,8 @@ def test_passwords_are_hidden(formatter: logging.Formatter) -> None:
 def test_levels(level: str, application: int, other: int) -> None:
     config = load_with(APP_LOG_LEVEL=level, APP_ASSOCIATED_LOGGERS="httpx")
     set_up_logging(config)
-    names = ("swpt_trade.actors", "admin.x", "bridge.inbound", "pipelines.solve", "sandbox", "httpx.client")
+    ours = ("admin.x", "bridge.inbound", "observability.figures", "pipelines.solve", "sandbox")
+    names = ("swpt_trade.actors", *ours, "httpx.client")
     assert {logging.getLogger(name).getEffectiveLevel() for name in names} == {application}
     assert {logging.getLogger(name).getEffectiveLevel() for name in ("pika.connection", "")} == {other}
     assert config.logs_http_access is (level == "debug")
