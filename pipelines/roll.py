@@ -35,6 +35,10 @@ Connection = psycopg.Connection[Any]
 _LOOP_LOCK_CLASS = 7304
 _SOLVER_LOOP, _WORKER_LOOP = 0, 1
 _OLD_TURNS_LIMIT = 100
+_REMOVALS_LIMIT = 500
+_OLD_DECISIONS_LIMIT = 1000
+_PATIENCE = timedelta(hours=1)
+"""How late a phase of a turn may end before that is worth a warning: workers look at the turns every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
                 is_over = _value(solver, "select solver.end_turn(%s)", (turn_id,))
             if is_over:
                 advanced[turn_id] = phase + 1
+        _warn_of_overdue_turns(solver)
         deleted = _value(solver, "select solver.delete_old_turns(%s)", (_OLD_TURNS_LIMIT,))
         collectors = 0
         if started is not None and policy is not None and policy.transfers_limit > 0:
@@ -153,6 +158,20 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
                 (policy.transfers_limit, policy.min_collector_id, policy.max_collector_id),
             )
         return TurnsTick(True, started, advanced, reports, deleted, collectors)
+
+
+def _warn_of_overdue_turns(solver: Connection) -> None:
+    """No new turn starts before the last one is over, so one dead worker holds up everybody."""
+    query = "select turn_id, phase, due_at, remaining_rows, binding_keys from solver.overdue_turns(%s)"
+    for turn_id, phase, due_at, remaining_rows, binding_keys in solver.execute(query, (_PATIENCE,)).fetchall():
+        logger.warning("turn %s should have left phase %s at %s", turn_id, phase, due_at)
+        if remaining_rows:
+            logger.warning(
+                "turn %s waits for workers with keys in %s, which have left %s results: are they running?",
+                turn_id,
+                ", ".join(binding_keys),
+                remaining_rows,
+            )
 
 
 def roll_worker_turns(
@@ -171,6 +190,7 @@ def roll_worker_turns(
         for step in worker.execute("select turn_id, phase, subphase from worker.pending_steps()").fetchall():
             (steps if run_step(worker, solver, lane_connections, *step) else unfinished).append(step)
         worker.execute("select worker.delete_old_worker_turns(%s)", (_OLD_TURNS_LIMIT,))
+        worker.execute("select worker.delete_old_decisions(%s)", (_OLD_DECISIONS_LIMIT,))
         next_step_at = _value(worker, "select worker.next_step_at()", ())
         return WorkerTurnsTick(True, changed, tuple(steps), tuple(unfinished), next_step_at)
 
@@ -240,7 +260,7 @@ def handle_pristine_collectors(worker: Connection, solver: Connection, limit: in
     Returns for how many collectors accounts were created or removed for good. `limit`: call again.
     """
     revive_overdue_collectors(worker, solver, limit)
-    return configure_pristine_collectors(worker, solver, limit) + remove_collectors(worker, solver, limit)
+    return configure_pristine_collectors(worker, solver, limit) + remove_collectors(worker, solver, _REMOVALS_LIMIT)
 
 
 def exchange_solver_requests(worker: Connection, solver: Connection, limit: int = 1000) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bridge.sharding import binary_routing_key
 from pipelines import turn_steps
 from pipelines.roll import (
     CollectorPolicy,
@@ -371,3 +372,38 @@ def test_g20_no_policy_no_collectors(solver_db: Connection, policy: CollectorPol
     tick = roll_turns(solver_db, SETTINGS, policy)
     assert tick.started is not None
     assert tick.collectors == 0
+
+
+def test_g36_the_loop_warns_of_a_dead_worker(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    insert_turn(solver_db, 3)
+    assert binary_routing_key(1).startswith("1.1.1.1.")
+    row = {"turn_id": 1, "creditor_id": 1, "debtor_id": 1, "amount": 1, "collector_id": 9}
+    insert(solver_db, "solver.creditor_taking", row)
+    stop_clock(solver_db, "2026-03-01T04:10:00Z")
+    roll_turns(solver_db, SETTINGS)
+    assert caplog.records == []
+    stop_clock(solver_db, "2026-03-01T04:10:01Z")
+    roll_turns(solver_db, SETTINGS)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "turn 1 should have left phase 3 at 2026-03-01 03:10:00" in first
+    assert "waits for workers with keys in 1.1.1.1.#, which have left 1 results" in second
+
+
+def test_g22_old_decisions_about_messages_are_forgotten(worker_db: Connection, solver_db: Connection) -> None:
+    stop_clock(worker_db, "2027-03-01T02:00:00Z")
+    decision = {
+        "is_replay": True,
+        "decided_by": "Olga",
+        "queue": "inbox_0",
+        "body": "{}",
+        "sqlstate": "22003",
+        "error": "out of range",
+        "failures": 2,
+        "set_aside_at": "2026-02-01T00:00:00Z",
+    }
+    moments = ("2026-03-01T01:59:59Z", "2026-03-01T02:00:00Z", "2026-02-01T00:00:00Z", "2027-03-01T00:00:00Z")
+    decisions = [{"set_aside_id": n, "decided_at": moment} | decision for n, moment in enumerate(moments)]
+    insert(worker_db, "worker.set_aside_decision", *decisions)
+    roll_worker_turns(worker_db, solver_db)
+    assert rows(worker_db, "select set_aside_id from worker.set_aside_decision order by 1") == [(1,), (3,)]
+    assert value(worker_db, "select worker.delete_old_decisions(10)") == 0

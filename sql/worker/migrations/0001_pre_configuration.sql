@@ -72,10 +72,12 @@ create table worker.set_aside_decision (
   set_aside_at timestamptz not null
 );
 
+create index set_aside_decision_decided_at_idx on worker.set_aside_decision (decided_at);
 create index set_aside_decision_replay_idx on worker.set_aside_decision using hash (body) where is_replay;
 
 comment on table worker.set_aside_decision is
-  'Messages that had been set aside until somebody replayed or discarded them: who, when, and what they were.';
+  'Messages that had been set aside until somebody replayed or discarded them: who, when, and what they were. '
+  'Kept for a year.';
 
 create table worker.unroutable_message (
   unroutable_id bigint primary key generated always as identity,
