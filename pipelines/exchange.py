@@ -161,27 +161,31 @@ def revive_overdue_collectors(worker: Connection, solver: Connection, limit: int
 def remove_collectors(worker: Connection, solver: Connection, limit: int) -> int:
     """Takes this shard's disabled collectors a step further once the slack periods are over; returns how many are gone.
 
-    Their money goes to other collectors, their accounts are deleted, and last of all their rows in the solver.
+    Their money goes to other collectors, their accounts are deleted, and last of all their rows in the solver. `limit`:
+    as many at once, so that lanes are not held for long.
     """
     _, _, *realm = _hash_range(worker)
     (slack,) = _row(worker, "select worker.collector_slack(c) from worker.configuration as c", ())
-    count, *disabled = _row(
-        solver,
-        "select count(*), array_agg(c.debtor_id)::text, array_agg(c.collector_id)::text, array_agg(c.heir_id)::text"
-        " from solver.collectors_to_remove(%s, %s, %s, %s) as c",
-        (*realm, slack, limit),
-    )
-    if count == 0:
-        return 0
-    states = _row(
-        worker,
-        "select coalesce(array_agg(r.debtor_id), '{}')::text, coalesce(array_agg(r.collector_id), '{}')::text,"
-        " coalesce(array_agg(r.state), '{}')::text"
-        " from worker.remove_collectors(%s::bigint[], %s::bigint[], %s::bigint[]) as r",
-        disabled,
-    )
-    (gone,) = _row(solver, "select solver.note_removals(%s::bigint[], %s::bigint[], %s::text[])", states)
-    return int(gone)
+    total = left = 0
+    while True:
+        count, *disabled = _row(
+            solver,
+            "select count(*), array_agg(c.debtor_id)::text, array_agg(c.collector_id)::text, array_agg(c.heir_id)::text"
+            " from solver.collectors_to_remove(%s, %s, %s, %s, %s) as c",
+            (*realm, slack, left, limit),
+        )
+        if count == 0:
+            return total
+        states = _row(
+            worker,
+            "select coalesce(array_agg(r.debtor_id), '{}')::text, coalesce(array_agg(r.collector_id), '{}')::text,"
+            " coalesce(array_agg(r.state), '{}')::text"
+            " from worker.remove_collectors(%s::bigint[], %s::bigint[], %s::bigint[]) as r",
+            disabled,
+        )
+        (gone,) = _row(solver, "select solver.note_removals(%s::bigint[], %s::bigint[], %s::text[])", states)
+        total += gone
+        left += count - gone
 
 
 def _collectors(connection: Connection, source: LiteralString, parameters: Sequence[Any]) -> tuple[int, str, str]:

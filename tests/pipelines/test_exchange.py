@@ -19,6 +19,7 @@ from pipelines.exchange import (
     send_requests,
     ship_offers,
 )
+from tests.sql.scans.rows import add as add_row
 from tests.sql.turns.rows import NOW, Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
 
@@ -271,6 +272,18 @@ def test_g20_removal_over_both_databases(worker: Connection, solver: Connection)
     insert(solver, "solver.collector_account", disabled)
     assert remove_collectors(worker, solver, 100) == 1
     assert remove_collectors(worker, solver, 100) == 0
+
+
+def test_g20_many_removals_in_pieces(worker: Connection, solver: Connection) -> None:
+    """Every third one has an account that the authority still has to delete: it stays, and holds nobody up."""
+    disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
+    insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 31)))
+    for collector_id in range(3, 31, 3):
+        add_row(worker, "worker_accounts", collector_id, debtor_id=10)
+    assert remove_collectors(worker, solver, 4) == 20
+    left = rows(solver, "select collector_id, removal from solver.collector_account order by 1")
+    assert left == [(n, "discarding") for n in range(3, 31, 3)]
+    assert remove_collectors(worker, solver, 4) == 0
 
 
 def test_g20_only_the_own_shards_collectors(worker: Connection, solver: Connection) -> None:

@@ -200,10 +200,11 @@ def test_g20_what_is_to_be_removed(db: Connection) -> None:
         )
     add(db, 7, 3, debtor_id=777)
     db.execute("update solver.collector_account set latest_status_change_at = '2025-01-01' where debtor_id = 777")
-    query = "select * from solver.collectors_to_remove(0, 0, '10 days', %s)"
+    query = "select * from solver.collectors_to_remove(0, 0, '10 days', %s, %s)"
     expected = [(777, 7, None), (666, 2, 4), (666, 1, 4)]
-    assert db.execute(query, (10,)).fetchall() == expected
-    assert db.execute(query, (2,)).fetchall() == expected[:2]
+    assert db.execute(query, (0, 10)).fetchall() == expected
+    assert db.execute(query, (0, 2)).fetchall() == expected[:2]
+    assert db.execute(query, (2, 2)).fetchall() == expected[2:]
 
 
 def test_g20_notes_of_removals(db: Connection) -> None:

@@ -2,6 +2,7 @@ create or replace function solver.collectors_to_remove(
   p_hash_mask integer,
   p_hash_prefix integer,
   p_delay interval,
+  p_offset integer,
   p_limit integer
 )
   returns table (debtor_id bigint, collector_id bigint, heir_id bigint)
@@ -22,10 +23,11 @@ as $$
     and c.latest_status_change_at < solver.now() - p_delay
     and (c.collector_hash & p_hash_mask) = p_hash_prefix
   order by c.latest_status_change_at, c.debtor_id, c.collector_id
+  offset p_offset
   limit p_limit
 $$;
 
 comment on function solver.collectors_to_remove is
   'Collectors of a shard that were disabled more than p_delay (worker.collector_slack) ago, longest ago first, each '
-  'with the active collector of the same currency that gets its money; null if there is none. Mask and prefix as in '
-  'pristine_collectors. Called by the pristine poll.';
+  'with the active collector of the same currency that gets its money; null if there is none; all but the '
+  'first p_offset. Mask and prefix as in pristine_collectors. Called by the pristine poll.';
