@@ -9,6 +9,7 @@ from typing import Any
 import flask
 import flask_swagger_ui
 from flask_smorest import Api
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from admin.config import Config
 from admin.web.access_rules import SCOPES
@@ -37,6 +38,16 @@ _SPECIFICATION: dict[str, Any] = {
 }
 
 
+class TradeApi(Api):
+    """Answers errors with JSON, and says which methods a path knows."""
+
+    def handle_http_exception(self, error: HTTPException) -> tuple[dict[str, Any], int, dict[str, str]]:
+        payload, code, headers = super().handle_http_exception(error)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            headers = {**headers, "Allow": ", ".join(sorted(error.valid_methods))}
+        return payload, code, headers
+
+
 def document(app: flask.Flask, config: Config) -> Api:
     """Serves the document and its pages from the application, and returns what blueprints are registered with."""
     app.config.update(
@@ -51,7 +62,7 @@ def document(app: flask.Flask, config: Config) -> Api:
         OPENAPI_SWAGGER_UI_URL=config.openapi_swagger_ui_url or None,
     )
     app.register_blueprint(_swagger_ui_files(config.openapi_url_prefix))
-    api = Api(app)
+    api = TradeApi(app)
     document_identifiers(api)
     return api
 
