@@ -11,12 +11,18 @@ from sandbox.authority.identity import ROOT_CREDITOR_ID
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """One currency's money, in tokens: `circulating` is what the root owes, `in_flight` has left but not arrived."""
+    """One currency's money, in tokens.
+
+    `circulating` is what the root owes, `in_flight` has left but not arrived; `capitalised` and `returned` are those
+    of `Currency`.
+    """
 
     circulating: int
     in_flight: int
     accounts: int
     locked: int
+    capitalised: int = 0
+    returned: int = 0
 
 
 def audit_books(books: Books) -> dict[int, Totals]:
@@ -48,5 +54,7 @@ def audit_books(books: Books) -> dict[int, Totals]:
             in_flight=in_flight[debtor_id],
             accounts=accounts[debtor_id],
             locked=locked[debtor_id],
+            capitalised=currency.capitalised,
+            returned=currency.returned,
         )
     return totals

@@ -23,7 +23,7 @@ from sandbox.authority.root_config import RootConfig, render_root_config
 from sandbox.authority.rules import later_by
 from sandbox.authority.settings import AuthoritySettings
 from sandbox.authority.state import Account, PreparedTransfer
-from sandbox.authority.upkeep import look_after, send_reminders, tell_merged_updates
+from sandbox.authority.upkeep import look_after, send_reminders, tell_merged_updates, vanish
 
 Clock = Callable[[], datetime]
 
@@ -163,6 +163,12 @@ class Authority:
         if not account.deleted:
             raise KeyError((debtor_id, creditor_id))
         self.books.remove(account, self._clock())
+
+    def vanish(self, account: Account) -> None:
+        """Deletes and purges an account without money and locks (F10). Raises ValueError for another one."""
+        if account.is_root or account.principal or account.transfers:
+            raise ValueError(f"account {account.key} is in use")
+        self._guard(partial(vanish, self.books, account, self._clock()), account.debtor_id)
 
     def remind(self, account: Account, transfer: PreparedTransfer) -> None:
         """Sends PreparedTransfer again, for an open transfer or for one that is gone already (F11)."""

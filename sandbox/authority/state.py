@@ -111,9 +111,15 @@ class Account:
 
 @dataclass(slots=True)
 class Currency:
-    """The sums whose total must stay zero, and the settings its debtor gave it."""
+    """The sums whose total must stay zero, and the settings its debtor gave it.
+
+    `capitalised` is the interest that has become principal (less what demurrage took), `returned` what deleted
+    accounts gave back: both moved between the root and other accounts, so they explain how circulation changes.
+    """
 
     debtor_id: int
     config: RootConfig
     principals: int = 0
     in_flight: int = 0
+    capitalised: int = 0
+    returned: int = 0

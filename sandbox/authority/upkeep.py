@@ -48,6 +48,7 @@ def capitalise_interest(books: Books, account: Account, now: datetime) -> None:
     account.last_capitalised_at = now
     _move_from_root(books, root, account, amount, "interest", now)
     account.interest -= amount
+    books.currency(account.debtor_id).capitalised += amount
 
 
 def delete_if_possible(books: Books, account: Account, now: datetime) -> None:
@@ -67,6 +68,7 @@ def delete_if_possible(books: Books, account: Account, now: datetime) -> None:
     if account.principal != 0:
         if not books.fits(root, account.principal):
             return
+        books.currency(account.debtor_id).returned += account.principal
         _move_from_root(books, root, account, -account.principal, "delete", now)
     _mark_deleted(books, account, now)
 
@@ -81,6 +83,13 @@ def purge_if_possible(books: Books, account: Account, now: datetime) -> None:
     created_at = datetime.combine(account.creation_date, time(), UTC)
     if now - created_at <= settings.min_account_age:
         return
+    books.remove(account, now)
+
+
+def vanish(books: Books, account: Account, now: datetime) -> None:
+    """Deletes and forgets an empty account at once, whatever its owner wants."""
+    if not account.deleted:
+        _mark_deleted(books, account, now)
     books.remove(account, now)
 
 

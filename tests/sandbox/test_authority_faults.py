@@ -148,3 +148,31 @@ def test_probabilities_repeat_with_the_seed(clock: FakeClock, seed: int) -> None
     first = story()
     assert first == story()
     assert 5 < sum(first) < 25
+
+
+def test_f10_vanish_and_come_back(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults())
+    with pytest.raises(ValueError, match="in use"):
+        authority.vanish(account(authority, SELLER))
+    old = account(authority, BUYER)
+    authority.vanish(old)
+    assert [type(message) for message in authority.step()] == [smp.AccountUpdate, smp.AccountPurge]
+    assert authority.account(DEBTOR, BUYER) is None
+    authority.step([configure(BUYER, clock())])
+    assert account(authority, BUYER).creation_date > old.creation_date
+
+
+def test_interest_and_returned_money_explain_what_circulates(clock: FakeClock) -> None:
+    authority = make_authority(clock, config=RootConfig(rate=10.0))
+    authority.issue(DEBTOR, SELLER, 100_000)
+    clock.advance(days=30)
+    authority.step()
+    totals = authority.audit()[DEBTOR]
+    assert totals.capitalised > 0
+    assert totals.circulating == 100_000 + totals.capitalised
+    authority.step([configure(SELLER, clock(), seqnum=1, flags=1, negligible=1e30)])
+    clock.advance(days=30)
+    authority.step()
+    totals = authority.audit()[DEBTOR]
+    assert totals.returned > 100_000
+    assert totals.circulating == 100_000 + totals.capitalised - totals.returned == 0

@@ -9,10 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from sandbox.authority import PaymentError
 from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
+from tests.simulation.faults import INTEREST_RATES
 from tests.simulation.payments import Violation
 from tests.simulation.world import World
 
@@ -51,6 +54,7 @@ class Run:
     steps: int
     seconds: float
     simulated: timedelta
+    turns: int
     payments: int
     arranged: int
     faults: Counter[str]
@@ -69,6 +73,8 @@ class Driver:
     _changed: bool = True
     _is_over: bool = False
     _pending: set[str] = field(default_factory=set)
+    closed: list[tuple[int, int]] = field(default_factory=list)
+    """Accounts (creditor, debtor) that were purged, and that their owners will ask for again."""
     _recent: list[tuple[Account, PreparedTransfer]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -81,6 +87,8 @@ class Driver:
         world.set_faults(True)
         self._suffer()
         world.set_faults(False)
+        for key in self.closed:
+            self._open_again(*key)
         self.paused.clear()
         world.stop_turns()
         self._finish()
@@ -100,7 +108,7 @@ class Driver:
         """The first turn, as it should be."""
         for _ in range(60):
             self.settle()
-            if self._finished_turns():
+            if self.finished_turns():
                 return
             self.world.clock.advance(timedelta(minutes=10))
         raise Violation("the first turn does not end")
@@ -115,7 +123,7 @@ class Driver:
         while after:
             if self.steps > MAX_STEPS:
                 return
-            if self._is_over or (self._changed and self._finished_turns() >= world.turns):
+            if self._is_over or (self._changed and self.finished_turns() >= world.turns):
                 self._is_over = True
                 after -= 1
             self._changed = False
@@ -150,7 +158,8 @@ class Driver:
             self.trace.append(f"{world.clock.now():%d %H:%M:%S.%f} {name} {done}")
         return done
 
-    def _finished_turns(self) -> int:
+    def finished_turns(self) -> int:
+        """How many turns are over."""
         row = self.world.watchers["solver"].execute("select count(*) from solver.turn where phase = 4").fetchone()
         assert row is not None
         return int(row[0])
@@ -182,6 +191,14 @@ class Driver:
             self._remind()
         if dice.random() < plan.spend:
             self._spend()
+        if dice.random() < plan.change_rate:
+            self._change_rate()
+        if dice.random() < plan.vanish:
+            self._purge()
+        if dice.random() < plan.garbage and world.litter.drop_some(now):
+            self._look_around()
+        if self.closed and dice.random() < 0.02:
+            self._open_again(*self.closed.pop())
 
     def _pause(self) -> None:
         """A shard stands still for minutes, or for days (F17)."""
@@ -215,6 +232,40 @@ class Driver:
             world.floors[key] -= amount
             world.faults["F18 spent"] += 1
             self._look_around()
+
+    def _change_rate(self) -> None:
+        """A currency gets another interest rate, which some of its accounts have at once (F8)."""
+        world = self.world
+        debtor_id = world.dice.choice(world.economy.currencies).debtor_id
+        rate = world.dice.choice(INTEREST_RATES)
+        authority = world.authority
+        authority.configure_currency(debtor_id, replace(authority.books.currency(debtor_id).config, rate=rate))
+        for account in list(authority.books.accounts.values()):
+            if account.debtor_id == debtor_id and not account.deleted and world.dice.random() < 0.5:
+                authority.apply_rate(account)
+        world.faults["F8 rate changed"] += 1
+        self._look_around()
+
+    def _purge(self) -> None:
+        """An empty account is gone, far too early. It comes back when money arrives, or its owner asks for it (F10)."""
+        world = self.world
+        empty = [
+            account
+            for account in world.authority.books.accounts.values()
+            if not (account.is_root or account.principal or account.transfers)
+        ]
+        if not empty:
+            return
+        account = world.dice.choice(empty)
+        world.authority.vanish(account)
+        if (account.creditor_id, account.debtor_id) in world.agent.accounts:
+            self.closed.append((account.creditor_id, account.debtor_id))
+        world.faults["F10 purged"] += 1
+        self._look_around()
+
+    def _open_again(self, creditor_id: int, debtor_id: int) -> None:
+        self.world.agent.set_flags(creditor_id, debtor_id, 0)
+        self._look_around()
 
     def _look_around(self) -> None:
         """Something has changed: who has something to do now?"""
@@ -263,6 +314,7 @@ def run_seed(server: SimulationServer, seed: int) -> Run:
                 driver.steps,
                 time.monotonic() - began,
                 world.clock.now() - start,
+                driver.finished_turns(),
                 len(world.payments.paid),
                 len(world.payments.arranged),
                 +world.faults,

@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from typing import LiteralString
 
-from tests.simulation.payments import Violation
+from sandbox.authority.interest import demurrage_factor
+from tests.simulation.faults import INTEREST_RATES
+from tests.simulation.payments import PaymentKey, Violation
 from tests.simulation.world import AMOUNT_CUT, World
 
 _LEFT: LiteralString = """
@@ -67,8 +69,11 @@ def check_end(world: World) -> None:
     problems += [f"nobody wanted {len(network.unwanted)} messages" for network in world.networks if network.unwanted]
     for debtor_id, totals in world.authority.audit().items():
         issued = sum(account.principal for account in world.economy.accounts if account.debtor_id == debtor_id)
-        if (totals.circulating, totals.locked, totals.in_flight) != (issued, 0, 0):
+        wanted = issued + totals.capitalised - totals.returned
+        if (totals.circulating, totals.locked, totals.in_flight) != (wanted, 0, 0):
             problems.append(f"currency {debtor_id}: {issued} issued, now {totals}")
+    if (dead_letters := world.dead_letters()) != world.litter.rejected:
+        problems.append(f"{dead_letters} dead letters, {world.litter.rejected} pieces of garbage")
     if world.plan.is_kind:
         problems += _unpaid(world)
         problems += _losers(world)
@@ -89,12 +94,22 @@ def _unpaid(world: World) -> list[str]:
         if kind == "collecting":
             least = amount
         else:
-            # Each payment on the way may cost a token and the cut.
+            # Each payment on the way may cost a token, the cut and demurrage.
             tokens = 1 if kind == "sending" else 1 + senders[turn_id, debtor_id, payer]
-            least = int(amount * (1 - 2 * AMOUNT_CUT)) - 1 - tokens
+            least = int(amount * (1 - 2 * AMOUNT_CUT) * _left_of_demurrage(world, key) ** 2) - 1 - tokens
         if paid.get(key, 0) < least:
             found.append(f"{key} was paid {paid.get(key, 0)} of {amount}")
     return found
+
+
+def _left_of_demurrage(world: World, key: PaymentKey) -> float:
+    """The smallest share of a payment that worst demurrage may leave."""
+    payments = world.payments
+    if not world.plan.bears_interest or key not in payments.paid_at:
+        return 1.0
+    elapsed = (payments.paid_at[key] - payments.started[key[1]]).total_seconds()
+    # A try reckons with the time until its own deadline, which the back-off makes at most eight times later.
+    return demurrage_factor(INTEREST_RATES[0], 9 * elapsed + 86400)
 
 
 def _losers(world: World) -> list[str]:
@@ -102,11 +117,15 @@ def _losers(world: World) -> list[str]:
     prices = {currency.debtor_id: Fraction(currency.price) for currency in world.economy.currencies}
     lost: defaultdict[int, Fraction] = defaultdict(Fraction)
     explained: defaultdict[int, Fraction] = defaultdict(Fraction)
-    for (kind, _, debtor_id, payer, payee), amount in world.payments.paid.items():
+    for (kind, turn_id, debtor_id, payer, payee), amount in world.payments.paid.items():
         if kind != "sending":
             trader = payer if kind == "collecting" else payee
             lost[trader] += amount * prices[debtor_id] * (1 if kind == "collecting" else -1)
-            explained[trader] += prices[debtor_id] * (4 + 2 * Fraction(AMOUNT_CUT) * amount)
+            key = (kind, turn_id, debtor_id, payer, payee)
+            # Of what a collector was to pay, demurrage may have taken some.
+            demurrage = world.payments.arranged[key] * (1 - _left_of_demurrage(world, key) ** 2)
+            share = 2 * Fraction(AMOUNT_CUT) * amount + (Fraction(demurrage) if kind == "dispatching" else 0)
+            explained[trader] += prices[debtor_id] * (4 + share)
     return [
         f"trader {trader} lost {float(value):.2f}, rounding explains {float(explained[trader]):.2f}"
         for trader, value in lost.items()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sandbox.authority.faults import Faults
-from sandbox.authority.state import PreparedTransfer
-from sandbox.smp import FinalizeTransfer, PrepareTransfer
+from sandbox.authority.faults import Faults, Terms
+from sandbox.authority.gateway import Gateway
+from sandbox.authority.state import Account, AccountKey, PreparedTransfer
+from sandbox.smp import ConfigureAccount, FinalizeTransfer, PrepareTransfer
 from sandbox.transit import TransitRule
 
 # What the protocol lets be lost (F4): reminders and time-outs make up for it, or nobody loses anything.
 LOSSY_TYPES = frozenset({
     "PrepareTransfer", "RejectedTransfer", "PreparedTransfer", "FinalizedTransfer",
-    "UpdatedLedger", "UpdatedPolicy", "UpdatedFlags",
+    "AccountUpdate", "UpdatedLedger", "UpdatedPolicy", "UpdatedFlags",
 })  # fmt: skip
 
 # F5: every code a real authority has, one of tomorrow's, and one that no repetition heals.
@@ -24,6 +26,15 @@ PREPARE_CODES = (
     "SENDER_IS_UNREACHABLE", "TOO_MANY_TRANSFERS", "FOO",
 )  # fmt: skip
 FATAL_CODES = ("TRANSFER_NOTE_IS_TOO_LONG", "RECIPIENT_SAME_AS_SENDER")
+CONFIG_CODES = ("INVALID_CONFIGURATION", "NO_CONNECTION_TO_DEBTOR", "TOO_MANY_ACCOUNTS")  # F7
+INTEREST_RATES = (-50.0, -20.0, -3.0, 0.0, 5.0, 100.0)
+"""F8: percent a year; the lowest is the worst that authorities may ever set."""
+POOR_TERMS: tuple[Callable[[Terms], Terms], ...] = (
+    lambda proper: replace(proper, demurrage_rate=-60.0),
+    lambda proper: replace(proper, commit_period=timedelta(days=20)),
+    lambda proper: replace(proper, transfer_note_max_bytes=70),
+)
+"""F14"""
 COMMIT_CODES = ("TIMEOUT", "NEWER_INTEREST_RATE", "INSUFFICIENT_AVAILABLE_AMOUNT", "FOO")  # F6
 
 
@@ -48,11 +59,24 @@ class Plan:
     pause: float = 0.0
     unconfirmed: float = 0.0
     documents: float = 0.0
+    reject_config: float = 0.0
+    interest: float = 0.0
+    change_rate: float = 0.0
+    change_in_haste: float = 0.0
+    vanish: float = 0.0
+    poor_terms: float = 0.0
+    hide_identity: float = 0.0
+    garbage: float = 0.0
 
     @property
     def is_kind(self) -> bool:
         """Does every promised payment have to be made in the end?"""
         return not any(getattr(self, name) for name in _UNKIND)
+
+    @property
+    def bears_interest(self) -> bool:
+        """May accounts have interest rates other than zero?"""
+        return bool(self.interest or self.change_rate)
 
     def rules(self) -> list[TransitRule]:
         """The same as rules of the network."""
@@ -82,9 +106,20 @@ _KINDS: dict[str, tuple[float, float]] = {
     "pause": (0.0003, 0.003),
     "unconfirmed": (0.005, 0.05),
     "documents": (0.05, 0.4),
+    "reject_config": (0.1, 0.9),
+    "interest": (0.3, 1.0),
+    "change_rate": (0.003, 0.02),
+    "change_in_haste": (0.1, 1.0),
+    "vanish": (0.0005, 0.005),
+    "poor_terms": (0.05, 0.5),
+    "hide_identity": (0.1, 0.9),
+    "garbage": (0.01, 0.1),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
+
+_HINDRANCES = ("reject_config", "poor_terms", "hide_identity")
+"""Whoever has these hardly trades."""
 
 
 def make_plan(dice: random.Random) -> Plan:
@@ -94,7 +129,11 @@ def make_plan(dice: random.Random) -> Plan:
     """
     share = dice.choices((0.0, 0.3, 0.6, 1.0), (1, 4, 3, 2))[0]
     kinds = {name: limits for name, limits in _KINDS.items() if name not in _UNKIND} if dice.random() < 0.5 else _KINDS
-    chosen = {name: dice.uniform(*limits) for name, limits in kinds.items() if dice.random() < share}
+    chosen = {
+        name: dice.uniform(*limits)
+        for name, limits in kinds.items()
+        if dice.random() < (share / 2 if name in _HINDRANCES else share)
+    }
     return Plan(
         **chosen,
         delay_by=timedelta(seconds=dice.choice((60, 3600, 86400, 3 * 86400))),
@@ -110,6 +149,8 @@ class RandomFaults(Faults):
     dice: random.Random
     counts: Counter[str] = field(default_factory=Counter)
     active: bool = False
+    _terms: dict[AccountKey, Terms] = field(default_factory=dict)
+    _hidden: set[AccountKey] = field(default_factory=set)
 
     def _strikes(self, name: str, probability: float) -> bool:
         if not self.active or self.dice.random() >= probability:
@@ -137,3 +178,32 @@ class RandomFaults(Faults):
 
     def prepares_twice(self, request: PrepareTransfer) -> bool:
         return self._strikes("F13 prepared twice", self.plan.prepare_twice)
+
+    def reject_config(self, request: ConfigureAccount) -> str | None:
+        if not _is_collector(request.creditor_id) or not self._strikes("F7 rejected", self.plan.reject_config):
+            return None
+        return self.dice.choice(CONFIG_CODES)
+
+    def breaks_rate_spacing(self, account: Account) -> bool:
+        return self._strikes("F8 changed in haste", self.plan.change_in_haste)
+
+    def terms(self, account: Account, proper: Terms) -> Terms:
+        if not self.active:
+            self._terms.clear()
+        elif account.key not in self._terms:
+            is_poor = self._strikes("F14 poor terms", self.plan.poor_terms)
+            self._terms[account.key] = self.dice.choice(POOR_TERMS)(proper) if is_poor else proper
+        return self._terms.get(account.key, proper)
+
+    def hides_identity(self, account: Account) -> bool:
+        if account.key in self._hidden:
+            # It was asked for before: now or later it becomes known.
+            if not self.active or self.dice.random() < 0.5:
+                self._hidden.discard(account.key)
+        elif _is_collector(account.creditor_id) and self._strikes("F14 no ID at first", self.plan.hide_identity):
+            self._hidden.add(account.key)
+        return account.key in self._hidden
+
+
+def _is_collector(creditor_id: int) -> bool:
+    return Gateway().is_collector(creditor_id)

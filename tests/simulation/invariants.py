@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
+
+from sandbox.authority.interest import demurrage_factor
+from sandbox.authority.state import T0, Account
 
 # Each row: what is wrong, and where. Every table of a small economy fits on a page or two, so this takes a millisecond.
 WORKER: LiteralString = """
@@ -184,3 +189,19 @@ select
 def violations(connection: psycopg.Connection[Any], query: LiteralString) -> list[str]:
     """What does not hold, in words."""
     return [f"{what}: {row}" for what, row in connection.execute(query).fetchall()]
+
+
+def reserved_amount(account: Account, now: datetime) -> int:
+    """What the account must have for its prepared transfers, in tokens.
+
+    With interest an authority guarantees only what is left of a locked amount at the demurrage rate it told.
+    """
+    if account.interest_rate == 0 and account.last_interest_rate_change_ts == T0:
+        return account.total_locked_amount
+    return math.floor(
+        sum(
+            transfer.locked_amount
+            * demurrage_factor(transfer.demurrage_rate, (now - transfer.prepared_at).total_seconds())
+            for transfer in account.transfers.values()
+        )
+    )

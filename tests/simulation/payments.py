@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -36,14 +37,18 @@ class Payments:
 
     arranged: dict[PaymentKey, int] = field(default_factory=dict)
     paid: dict[PaymentKey, int] = field(default_factory=dict)
+    paid_at: dict[PaymentKey, datetime] = field(default_factory=dict)
+    started: dict[int, datetime] = field(default_factory=dict)
+    """When the collection of each turn began."""
     solved: set[int] = field(default_factory=set)
 
     def learn(self, solver: psycopg.Connection[Any]) -> None:
         """Reads what the solver arranged, while its tables still have it."""
-        rows = solver.execute("select turn_id from solver.turn where phase = 3").fetchall()
-        new = {turn_id for (turn_id,) in rows} - self.solved
+        rows = solver.execute("select turn_id, collection_started_at from solver.turn where phase = 3").fetchall()
+        new = {turn_id for turn_id, _ in rows} - self.solved
         if not new:
             return
+        self.started |= dict(rows)
         for kind, turn_id, debtor_id, payer, payee, amount in solver.execute(_ARRANGED).fetchall():
             if turn_id in new and payer != payee:
                 self.arranged[kind, turn_id, debtor_id, payer, payee] = amount
@@ -64,10 +69,7 @@ class Payments:
                 if amount > self.arranged.get(key, 0):
                     raise Violation(f"paid {amount}, arranged {self.arranged.get(key)}: {key}")
                 self.paid[key] = amount
-
-    def value_paid(self) -> int:
-        """How many payments were made."""
-        return len(self.paid)
+                self.paid_at[key] = message.committed_at
 
 
 def _key(transfer: smp.AccountTransfer) -> PaymentKey:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from bridge.drain import Drain
@@ -15,7 +16,8 @@ from bridge.outbound import Outbound
 from bridge.ports import Source, Target
 from bridge.sharding import Realm
 from pipelines import roll
-from pipelines.scan import TABLES, full_pass
+from pipelines.scan import TABLES, Pace, Scanner, full_pass
+from tests.simulation.clock import Clock
 from tests.simulation.documents import Documents, SimulatedFetch
 from tests.simulation.process import MortalSource, MortalTarget, Process
 
@@ -47,6 +49,8 @@ class ShardContext:
     fails: Callable[[], bool]
     documents: Documents
     dice: random.Random
+    clock: Clock
+    scan_period: timedelta
 
     @property
     def realm(self) -> Realm:
@@ -129,6 +133,37 @@ class LoopsUnit:
             "collectors": lambda: roll.handle_pristine_collectors(worker, solver),
             "scans": lambda: sum(full_pass(worker, scan, sleep=lambda _seconds: None) for scan in TABLES),
         }
+
+    def die(self) -> None:
+        pass
+
+
+class ScanUnit:
+    """The scans, each of which walks through its table in a time much shorter than that of a real service."""
+
+    def __init__(self, context: ShardContext) -> None:
+        self.process = context.new_process()
+        self._connection = self.process.connect(context.database)
+        self._clock = context.clock.monotonic
+        paces = dict.fromkeys(TABLES, Pace(context.scan_period))
+        self._scanner = Scanner(paces, self._clock, context.dice.randrange)
+        self._next = 0.0
+
+    def parts(self) -> dict[str, Part]:
+        return {"beats": self._run}
+
+    @property
+    def is_due(self) -> bool:
+        # A scanner looks at empty tables every minute, which would be most of what happens in a simulation.
+        return self._clock() >= self._next
+
+    def _run(self) -> int:
+        """All steps that are due."""
+        self._next = self._clock() + 600
+        rows = 0
+        while self._scanner.pause() == 0:
+            rows += self._scanner.run_beat(self._connection)
+        return rows
 
     def die(self) -> None:
         pass

@@ -15,23 +15,27 @@ import psycopg
 
 from bridge.loopback import LoopbackBroker
 from bridge.ports import Publication, PublishError
+from bridge.sharding import Realm
+from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
+from sandbox.smp import AccountTransfer
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sandbox.transit import FaultyTarget
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents
-from tests.simulation.faults import RandomFaults, make_plan
-from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, violations
+from tests.simulation.faults import INTEREST_RATES, RandomFaults, make_plan
+from tests.simulation.garbage import Litter
+from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, reserved_amount, violations
 from tests.simulation.market import make_market
 from tests.simulation.payments import Payments, Violation
 from tests.simulation.process import Crash, MortalTarget, Process
-from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ShardContext, SolverUnit, Unit
+from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
@@ -41,10 +45,16 @@ class WatchedAuthority(AuthorityPeer):
     """An authority whose payments are compared with what was arranged."""
 
     payments: Payments
+    floors: dict[tuple[int, int], int]
 
     def _collect(self) -> list[Publication]:
         messages = self.authority.step()
         self.payments.see(messages)
+        for message in messages:
+            # Negative interest takes what the owner wanted to keep.
+            if isinstance(message, AccountTransfer) and message.coordinator_type == "interest":
+                key = (message.creditor_id, message.debtor_id)
+                self.floors[key] = self.floors.get(key, 0) + min(0, message.acquired_amount)
         return list(self._gateway.publications(messages))
 
 
@@ -57,6 +67,7 @@ class World:
         self._server = server
         self._closing = ExitStack()
         self.clock = Clock()
+        self.floors: dict[tuple[int, int], int] = {}
         self.faults = Counter[str]()
         self.plan = make_plan(dice)
         self.active = False
@@ -75,7 +86,6 @@ class World:
         self._states: dict[str, tuple[Any, ...]] = {}
         self._stale = set(self.watchers)
         self._looked_at = self.clock.now()
-        self.floors: dict[tuple[int, int], int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +98,9 @@ class World:
     def _choose_pace(self) -> TurnSettings:
         period, phase1, phase2 = self.dice.choice(((24, 10, 60), (24, 2, 20), (4, 2, 30)))
         self.turns = self.dice.choice((2, 3, 3))
-        self.starts_calmly = self.dice.random() < 0.9
+        # Some faults strike when collectors come into existence.
+        disturbs_collectors = self.plan.reject_config or self.plan.hide_identity or self.plan.poor_terms
+        self.starts_calmly = self.dice.random() < (0.75 if disturbs_collectors else 0.9)
         return TurnSettings(
             period=timedelta(hours=period),
             offset=timedelta(hours=1),
@@ -125,6 +137,8 @@ class World:
         )
         self.agent = CreditorsAgent(AgentSettings(), self.clock.now)
         self.networks: list[FaultyTarget] = []
+        realms = [Realm.parse(key) for key in self._queues.values()]
+        self.litter = Litter(self._broker.target(), realms, self.dice, self.faults)
         self.authority_peer = WatchedAuthority(
             self._broker.source(AUTHORITY_QUEUE),
             self._peer_target(),
@@ -132,12 +146,14 @@ class World:
             limit=self.dice.choice((1, 9, 500)),
         )
         self.authority_peer.payments = self.payments
+        self.authority_peer.floors = self.floors
         self.agent_peer = CreditorsPeer(
             self._broker.source(CREDITORS_QUEUE), self._peer_target(), self.agent, limit=self.dice.choice((1, 9, 500))
         )
 
     def _network(self) -> FaultyTarget:
-        network = FaultyTarget(self._broker.target(), [], self.clock.now, self.dice.randrange(2**32))
+        target = self.litter.overhear(self._broker.target())
+        network = FaultyTarget(target, [], self.clock.now, self.dice.randrange(2**32))
         self.networks.append(network)
         return network
 
@@ -169,9 +185,11 @@ class World:
                 fails=self._publishing_fails,
                 documents=self.documents,
                 dice=self.dice,
+                clock=self.clock,
+                scan_period=timedelta(hours=self.dice.choice((0.5, 6, 48))),
             )
             # The loops come first: they write the configuration.
-            for name, unit in (("loops", LoopsUnit), ("bridge", BridgeUnit), ("drain", DrainUnit)):
+            for name, unit in (("loops", LoopsUnit), ("bridge", BridgeUnit), ("drain", DrainUnit), ("scans", ScanUnit)):
                 self._makers[f"{database}.{name}"] = lambda unit=unit, context=context: unit(context)  # type: ignore[misc]
         self.units = {name: make() for name, make in self._makers.items()}
         self._closing.callback(self._end_processes)
@@ -184,7 +202,13 @@ class World:
 
     def open_economy(self, settle: Callable[[], None]) -> None:
         """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
-        configure_currencies(self.economy, self.authority, publish_documents(self.economy, self.documents))  # type: ignore[arg-type]
+        iris = publish_documents(self.economy, self.documents)  # type: ignore[arg-type]
+        rates = {
+            currency.debtor_id: self.dice.choice(INTEREST_RATES)
+            for currency in self.economy.currencies
+            if self.dice.random() < self.plan.interest
+        }
+        configure_currencies(self.economy, self.authority, iris, rates)
         open_accounts(self.economy, self.agent)
         settle()
         issue_money(self.economy, self.authority)
@@ -194,10 +218,8 @@ class World:
             # Until the money has arrived, and the ledgers show it.
             self.clock.advance(self.authority.books.settings.credit_delay + timedelta(minutes=1))
         settle()
-        self.floors = {
-            (account.creditor_id, account.debtor_id): min(account.principal, account.max_principal)
-            for account in self.economy.accounts
-        }
+        for account in self.economy.accounts:
+            self.floors[account.creditor_id, account.debtor_id] = min(account.principal, account.max_principal)
 
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
@@ -242,6 +264,9 @@ class World:
                 names.add(f"{database}.loops.collectors")
             if self._broker.depth(queue):
                 names.add(f"{database}.bridge.inbound")
+            scans = self.units[f"{database}.scans"]
+            if isinstance(scans, ScanUnit) and scans.is_due:
+                names.add(f"{database}.scans.beats")
             parts = ("bridge.outbound", "bridge.fetch", "loops.trigger", "loops.transfers", "loops.requests")
             names |= {f"{database}.{part}" for part, is_pending in zip(parts, others, strict=True) if is_pending}
         self._stale.clear()
@@ -308,10 +333,15 @@ class World:
     def _poor_accounts(self) -> list[str]:
         """Accounts with less than nothing, and those that lost more than their owners offered."""
         found = []
+        now = self.clock.now()
         for account in self.authority.books.accounts.values():
-            if not account.is_root and account.principal < account.total_locked_amount:
+            if not account.is_root and account.balance_floor(now) + 1 < reserved_amount(account, now):
                 found.append(f"{account.key} has {account.principal}, of which {account.total_locked_amount} locked")
             floor = self.floors.get((account.creditor_id, account.debtor_id))
             if floor is not None and account.principal < floor:
                 found.append(f"{account.key} has {account.principal} left, the owner wanted to keep {floor}")
         return found
+
+    def dead_letters(self) -> int:
+        """How many messages the bridges have refused."""
+        return sum(self._broker.depth(queue + DEAD_LETTER_SUFFIX) for queue in self._queues)
