@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from bridge.inbound import ForeignShard
+from bridge.ports import PublishError, SourceError
 
 _log = logging.getLogger(__name__)
 
@@ -131,9 +132,16 @@ def run(
                 observer.on_failure(name, error)
             failures += 1
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
-            # The traceback matters for our own mistakes, not for lost connections.
-            _log.error("%s failed, next attempt in %g s: %s: %s", name, pause, type(error).__name__, error)
-            _log.debug("traceback", exc_info=True)
+            # The traceback matters for our own mistakes, once, and not for what happens to servers.
+            is_news = failures == 1 and not isinstance(error, psycopg.Error | SourceError | PublishError | OSError)
+            _log.error(
+                "%s failed, next attempt in %g s: %s: %s",
+                name,
+                pause,
+                type(error).__name__,
+                str(error).strip(),
+                exc_info=is_news or _log.isEnabledFor(logging.DEBUG),
+            )
             if quit_early:
                 return 1
             stop.wait(pause)

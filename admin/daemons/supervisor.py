@@ -92,7 +92,8 @@ class _Handler(loggers.Handler):
 
 class _Options(ServerOptions):
     def processes_from_section(self, parser: Any, section: str, group_name: str, klass: Any = None) -> Any:
-        return super().processes_from_section(parser, section, group_name, klass or _ProcessConfig)
+        ours = _ProcessConfig if klass in (None, ProcessConfig) else klass
+        return super().processes_from_section(parser, section, group_name, ours)
 
     def make_logger(self) -> None:
         self.logger = loggers.getLogger(self.loglevel)

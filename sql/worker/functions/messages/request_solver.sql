@@ -5,7 +5,10 @@ as $$
   insert into pgmq.q_solver_request (vt, message)
   select '-infinity', m.message
   from unnest(p_messages) with ordinality as m(message, n)
-  order by m.n
+  order by m.n;
+
+  select pg_notify('worker_solver_request', '')
+  where cardinality(p_messages) > 0
 $$;
 
 comment on function worker.request_solver is
