@@ -107,7 +107,7 @@ class Activation(MethodView):
     @blueprint.arguments(ActivateCollectorsRequest, required=False)
     @blueprint.response(204)
     @blueprint.alt_response(500, description="Debtor 0, or too few free collector IDs; see the message.")
-    def post(self, body: dict[str, Any], debtorId: int) -> None:  # noqa: N803
+    def post(self, body: dict[str, Any], debtorId: int) -> None:
         """Ensure a number of alive collector accounts.
 
         Alive are accounts that are not disabled. Missing ones are created; none is ever removed. Repeating the
@@ -133,7 +133,7 @@ class Activation(MethodView):
 class OfCurrency(MethodView):
     @blueprint.doc(operationId="getCollectorAccounts", **needs("access.readonly"))
     @blueprint.response(200, CollectorAccountsList)
-    def get(self, debtorId: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, debtorId: int) -> dict[str, Any]:
         """List the collector accounts of a currency, by collector ID."""
         return {"debtor_id": debtorId, "items": _accounts(debtorId, None)}
 
@@ -143,7 +143,7 @@ class Account(MethodView):
     @blueprint.doc(operationId="getCollectorAccount", **needs("access.readonly"))
     @blueprint.response(200, CollectorAccount)
     @blueprint.alt_response(404, description="There is no such account.")
-    def get(self, debtorId: int, collectorId: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, debtorId: int, collectorId: int) -> dict[str, Any]:
         """Show one collector account."""
         accounts = _accounts(debtorId, collectorId)
         if not accounts:

@@ -65,7 +65,7 @@ class OneWorker(MethodView):
     @blueprint.doc(operationId="getQueues", **needs("access.readonly"))
     @blueprint.response(200, WorkerQueues)
     @blueprint.alt_response(404, description="There is no such worker.")
-    def get(self, workerNumber: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, workerNumber: int) -> dict[str, Any]:
         """Show the queues of one worker database."""
         return _queues(workerNumber, worker_database(workerNumber))
 

@@ -51,7 +51,7 @@ class Messages(MethodView):
     @blueprint.doc(operationId="getSetAsideMessages", **needs("access.readonly"))
     @blueprint.arguments(NumberPageQuery, location="query")
     @blueprint.response(200, SetAsideList)
-    def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:
         """List the messages that wait for a decision, the oldest first."""
         return _page("select * from worker.list_set_aside(%s, %s)", workerNumber, query)
 
@@ -61,7 +61,7 @@ class Decisions(MethodView):
     @blueprint.doc(operationId="getSetAsideDecisions", **needs("access.readonly"))
     @blueprint.arguments(NumberPageQuery, location="query")
     @blueprint.response(200, SetAsideDecisionsList)
-    def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:
         """List what was decided, by whom and when; the newest messages first."""
         return _page("select * from worker.list_set_aside_decisions(%s, %s)", workerNumber, query)
 
@@ -71,7 +71,7 @@ class Message(MethodView):
     @blueprint.doc(operationId="getSetAsideMessage", **needs("access.readonly"))
     @blueprint.response(200, SetAsideMessage)
     @blueprint.alt_response(404, description="No such message is waiting.")
-    def get(self, workerNumber: int, setAsideId: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, workerNumber: int, setAsideId: int) -> dict[str, Any]:
         """Show one message that waits for a decision."""
         return _find(workerNumber, setAsideId)
 
@@ -83,7 +83,7 @@ class Replay(MethodView):
     @blueprint.response(204)
     @blueprint.alt_response(404, description="No such message is waiting.")
     @blueprint.alt_response(409, description="The message belongs to another shard.")
-    def post(self, workerNumber: int, setAsideId: int) -> None:  # noqa: N803
+    def post(self, workerNumber: int, setAsideId: int) -> None:
         """Put a message back into its queue, when the cause of its failure is mended. For superusers."""
         if not _decide("select worker.replay_set_aside(%s, %s) as count", workerNumber, setAsideId):
             _find(workerNumber, setAsideId)
@@ -96,7 +96,7 @@ class Discard(MethodView):
     @blueprint.doc(operationId="discardSetAsideMessage", **needs("access"))
     @blueprint.response(204)
     @blueprint.alt_response(404, description="No such message is waiting.")
-    def post(self, workerNumber: int, setAsideId: int) -> None:  # noqa: N803
+    def post(self, workerNumber: int, setAsideId: int) -> None:
         """Give a message up. For superusers."""
         if not _decide("select worker.discard_set_aside(%s, %s) as count", workerNumber, setAsideId):
             abort(404)

@@ -87,7 +87,7 @@ class OneTurn(MethodView):
     @blueprint.doc(operationId="getTurn", **needs("access.readonly"))
     @blueprint.response(200, Turn)
     @blueprint.alt_response(404, description="There is no such turn (any more).")
-    def get(self, turnId: int) -> dict[str, Any]:  # noqa: N803
+    def get(self, turnId: int) -> dict[str, Any]:
         """Show one turn."""
         with services().solver.transaction() as connection:
             turns = connection.execute("select * from solver.find_turns(%s)", ([turnId],)).fetchall()

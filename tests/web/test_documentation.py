@@ -1,0 +1,145 @@
+"""The OpenAPI document, and whether the API keeps to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import booleans, data, integers, sampled_from
+from schemathesis.checks import not_a_server_error
+
+from tests.web.conftest import Web
+from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
+
+DOCUMENT = "/trade/.docs/openapi.json"
+
+SCOPES = {
+    ("/trade/health/check/public", "get"): ("checkHealth", []),
+    ("/trade/collectors/", "get"): ("getCollectorsOverview", ["access.readonly"]),
+    ("/trade/collectors/{debtorId}/activate", "post"): ("activateCollectors", ["activate"]),
+    ("/trade/collectors/{debtorId}/", "get"): ("getCollectorAccounts", ["access.readonly"]),
+    ("/trade/collectors/{debtorId}/{collectorId}", "get"): ("getCollectorAccount", ["access.readonly"]),
+    ("/trade/turns/", "get"): ("getTurns", ["access.readonly"]),
+    ("/trade/turns/{turnId}", "get"): ("getTurn", ["access.readonly"]),
+    ("/trade/queues/", "get"): ("getAllQueues", ["access.readonly"]),
+    ("/trade/queues/{workerNumber}", "get"): ("getQueues", ["access.readonly"]),
+    ("/trade/set-aside/{workerNumber}/", "get"): ("getSetAsideMessages", ["access.readonly"]),
+    ("/trade/set-aside/{workerNumber}/decisions/", "get"): ("getSetAsideDecisions", ["access.readonly"]),
+    ("/trade/set-aside/{workerNumber}/{setAsideId}", "get"): ("getSetAsideMessage", ["access.readonly"]),
+    ("/trade/set-aside/{workerNumber}/{setAsideId}/replay", "post"): ("replaySetAsideMessage", ["access"]),
+    ("/trade/set-aside/{workerNumber}/{setAsideId}/discard", "post"): ("discardSetAsideMessage", ["access"]),
+}
+
+
+@pytest.fixture
+def document(make_client: Callable[..., FlaskClient]) -> dict[str, Any]:
+    response = make_client().get(DOCUMENT)
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    content: dict[str, Any] = response.json
+    return content
+
+
+def test_the_frame(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.0.2"
+    assert document["info"] == {"title": "Trade API", "version": "v1"}
+    assert document["servers"] == [{"url": "$API_ROOT"}, {"url": "/"}]
+    flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
+    assert (flow["tokenUrl"], flow["refreshUrl"]) == ("$OAUTH2_TOKEN_URL", "$OAUTH2_REFRESH_URL")
+    assert set(flow["scopes"]) == {"access.readonly", "access", "activate", "deactivate"}
+
+
+def test_operations_and_their_scopes(document: dict[str, Any]) -> None:
+    documented = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                security = [name for scheme in operation["security"] for name in scheme["oauth2"]]
+                documented[path, method] = (operation["operationId"], security)
+    assert documented == SCOPES
+
+
+def test_c24_the_documented_pattern_is_the_real_one(document: dict[str, Any]) -> None:
+    (parameter,) = document["paths"]["/trade/collectors/{debtorId}/activate"]["parameters"]
+    assert parameter == {
+        "in": "path",
+        "name": "debtorId",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,19})$"},
+    }
+
+
+def test_the_documented_body(document: dict[str, Any]) -> None:
+    body = document["paths"]["/trade/collectors/{debtorId}/activate"]["post"]["requestBody"]
+    assert body["required"] is False
+    name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schema = document["components"]["schemas"][name]
+    assert schema["additionalProperties"] is False
+    number = schema["properties"]["numberOfAccounts"]
+    assert (number["type"], number["minimum"], number["maximum"], number["default"]) == ("integer", 1, 2**63 - 1, 1)
+
+
+def test_pages(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(API_TITLE="My API")
+    redoc = client.get("/trade/.docs/")
+    assert (redoc.status_code, redoc.mimetype) == (200, "text/html")
+    assert DOCUMENT in redoc.text
+    assert "My API" in redoc.text
+    assert client.get("/trade/.docs/swagger-ui").status_code == 404
+    health = client.get("/trade/health/check/public")
+    assert (health.status_code, health.mimetype, health.data) == (200, "text/plain", b"I am healthy.")
+
+
+def test_swagger_ui_needs_no_other_server(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(OPENAPI_SWAGGER_UI_URL="/trade/.docs/swagger-ui-files/")
+    page = client.get("/trade/.docs/swagger-ui")
+    assert page.status_code == 200
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(files) >= 2
+    for file in files:
+        assert file.startswith("/trade/.docs/swagger-ui-files/")
+        assert client.get(file).status_code == 200
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_random_requests_get_documented_answers(web: Web) -> None:
+    insert_collector(web.solver, 1, 1)
+    insert_turn(web.solver, 1)
+    insert_statistic(web.solver, 1, 1, 1)
+    for _ in range(20):
+        set_aside(web.worker, {"type": "UpdatedFlags", "creditor_id": 1})
+    existing = {"debtorId": 1, "collectorId": 1, "turnId": 1, "workerNumber": 0, "setAsideId": integers(1, 20)}
+    answers: set[tuple[str, int]] = set()
+    app = web.client.application
+    headers = {"Authorization": "Bearer superuser"}
+    schema = schemathesis.openapi.from_wsgi(DOCUMENT, app)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) == len(SCOPES)
+
+    @settings(
+        max_examples=300,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation=sampled_from(operations), choice=data())
+    def check(operation: Any, choice: Any) -> None:
+        case = choice.draw(operation.as_strategy())
+        if choice.draw(booleans()):
+            for name in case.path_parameters:
+                value = existing[name]
+                case.path_parameters[name] = value if isinstance(value, int) else choice.draw(value)
+        response = case.call(headers=headers, base_url="http://localhost")
+        answers.add((operation.label, response.status_code))
+        # Refusals of sensible requests are documented as 500.
+        excluded = [not_a_server_error] if operation.path.endswith("/activate") else []
+        case.validate_response(response, excluded_checks=excluded)
+
+    check()
+    assert {label for label, code in answers if code in (200, 204)} == {operation.label for operation in operations}
