@@ -220,14 +220,14 @@ class RabbitTarget:
                     return link.error
                 now = time.monotonic()
                 if link.is_blocked:
-                    # Nobody's fault: the time does not count.
-                    waiting_since = now
                     blocked_since = blocked_since or now
                     if now - blocked_since > self._blocked_timeout or self._give_up():
                         return f"the broker takes no messages for {now - blocked_since:.0f} s"
                     self._changed.wait(1.0)
                     continue
-                blocked_since = None
+                if blocked_since is not None:
+                    # That time does not count.
+                    waiting_since, blocked_since = now, None
                 silence = now - max(waiting_since, job.progressed_at)
                 if silence > self._confirm_timeout or (silence > GIVE_UP_SECONDS and self._give_up()):
                     return f"no confirmation for {silence:.1f} s"

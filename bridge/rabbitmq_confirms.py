@@ -42,9 +42,11 @@ class Batch:
     def confirm(self, confirmations: Iterable[Confirmation]) -> None:
         """Confirmations of one message and of all up to a message come mixed."""
         for tag, multiple, is_refusal in confirmations:
-            if tag <= self._low or tag in self._early:
+            if tag <= self._low:
                 continue
             if not multiple:
+                if tag in self._early:
+                    continue
                 self.settled += 1
                 if is_refusal:
                     self.refused.add(tag - self._first)

@@ -42,47 +42,88 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
+# How to reach a running server, by its URL.
+_control: dict[str, tuple[Path, dict[str, str]]] = {}
+
+
+def rabbitmqctl(url: str, *arguments: str) -> None:
+    """Runs an operator's command against a private server."""
+    program, environment = _control[url]
+    subprocess.run([str(program), "--quiet", *arguments], env=environment, check=True, capture_output=True)
+
+
+class PrivateBroker:
+    """A server that can be stopped and started again: same data, same port."""
+
+    def __init__(self, script: Path) -> None:
+        """Starts it, with empty data."""
+        self._script = script
+        self._home = Path(tempfile.mkdtemp(prefix="swpt-rabbitmq-"))
+        port, distribution_port, self._epmd_port = _free_ports(3)
+        self.url = f"amqp://guest:guest@127.0.0.1:{port}"
+        (self._home / "enabled_plugins").write_text("[].\n")
+        (self._home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
+        (self._home / "env.conf").write_text("")
+        self._environment = {
+            **os.environ,
+            "HOME": str(self._home),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"swpt-test-{os.getpid()}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_CONF_ENV_FILE": str(self._home / "env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self._home / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self._home / "log"),
+            "RABBITMQ_PID_FILE": str(self._home / "pid"),
+        }
+        _control[self.url] = script.with_name("rabbitmqctl"), self._environment
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Returns when it accepts connections."""
+        with (self._home / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(self._script)],
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._home,
+                start_new_session=True,
+            )
+        _wait_until_ready(self.url, self._process, self._home)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """SIGTERM: in an orderly way; SIGKILL: as a power cut does, but for what the disk's cache has."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def close(self) -> None:
+        """For ever."""
+        self.end()
+        # The port mapper survives the server; this one is ours alone, by its port.
+        subprocess.run(["epmd", "-port", str(self._epmd_port), "-kill"], capture_output=True, check=False)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
 @contextmanager
 def private_broker(script: Path) -> Iterator[str]:
     """Runs a server and gives its URL."""
-    home = Path(tempfile.mkdtemp(prefix="swpt-rabbitmq-"))
-    port, distribution_port, epmd_port = _free_ports(3)
-    (home / "enabled_plugins").write_text("[].\n")
-    (home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
-    (home / "env.conf").write_text("")
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "ERL_EPMD_PORT": str(epmd_port),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"swpt-test-{os.getpid()}@localhost",
-        "RABBITMQ_DIST_PORT": str(distribution_port),
-        "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
-        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
-        "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(home / "log"),
-        "RABBITMQ_PID_FILE": str(home / "pid"),
-    }
-    with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [str(script)], env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=home, start_new_session=True
-        )
-        try:
-            url = f"amqp://guest:guest@127.0.0.1:{port}"
-            _wait_until_ready(url, process, home)
-            yield url
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            # The port mapper survives the server; this one is ours alone, by its port.
-            subprocess.run(["epmd", "-port", str(epmd_port), "-kill"], capture_output=True, check=False)
-            shutil.rmtree(home, ignore_errors=True)
+    broker = PrivateBroker(script)
+    try:
+        yield broker.url
+    finally:
+        broker.close()
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], home: Path) -> None:

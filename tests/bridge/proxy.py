@@ -33,6 +33,10 @@ class Proxy:
         """Nothing goes through from now on."""
         self._flowing.clear()
 
+    def flow(self) -> None:
+        """Everything goes through again."""
+        self._flowing.set()
+
     def close(self) -> None:
         self._flowing.set()
         self._listener.close()
