@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 
 import click
 
@@ -21,13 +22,19 @@ _DATABASES = ("SOLVER_POSTGRES_URL", "WORKER_POSTGRES_URL")
 @click.option("--name", default="localhost", show_default=True, help="How workers call this computer.")
 @click.option("--listen", default="127.0.0.1", show_default=True, help="Address to serve documents at.")
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535), help="Port of the documents.")
-def sandbox(traders: int, currencies: int, seed: int, name: str, listen: str, port: int) -> None:
+@click.option(
+    "--introspect-port", type=click.IntRange(1, 65535), help="Also answer questions about tokens, at this port."
+)
+def sandbox(
+    traders: int, currencies: int, seed: int, name: str, listen: str, port: int, introspect_port: int | None
+) -> None:
     """Play the world around a real installation, over PROTOCOL_BROKER_URL, until stopped.
 
     An accounting authority, a creditors agent with traders who want to trade, and the HTTPS server of the currencies'
     documents. The workers' exchanges must have been declared; this waits for them. The solver needs
     BASE_DEBTOR_ID=4294967297 and BASE_DEBTOR_INFO_LOCATOR=https://NAME:PORT/4294967297, the workers
-    APP_VERIFY_SSL_CERTS=false. For development only: everything is kept in memory.
+    APP_VERIFY_SSL_CERTS=false. With --introspect-port the token `sandbox-superuser` may do everything in a web server
+    whose OAUTH2_INTROSPECT_URL is that port. For development only: everything is kept in memory.
     """
     from admin.config import ConfigError, load
     from admin.logs import set_up_logging
@@ -35,6 +42,7 @@ def sandbox(traders: int, currencies: int, seed: int, name: str, listen: str, po
     from observability import directory
     from observability.recorder import start_recording
     from sandbox.document_server import DocumentServer
+    from sandbox.introspection import Introspection
     from sandbox.service import NAME, POLL_SECONDS, Service, ServiceScene, run_service
 
     try:
@@ -49,7 +57,10 @@ def sandbox(traders: int, currencies: int, seed: int, name: str, listen: str, po
     stop = Stop()
     stop.on_signals()
     recorder = start_recording(NAME, POLL_SECONDS)
-    with DocumentServer(name, listen, port) as documents:
+    with ExitStack() as servers:
+        documents = servers.enter_context(DocumentServer(name, listen, port))
+        if introspect_port is not None:
+            servers.enter_context(Introspection(listen, introspect_port))
         status = run_service(Service(scene, documents), stop, recorder)
     if recorder is not None:
         recorder.close()

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 from click.testing import CliRunner
 
+from admin.config import FIELDS
+from admin.web.introspection import Introspector
 from bridge.daemon import Stop
 from bridge.loopback import LoopbackBroker
 from bridge.ports import Delivery, Publication, SourceError
@@ -25,6 +27,7 @@ from sandbox.authority.gateway import AuthorityPeer
 from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
 from sandbox.commands import sandbox
 from sandbox.document_server import DocumentServer
+from sandbox.introspection import DEVELOPMENT_TOKEN, Introspection
 from sandbox.service import Service, ServiceScene, run_service
 from sandbox.topology import AUTHORITY_QUEUE, sandbox_topology
 from tests.sandbox.box import SELLER, configure
@@ -136,3 +139,13 @@ def test_the_command_explains_itself() -> None:
     result = CliRunner().invoke(sandbox, ["--help"])
     assert result.exit_code == 0
     assert "BASE_DEBTOR_ID=4294967297" in result.output
+
+
+def test_one_token_may_do_everything() -> None:
+    with Introspection("127.0.0.1", 0) as server:
+        introspector = Introspector(f"http://127.0.0.1:{server.port}/introspect")
+        grant = introspector.grant(DEVELOPMENT_TOKEN)
+        assert grant is not None
+        assert grant.subject == FIELDS["OAUTH2_SUPERUSER_USERNAME"].default
+        assert grant.scopes == {"access", "activate", "deactivate"}
+        assert introspector.grant("another") is None

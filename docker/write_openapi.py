@@ -1,0 +1,25 @@
+"""Writes the OpenAPI document of the admin Web API, as the web server itself serves it: `write_openapi.py FILE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from admin.config import load
+from admin.web.app import create_app
+
+# No server is asked for the document.
+NOBODY = {"SOLVER_POSTGRES_URL": "postgresql:///nobody", "OAUTH2_INTROSPECT_URL": "http://nobody.invalid/"}
+
+
+def main(target: Path) -> None:
+    """Writes the document. Raises when there is none."""
+    config = load("webserver", NOBODY)
+    response = create_app(config).test_client().get(f"{config.openapi_url_prefix}/openapi.json")
+    if response.status_code != 200:
+        raise SystemExit(f"no OpenAPI document: {response.status}")
+    target.write_bytes(response.data)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
