@@ -7,6 +7,7 @@ was not committed is lost, and what was committed last may or may not be known t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,7 +18,8 @@ from pipelines.roll import roll_worker_turns
 from sandbox.postgres import PrivateServer
 from sql import KINDS, Kind
 from tests.databases import EMPTY
-from tests.sql.turns.rows import Connection, insert_turn, insert_worker_turn, rows, stop_clock, value
+from tests.pipelines.mortal import Fuse, MortalConnection
+from tests.sql.turns.rows import insert_turn, insert_worker_turn, rows, stop_clock, value
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +90,11 @@ STEPS: dict[tuple[int, int], tuple[str, int, tuple[int, int] | None, dict[Kind, 
     (3, 0): ("03:11", 3, (2, 10), {"worker": (LOCKS, EARLY_ARRIVAL), "solver": (RESULTS,)}),
     (3, 5): ("03:12", 3, (3, 5), {"worker": (), "solver": (RESULTS,)}),
 }
+# What another transaction may do to stop a bulk step in the middle of the lane of creditor 5.
+OBSTACLES: dict[tuple[int, int], tuple[str, ...]] = {
+    (2, 0): (LOCKS.replace("generate_series(1, 24)", "generate_series(5, 5)"),),
+    (3, 0): ("select from worker.account_lock where creditor_id = 5 for update",),
+}
 # How much each step leaves behind, so that an empty comparison can not pass.
 EFFECTS: dict[tuple[int, int], dict[str, int]] = {
     (1, 0): {"solver.debtor_info": 9, "solver.confirmed_debtor": 9},
@@ -106,40 +113,6 @@ EFFECTS: dict[tuple[int, int], dict[str, int]] = {
     },
     (3, 5): {"solver.creditor_taking": 0, "solver.collector_dispatching": 0},
 }
-
-
-class _Fuse:
-    """Ends both connections before a certain round trip of either. `length` None: never."""
-
-    def __init__(self, server: PrivateServer, length: int | None) -> None:
-        self._server = server
-        self._length = length
-        self._backends: list[int] = []
-        self.trips = 0
-
-    @property
-    def is_blown(self) -> bool:
-        return self._length is not None and self.trips > self._length
-
-    def watch(self, connection: Connection) -> None:
-        self._backends.append(connection.info.backend_pid)
-
-    def trip(self) -> None:
-        self.trips += 1
-        if self._length is not None and self.trips == self._length + 1:
-            with self._server.admin() as admin:
-                admin.execute("select pg_terminate_backend(pid, 5000) from unnest(%s) as pid", (self._backends,))
-
-
-class _MortalConnection(psycopg.Connection[tuple[Any, ...]]):
-    """Every round trip to the server goes through `wait`."""
-
-    fuse: _Fuse | None = None
-
-    def wait(self, *args: Any, **kwargs: Any) -> Any:
-        if self.fuse is not None:
-            self.fuse.trip()
-        return super().wait(*args, **kwargs)
 
 
 class _World:
@@ -166,13 +139,13 @@ class _World:
         if known is not None:
             insert_worker_turn(self._admins["worker"], *known)
 
-    def run(self, length: int | None) -> tuple[_Fuse, tuple[Any, ...]]:
+    def run(self, length: int | None) -> tuple[Fuse, tuple[Any, ...]]:
         """One process, one iteration of its loop. Returns its fuse, and the steps that it says it did."""
-        fuse = _Fuse(self._server, length)
+        fuse = Fuse(self._server, length)
         with ExitStack() as closing:
             connections = []
             for kind in KINDS:
-                connection = _MortalConnection.connect(self._urls[kind], autocommit=True)
+                connection = MortalConnection.connect(self._urls[kind], autocommit=True)
                 closing.callback(connection.close)
                 stop_clock(connection, f"2026-03-01T{STEPS[self._step][0]}Z")
                 fuse.watch(connection)
@@ -185,6 +158,36 @@ class _World:
             except psycopg.OperationalError:
                 assert fuse.is_blown
                 return fuse, ()
+
+    def kill_a_lane(self) -> None:
+        """One process with three connections for lanes, one of which is ended in the middle of its lane."""
+        with ExitStack() as closing:
+            connections = [
+                closing.enter_context(psycopg.connect(self._urls[kind], autocommit=True))
+                for kind in ("worker", "solver", "worker", "worker")
+            ]
+            for connection in connections:
+                stop_clock(connection, f"2026-03-01T{STEPS[self._step][0]}Z")
+            worker, solver, *lanes = connections
+            blocker = closing.enter_context(psycopg.connect(self._urls["worker"]))
+            for obstacle in OBSTACLES[self._step]:
+                blocker.execute(obstacle.encode())
+            process = closing.enter_context(ThreadPoolExecutor(1))
+            future = process.submit(roll_worker_turns, worker, solver, lanes)
+            pids = [worker.info.backend_pid, *(connection.info.backend_pid for connection in lanes)]
+            victim: list[tuple[Any, ...]] = []
+            with self._server.admin() as admin:
+                while not victim:
+                    assert not future.done(), future.exception()
+                    query = "select pid from pg_stat_activity where pid = any(%s) and wait_event_type = 'Lock'"
+                    victim = admin.execute(query, (pids,)).fetchall()
+                admin.execute("select pg_terminate_backend(%s, 5000)", victim[0])
+            blocker.rollback()
+            with pytest.raises(psycopg.OperationalError):
+                future.result()
+
+    def finished_lanes(self) -> int:
+        return int(value(self._admins["worker"], "select count(*) from worker.worker_turn_lane"))
 
     def state(self) -> State:
         """All rows of both databases, but for what counts or depends on the clock of the machine."""
@@ -250,5 +253,25 @@ def test_a_step_may_die_at_any_moment(make_world: Callable[[tuple[int, int]], _W
         assert world.state() == expected, f"after death before round trip {length}"
         if step == (2, 0):
             assert world.unmatched_requests() == 0
-    # Only who died after the end was recorded left nothing to do.
-    assert finished < fuse.trips / 4
+    # Only who died after the end was recorded left nothing to do: there are four round trips behind it.
+    assert finished <= 4
+
+
+@pytest.mark.parametrize("step", OBSTACLES, ids=lambda step: "-".join(map(str, step)))
+def test_a_lane_may_die_while_others_work(
+    make_world: Callable[[tuple[int, int]], _World], step: tuple[int, int]
+) -> None:
+    world = make_world(step)
+    world.begin()
+    assert world.run(None)[1] == ((1, *step),)
+    lanes = world.finished_lanes()
+    expected = world.state()
+    world.begin()
+    world.kill_a_lane()
+    # The others did what was left, and nothing of the dead one's lane was done.
+    assert world.finished_lanes() == lanes - 1
+    assert world.state() != expected
+    assert world.run(None)[1] == ((1, *step),)
+    assert world.state() == expected
+    if step == (2, 0):
+        assert world.unmatched_requests() == 0
