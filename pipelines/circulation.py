@@ -1,43 +1,137 @@
-"""The maximum circulation: the one place that knows the optimiser."""
+"""The maximum circulation: how much value can go round, and through which offers.
+
+A primal-dual method (see docs/design.md): levels decide which offers have to be full or as empty as they may be, and a
+maximum flow over the offers in between moves what some traders and currencies have too much of to where it is missing.
+What cannot get there raises the levels, and the next maximum flow is larger. The end is an exact optimum.
+"""
 
 from __future__ import annotations
 
-import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from ortools.graph.python import min_cost_flow
 
-logger = logging.getLogger(__name__)
+from pipelines.levels import Levels, guess_levels, raise_levels
+from pipelines.network import Network
+from pipelines.routing import route
+
+
+class NoTimeLeft(Exception):
+    """The time limit was reached before the circulation was complete."""
+
+
+class OptimiserFailed(Exception):
+    """The maximum flow could not be computed, which must not happen with the capacities that are allowed."""
+
+
+@dataclass(frozen=True)
+class Circulation:
+    """The flow (units) of each offer, and the levels that prove that it is a greatest one.
+
+    `trader_surplus` and `currency_surplus` are all 0, unless what must flow at least cannot form a circulation.
+    """
+
+    flow: np.ndarray
+    levels: Levels
+    trader_surplus: np.ndarray
+    currency_surplus: np.ndarray
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is a circulation."""
+        return not (self.trader_surplus.any() or self.currency_surplus.any())
+
+
+@dataclass(frozen=True)
+class Search:
+    """How long to search (a moment of `time.monotonic`), whom to tell of each maximum flow, and of values (units)."""
+
+    deadline: float | None = None
+    on_max_flow: Callable[[], None] = lambda: None
+    on_found: Callable[[int], None] = lambda value: None
+
+    def go_on(self) -> None:
+        """Raises NoTimeLeft when it is time."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise NoTimeLeft
 
 
 def maximum_circulation(
-    trader: np.ndarray, currency: np.ndarray, is_sell: np.ndarray, least: np.ndarray, capacity: np.ndarray
-) -> np.ndarray | None:
-    """Returns how much value (units) flows through each offer, so that the sum is greatest.
+    network: Network,
+    capacity: np.ndarray,
+    least: np.ndarray | None = None,
+    start: Circulation | None = None,
+    search: Search | None = None,
+    outside: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Circulation:
+    """Finds flows from `least` (0 when not given) to `capacity` whose sum is greatest.
 
-    Each flow is from `least` to `capacity`. Traders and currencies are numbered from 0; all arrays have one element
-    per offer. A sell offer carries value from its trader to its currency, a buy offer from the currency to the trader.
-    Every trader gives as much value as it receives, every currency too. The sum of the capacities must be below
-    2 ** 60. None means that the optimiser failed, or that there is no such circulation.
+    The sum of the capacities must be below 2 ** 60. The nearer `start`, the sooner it ends; it may break any rule.
+    `outside` is what each trader and each currency gets (or gives, below 0) through offers that are not in the
+    network. Raises NoTimeLeft and OptimiserFailed.
     """
-    if capacity.size == 0:
-        return np.zeros(0, np.int64)
-    currency_node = currency + int(trader.max()) + 1
-    tail = np.where(is_sell, trader, currency_node)
-    head = np.where(is_sell, currency_node, trader)
-    # What must flow at least has flown already: it is missing at the tail and left over at the head.
-    supply = np.zeros(int(currency_node.max()) + 1, np.int64)
-    np.subtract.at(supply, tail, least)
-    np.add.at(supply, head, least)
+    search = search or Search()
+    if least is None:
+        least = np.zeros(capacity.size, np.int64)
+    levels = start.levels if start is not None else guess_levels(network, capacity)
+    flow = start.flow if start is not None else least
+    costs = levels.reduced_costs(network)
+    search.go_on()
+    flow = np.where(costs < 0, capacity, np.where(costs > 0, least, np.clip(flow, least, capacity)))
+    if outside is None:
+        outside = np.zeros(network.traders, np.int64), np.zeros(network.currencies, np.int64)
+    flow = _balance_traders(network, flow, costs == 0, least, capacity, outside[0])
+    while True:
+        surplus = _surplus(network, flow, outside)
+        if not (surplus[0].any() or surplus[1].any()):
+            break
+        search.go_on()
+        free = np.flatnonzero(costs == 0)
+        more, less = capacity[free] - flow[free], flow[free] - least[free]
+        useful = (more > 0) | (less > 0)
+        free, more, less = free[useful], more[useful], less[useful]
+        change = route(network, free, more, less, surplus)
+        if change is None:
+            raise OptimiserFailed
+        search.on_max_flow()
+        flow[free] += change
+        surplus = _surplus(network, flow, outside)
+        if not (surplus[0].any() or surplus[1].any()):
+            break
+        raised = raise_levels(network, levels, costs, (flow < capacity, flow > least), surplus)
+        if raised is None:
+            break
+        levels = raised
+        costs = levels.reduced_costs(network)
+    return Circulation(flow, levels, *surplus)
 
-    optimiser = min_cost_flow.SimpleMinCostFlow()
-    arcs = optimiser.add_arcs_with_capacity_and_unit_cost(
-        tail.astype(np.int32), head.astype(np.int32), capacity - least, np.where(is_sell, -1, 0).astype(np.int64)
-    )
-    optimiser.set_nodes_supplies(np.arange(supply.size, dtype=np.int32), supply)
-    status = optimiser.solve()
-    if status != optimiser.OPTIMAL:
-        logger.error("the optimiser failed with status %s", status)
-        return None
-    flow: np.ndarray = optimiser.flows(arcs) + least
-    return flow
+
+def _surplus(
+    network: Network, flow: np.ndarray, outside: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each trader and each currency gets beyond what it gives."""
+    inflow = np.where(network.is_sell, -flow, flow)
+    return network.trader_sums(inflow) + outside[0], network.currency_sums(-inflow) + outside[1]
+
+
+def _balance_traders(
+    network: Network,
+    flow: np.ndarray,
+    is_free: np.ndarray,
+    least: np.ndarray,
+    capacity: np.ndarray,
+    outside: np.ndarray,
+) -> np.ndarray:
+    """Lets each trader give as much as he gets, as far as his free offers can do that, the first ones first."""
+    surplus = network.trader_sums(np.where(network.is_sell, -flow, flow)) + outside
+    if not surplus.any():
+        return flow
+    has_too_much = np.repeat(surplus > 0, np.diff(network.first))
+    grows = has_too_much == network.is_sell
+    can = np.where(is_free, np.where(grows, capacity - flow, flow - least), 0)
+    wanted = np.repeat(np.abs(surplus), np.diff(network.first))
+    change = np.clip(wanted - network.before(can), 0, can)
+    balanced: np.ndarray = np.where(grows, flow + change, flow - change)
+    return balanced

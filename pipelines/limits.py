@@ -17,35 +17,33 @@ ENOUGH = 0.9
 MAX_PRICE_EXPONENT = 900
 
 
-def limit_offers(offers: pl.DataFrame, minimum: int, untraded: Untraded) -> pl.DataFrame:
-    """Adds `limit` (tokens, at least `minimum`, at most `amount`) and drops offers which cannot trade.
+def limit_offers(offers: pl.DataFrame, untraded: Untraded) -> pl.DataFrame:
+    """Adds `limit` (tokens, from 1 to `amount`) and drops offers which cannot trade.
 
     An offer trades no more value than its trader's offers on the other side, and no more than its currency's. That
     keeps an immense offer from setting the scale for everybody else. Without a counterpart it cannot trade at all.
     """
-    offers = offers.with_columns(limit=pl.col("amount"))
+    limit = offers["amount"].to_numpy()
     for _ in range(MAX_ROUNDS):
-        trader = dense_numbers(offers, "creditor_id")
-        currency = dense_numbers(offers, "debtor_id")
-        is_sell = offers["is_sell"].to_numpy()
         price = comparable_prices(offers)
-        value = offers["limit"].cast(pl.Float64).to_numpy() * price
-        bound = np.minimum(_other_side(value, trader, is_sell), _other_side(value, currency, is_sell))
-        bound = np.minimum(bound, value)
-        tokens = token_amount(bound * SLACK, price)
-        limit = np.where(bound < value, np.minimum(offers["limit"].to_numpy() - 1, tokens) + 1, offers["limit"])
-        offers = offers.with_columns(limit=pl.Series(limit, dtype=pl.Int64))
-        has_counterpart = pl.Series(bound > 0.0)
-        # Who lost his counterpart to the minimum would have had one without it.
-        untraded.add("no circle" if minimum == 1 else "lost to the minimum", offers.filter(~has_counterpart))
-        untraded.add("lost to the minimum", offers.filter(has_counterpart & (offers["limit"] < minimum)))
-        kept = offers.filter(has_counterpart & (offers["limit"] >= minimum))
-        if kept.height == offers.height and bound.sum() > ENOUGH * value.sum():
+        is_sell = offers["is_sell"].to_numpy()
+        value = limit * price
+        bound = np.minimum(_other_side(value, offers["trader"].to_numpy(), is_sell), value)
+        bound = np.minimum(_other_side(value, offers["currency"].to_numpy(), is_sell), bound)
+        is_cut = np.flatnonzero(bound < value)
+        tokens = token_amount(bound[is_cut] * SLACK, price[is_cut])
+        limit = limit.copy()
+        limit[is_cut] = np.minimum(limit[is_cut] - 1, tokens) + 1
+        has_counterpart = bound > 0.0
+        is_settled = bool(has_counterpart.all()) and bound.sum() > ENOUGH * value.sum()
+        if not has_counterpart.all():
+            untraded.add("no circle", offers.filter(pl.Series(~has_counterpart)))
+            offers, limit = offers.filter(pl.Series(has_counterpart)), limit[has_counterpart]
+        if is_settled:
             break
-        offers = kept
-    fitting = _fit_sums(offers)
-    untraded.add("lost to the minimum", fitting.filter(pl.col("limit") < minimum))
-    return fitting.filter(pl.col("limit") >= minimum)
+    fitting = _fit_sums(offers.with_columns(limit=pl.Series(limit, dtype=pl.Int64)))
+    untraded.add("no circle", fitting.filter(pl.col("limit") < 1))
+    return fitting.filter(pl.col("limit") >= 1)
 
 
 def token_amount(values: np.ndarray, prices: np.ndarray) -> np.ndarray:
@@ -77,12 +75,6 @@ def price_shift(price: np.ndarray) -> int:
     return max(0, int(np.frexp(price.max())[1]) - MAX_PRICE_EXPONENT)
 
 
-def dense_numbers(offers: pl.DataFrame, column: str) -> np.ndarray:
-    """Numbers from 0 for the distinct values of a column, in the order of the values."""
-    numbers: np.ndarray = (offers[column].rank("dense").cast(pl.Int64) - 1).to_numpy()
-    return numbers
-
-
 def _other_side(value: np.ndarray, group: np.ndarray, is_sell: np.ndarray) -> np.ndarray:
     """For every offer, the summed value of its group's offers on the opposite side."""
     if value.size == 0:
@@ -99,6 +91,9 @@ def _fit_sums(offers: pl.DataFrame) -> pl.DataFrame:
     All that is collected, sent, received and dispatched in a currency is part of one sum of takings, so this bound
     is enough for every collector.
     """
+    sums = offers.group_by("debtor_id", "is_sell").agg(pl.col("limit").cast(pl.Float64).sum())
+    if not (sums["limit"] > MAX_AMOUNT / 2).any():
+        return offers
     tokens = pl.col("limit").cast(pl.Int128)
     sold = tokens.filter(pl.col("is_sell")).sum().over("debtor_id")
     bought = tokens.filter(~pl.col("is_sell")).sum().over("debtor_id")
@@ -109,8 +104,4 @@ def _fit_sums(offers: pl.DataFrame) -> pl.DataFrame:
         return offers.drop("is_huge")
     room = MAX_AMOUNT + tokens - tokens.cum_sum().over("debtor_id")
     cut = huge.with_columns(pl.min_horizontal(tokens, room).clip(0).cast(pl.Int64).alias("limit"))
-    return (
-        pl.concat([offers.filter(~pl.col("is_huge")), cut])
-        .drop("is_huge")
-        .sort(["debtor_id", "is_sell", "creditor_id"], descending=[False, True, False])
-    )
+    return pl.concat([offers.filter(~pl.col("is_huge")), cut]).drop("is_huge").sort("creditor_id", "debtor_id")

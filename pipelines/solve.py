@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def solve(market: Market, *, time_limit: float | None = None, observer: Observer
     stopwatch, watch = Stopwatch(), Watch(observer)
     watch.tell("price")
     with stopwatch("price"):
+        deadline = None if time_limit is None else time.monotonic() + time_limit
         prices, warnings = price(market.currencies, market.parameters)
         minimum = market.parameters.least_trade
         ineligible = Untraded()
@@ -44,7 +46,7 @@ def solve(market: Market, *, time_limit: float | None = None, observer: Observer
     for _ in range(MAX_ATTEMPTS):
         untraded = ineligible.copy()
         with stopwatch("match"):
-            matched = match(offers, minimum, untraded, watch)
+            matched = match(offers, minimum, untraded, watch, deadline)
         watch.tell("settle")
         with stopwatch("settle"):
             settled = settle(matched)
@@ -73,7 +75,11 @@ def solve(market: Market, *, time_limit: float | None = None, observer: Observer
         traded_value=_value(trades.takings, prices),
         upper_bound=matched.upper_bound,
         left_out=left_out,
-        warnings=[*warnings, *(f"{count} offers left out: {reason}" for reason, count in left_out.items())],
+        warnings=[
+            *warnings,
+            *matched.warnings,
+            *(f"{count} offers left out: {reason}" for reason, count in left_out.items()),
+        ],
         seconds=stopwatch.seconds,
         untraded=untraded.frame(),
         untraded_counts=counts,

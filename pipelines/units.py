@@ -41,10 +41,10 @@ def add_units(offers: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 
 def units(tokens: str, is_rounded_up: bool) -> pl.Expr:
-    """The value of the column `tokens` in units."""
+    """The value of the column `tokens` in units; 2 ** 62, which is beyond all capacities, stands for more."""
     exact = pl.col(tokens).cast(pl.Int128) * pl.col("numerator")
     rounding = pl.col("denominator") - 1 if is_rounded_up else 0
-    return ((exact + rounding) // pl.col("denominator")).cast(pl.Int64)
+    return ((exact + rounding) // pl.col("denominator")).clip(upper_bound=2**62).cast(pl.Int64)
 
 
 def whole_tokens(value: str) -> pl.Expr:

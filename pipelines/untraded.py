@@ -20,7 +20,7 @@ ODD_REASONS = (
 )
 # What happens on every market. No circle: there was none through the offer, or none was left for it. Lost to the
 # minimum: it would have traded if parts of the minimum amount could be traded.
-USUAL_REASONS = ("no circle", "lost to the minimum", "no time left")
+USUAL_REASONS = ("no circle", "lost to the minimum", "no time left", "the optimiser failed")
 
 REASON = pl.Enum([*ODD_REASONS, *USUAL_REASONS])
 UNTRADED: dict[str, pl.DataType | type[pl.DataType]] = {

@@ -1,0 +1,163 @@
+"""From the greatest circulation to one in which every trade reaches the minimum amount.
+
+Which offers to leave out is a hard problem. The way here: leave out the offers with too small flows, let the others
+share what becomes free, and repair locally what does not fit any more. Then look whether some of those left out
+can come back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circulation
+from pipelines.network import Network
+
+PRUNING_ROUNDS = 6
+# After so many rounds, everything near a trouble is left out at once; after the second number, everything.
+GENTLE_ROUNDS = 30
+MAX_ROUNDS = 200
+# Offers get a second chance when the minimum costs more than this share of the value, and again after a good gain.
+WORTH_A_TRY = 1e-3
+GOOD_GAIN = 1e-4
+MAX_CHANCES = 6
+# In a market of up to so many offers, other choices are tried as well, each without another share of the traders.
+SMALL = 10_000
+VARIATIONS = 16
+LEFT_OUT = (0.1, 0.3, 0.5)
+
+
+def reach_minimum(
+    network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, search: Search
+) -> np.ndarray:
+    """Returns flows of a circulation, each 0 or from `least` (> 0) to `capacity`, of as much value as possible.
+
+    `start` is a greatest circulation without the minimum. When time runs out, the best that was found is returned.
+    """
+    patient = replace(search, deadline=None)
+    capacity = _prune(network, capacity, least)
+    found = _serve(network, capacity, least, start, patient)
+    most, best = _value(network, start.flow), _value(network, found.flow)
+    search.on_found(best)
+    gain = most if most - best > WORTH_A_TRY * most else 0
+    for _ in range(MAX_CHANCES):
+        if gain <= GOOD_GAIN * most:
+            break
+        try:
+            found = _reopen(network, capacity, least, found, search)
+        except NoTimeLeft:
+            break
+        gain = _value(network, found.flow) - best
+        best += gain
+        search.on_found(best)
+    if network.trader.size > SMALL or most - best <= WORTH_A_TRY * most:
+        return found.flow
+    return _vary(network, capacity, least, start, found.flow, search)
+
+
+def _serve(
+    network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, search: Search
+) -> Circulation:
+    """Closes the offers with too small flows, shares what becomes free, and repairs the rest."""
+    is_short = (start.flow > 0) & (start.flow < least)
+    capacity = np.where(is_short, 0, capacity)
+    found = maximum_circulation(network, capacity, start=start, search=search)
+    return _repair(network, capacity, least, found, search)
+
+
+def _vary(
+    network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, best: np.ndarray, search: Search
+) -> np.ndarray:
+    """Tries other choices: leaves some traders out at first. The best choice of each part of the market stays."""
+    component = network.components()
+    chance = np.random.default_rng(VARIATIONS)
+    for number in range(VARIATIONS):
+        is_out = (chance.random(network.traders) < LEFT_OUT[number % len(LEFT_OUT)])[network.trader]
+        try:
+            without = np.where(is_out, 0, capacity)
+            other = _serve(network, without, least, maximum_circulation(network, without, None, start, search), search)
+            other = _reopen(network, capacity, least, other, search)
+        except NoTimeLeft:
+            break
+        gain = np.zeros(network.traders, np.int64)
+        np.add.at(gain, component, np.where(network.is_sell, other.flow - best, 0))
+        best = np.where(gain[component] > 0, other.flow, best)
+    search.on_found(_value(network, best))
+    return best
+
+
+def _value(network: Network, flow: np.ndarray) -> int:
+    return int(flow[network.is_sell].sum())
+
+
+def _prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Lowers capacities to what the trader's and the currency's other side can take, and closes those below `least`."""
+    capacity = np.where(capacity >= least, capacity, 0)
+    for _ in range(PRUNING_ROUNDS):
+        sold, bought = np.where(network.is_sell, capacity, 0), np.where(network.is_sell, 0, capacity)
+        of_trader = np.where(
+            network.is_sell, network.trader_sums(bought)[network.trader], network.trader_sums(sold)[network.trader]
+        )
+        of_currency = np.where(
+            network.is_sell,
+            network.currency_sums(bought)[network.currency],
+            network.currency_sums(sold)[network.currency],
+        )
+        lowered = np.minimum(capacity, np.minimum(of_trader, of_currency))
+        lowered[lowered < least] = 0
+        has_closed = bool(((lowered == 0) & (capacity > 0)).any())
+        capacity = lowered
+        if not has_closed:
+            break
+    return capacity
+
+
+def _repair(
+    network: Network, capacity: np.ndarray, least: np.ndarray, found: Circulation, search: Search
+) -> Circulation:
+    """Closes what flows too little, and keeps all other flows at `least` or more, as far as that is possible.
+
+    Where it is not, the offers of the traders and currencies in trouble may flow less; those which then do are
+    closed as well. So in every round something is closed or loosened, and in the end it fits.
+    """
+    is_closed = found.flow < least
+    is_loose = np.zeros(least.size, np.bool_)
+    for round_number in range(MAX_ROUNDS):
+        found = maximum_circulation(
+            network,
+            np.where(is_closed, 0, capacity),
+            np.where(is_closed | is_loose, 0, least),
+            found,
+            search,
+        )
+        is_short = (found.flow > 0) & (found.flow < least)
+        if found.is_complete:
+            if not is_short.any():
+                return found
+            is_closed |= is_short | (is_loose & (found.flow == 0))
+            is_loose[:] = False
+            continue
+        is_near = (found.trader_surplus != 0)[network.trader] | (found.currency_surplus != 0)[network.currency]
+        is_near &= ~is_closed
+        if round_number >= GENTLE_ROUNDS:
+            is_closed |= is_near
+        elif (is_near & ~is_loose).any():
+            is_loose |= is_near
+        else:
+            is_loose = ~is_closed
+    nothing = np.zeros(least.size, np.int64)
+    return maximum_circulation(network, nothing, start=found, search=search)
+
+
+def _reopen(
+    network: Network, capacity: np.ndarray, least: np.ndarray, found: Circulation, search: Search
+) -> Circulation:
+    """Keeps what is served at `least` or more, and lets all other offers in that reach their minimum beside it."""
+    is_served = found.flow > 0
+    floor = np.where(is_served, least, 0)
+    found = maximum_circulation(network, capacity, floor, found, search)
+    while ((found.flow > 0) & (found.flow < least)).any():
+        capacity = np.where(is_served | (found.flow >= least), capacity, 0)
+        found = maximum_circulation(network, capacity, floor, found, search)
+    return found

@@ -1,0 +1,135 @@
+"""The maximum circulation equals that of OR-Tools' minimum cost flow, and flows obey their bounds."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ortools.graph.python import min_cost_flow
+
+from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circulation
+from pipelines.minimum import reach_minimum
+from pipelines.network import Network
+
+
+def random_network(seed: int, traders: int, currencies: int, density: float) -> tuple[Network, np.ndarray]:
+    """A network whose capacities have heavy tails, with some equal to each other."""
+    rng = np.random.default_rng(seed)
+    trader, currency = np.nonzero(rng.random((traders, currencies)) < density)
+    capacity = np.exp(rng.normal(8.0, 3.0, trader.size)).astype(np.int64) + 1
+    capacity = np.where(rng.random(trader.size) < 0.2, 1000, capacity)
+    return Network.of(trader, currency, rng.random(trader.size) < rng.uniform(0.2, 0.8)), capacity
+
+
+def greatest_value(network: Network, capacity: np.ndarray, least: np.ndarray) -> int | None:
+    """What can be sold at most, according to SimpleMinCostFlow; None when `least` cannot be reached."""
+    optimiser = min_cost_flow.SimpleMinCostFlow()
+    currency = network.currency + network.traders
+    tail = np.where(network.is_sell, network.trader, currency)
+    head = np.where(network.is_sell, currency, network.trader)
+    supply = np.zeros(network.traders + network.currencies, np.int64)
+    np.subtract.at(supply, tail, least)
+    np.add.at(supply, head, least)
+    optimiser.add_arcs_with_capacity_and_unit_cost(
+        tail.astype(np.int32), head.astype(np.int32), capacity - least, np.where(network.is_sell, -1, 0)
+    )
+    optimiser.set_nodes_supplies(np.arange(supply.size, dtype=np.int32), supply)
+    if optimiser.solve() != optimiser.OPTIMAL:
+        return None
+    return int(least[network.is_sell].sum()) - int(optimiser.optimal_cost())
+
+
+def value(network: Network, flow: np.ndarray) -> int:
+    return int(flow[network.is_sell].sum())
+
+
+def is_circulation(network: Network, flow: np.ndarray) -> bool:
+    inflow = np.where(network.is_sell, -flow, flow)
+    return not (network.trader_sums(inflow).any() or network.currency_sums(inflow).any())
+
+
+SIZES = st.tuples(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 12), st.sampled_from([0.1, 0.3, 0.6]))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(size=SIZES)
+def test_the_value_is_the_greatest(size: tuple[int, int, int, float]) -> None:
+    network, capacity = random_network(*size)
+    nothing = np.zeros(capacity.size, np.int64)
+    found = maximum_circulation(network, capacity)
+    assert found.is_complete
+    assert is_circulation(network, found.flow)
+    assert ((found.flow >= 0) & (found.flow <= capacity)).all()
+    assert value(network, found.flow) == greatest_value(network, capacity, nothing)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(size=SIZES, other=st.integers(0, 2**32))
+def test_the_value_is_the_greatest_from_any_start_and_above_any_floor(
+    size: tuple[int, int, int, float], other: int
+) -> None:
+    network, capacity = random_network(*size)
+    rng = np.random.default_rng(other)
+    start = maximum_circulation(network, np.where(rng.random(capacity.size) < 0.3, 0, capacity))
+    found = maximum_circulation(network, capacity, start=start)
+    assert value(network, found.flow) == greatest_value(network, capacity, np.zeros(capacity.size, np.int64))
+
+    # A floor that a circulation reaches, and one that perhaps none does.
+    least = start.flow // 2
+    found = maximum_circulation(network, capacity, least, found)
+    assert found.is_complete
+    assert ((found.flow >= least) & (found.flow <= capacity)).all()
+    assert value(network, found.flow) == greatest_value(network, capacity, least)
+    least = np.where(rng.random(capacity.size) < 0.1, capacity, 0)
+    found = maximum_circulation(network, capacity, least, found)
+    assert found.is_complete == (greatest_value(network, capacity, least) is not None)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(size=SIZES, minimum=st.sampled_from([1, 50, 1000, 20000]))
+def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], minimum: int) -> None:
+    network, capacity = random_network(*size)
+    least = np.full(capacity.size, minimum)
+    relaxed = maximum_circulation(network, capacity)
+    flow = reach_minimum(network, capacity, least, relaxed, Search())
+    assert is_circulation(network, flow)
+    assert ((flow == 0) | ((flow >= least) & (flow <= capacity))).all()
+    if minimum == 1:
+        assert value(network, flow) == value(network, relaxed.flow)
+
+
+def test_capacities_near_the_greatest_sum_are_exact() -> None:
+    trader = np.repeat(np.arange(50), 2)
+    currency = np.stack([np.arange(50), (np.arange(50) + 1) % 50], axis=1).ravel()
+    network = Network.of(trader, currency, np.tile([True, False], 50))
+    capacity = np.full(100, 2**53 + 1)
+    capacity[7] = 2**53 - 1
+    assert value(network, maximum_circulation(network, capacity).flow) == 50 * (2**53 - 1)
+
+
+def test_a_search_ends_at_its_deadline() -> None:
+    network, capacity = random_network(1, 40, 8, 0.3)
+    with pytest.raises(NoTimeLeft):
+        maximum_circulation(network, capacity, search=Search(deadline=time.monotonic() - 1.0))
+
+
+def test_what_is_found_before_the_deadline_is_kept() -> None:
+    network, capacity = random_network(1, 40, 8, 0.3)
+    relaxed = maximum_circulation(network, capacity)
+    found: list[int] = []
+    search = Search(deadline=time.monotonic() - 1.0, on_found=found.append)
+    flow = reach_minimum(network, capacity, np.full(capacity.size, 2000), relaxed, search)
+    assert is_circulation(network, flow)
+    assert set(found) == {value(network, flow)}
+    assert found[0] > 0
+
+
+def test_each_maximum_flow_is_told() -> None:
+    network, capacity = random_network(3, 60, 8, 0.3)
+    told: list[int] = []
+    found = maximum_circulation(network, capacity, search=Search(on_max_flow=lambda: told.append(1)))
+    assert isinstance(found, Circulation)
+    assert len(told) >= 1
