@@ -5,17 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import cloup
 
-from admin.commands import flushes, pending, scans, sections, servers, worker_loops
+from admin.commands import flushes, pending, scans, sections, servers, solve, worker_loops
 from admin.lazy_commands import LazyGroup
 from observability import commands as observability_commands
-
-if TYPE_CHECKING:
-    from pipelines.report import Report
 
 
 @cloup.group(
@@ -60,41 +56,6 @@ def configure(dry_run: bool, check: bool) -> None:
 
 
 @main.command(section=sections.TOOLS)
-@click.argument("input_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("output_dir", type=click.Path(file_okay=False, path_type=Path))
-def solve(input_dir: Path, output_dir: Path) -> None:
-    """Solve one turn offline: read a market from parquet files, write who gives and takes what.
-
-    INPUT_DIR holds currencies.parquet, collector_accounts.parquet, sell_offers.parquet, buy_offers.parquet and
-    meta.json; OUTPUT_DIR gets takings.parquet, givings.parquet, collector_transfers.parquet and report.json.
-    """
-    from pipelines.market import MarketError
-    from pipelines.solve import solve_directory
-
-    try:
-        report = solve_directory(input_dir, output_dir)
-    except MarketError as error:
-        raise click.ClickException(str(error)) from None
-    _explain(report)
-
-
-def _explain(report: Report) -> None:
-    """The result in a few lines."""
-    lines = [
-        f"offers       {report.offers:,} of {report.traders:,} traders",
-        f"traded       {report.traded_value or 0.0:,.0f} base tokens",
-        f"upper bound  {report.upper_bound or 0.0:,.0f} base tokens",
-        f"share        {report.share_of_bound or 0.0:.4%}",
-        f"served       {report.traders_served:,} traders",
-        f"payments     {report.takings:,} takings, {report.givings:,} givings, "
-        f"{report.collector_transfers:,} between collectors",
-        f"time         {sum(report.seconds.values()):.2f} s, memory {report.peak_memory_bytes / 2**20:,.0f} MiB",
-    ]
-    for line in [*lines, *(f"warning: {warning}" for warning in report.warnings)]:
-        click.echo(line)
-
-
-@main.command(section=sections.TOOLS)
 @click.option(
     "--traders", default=300, show_default=True, type=click.IntRange(2, 100_000), help="Businesses and people."
 )
@@ -133,7 +94,7 @@ def demo(
 
 for _section, _commands in (
     (sections.SERVERS, (servers.worker, servers.solver, servers.webserver)),
-    (sections.TOOLS, (pending.pending, observability_commands.health)),
+    (sections.TOOLS, (solve.solve, pending.pending, observability_commands.health)),
     (sections.PARTS, (servers.roll_turns, *worker_loops.COMMANDS, observability_commands.serve_metrics)),
     (sections.FLUSHES, flushes.COMMANDS),
     (sections.SCANS, scans.COMMANDS),

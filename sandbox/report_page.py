@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,12 @@ import plotly.io
 import polars as pl
 
 from pipelines.report import Report
+from reports.page import escape, figures, page, table, verdict
 from sandbox.circles import Circle, tell
 from sandbox.economy import Economy
 from sandbox.outcome import Outcome
 from sandbox.wording import amount, amounts, base_value
 
-STYLE = files("sandbox").joinpath("data/report.css").read_text(encoding="utf-8")
 COLOURS = {"base": "#0f4c81", "national": "#2a7f9e", "regional": "#58a55c", "city": "#d9a441", "company": "#c1666b"}
 
 
@@ -108,10 +106,10 @@ def _page(
     scene: dict[str, Any],
 ) -> str:
     problems = outcome.problems()
-    verdict = (
-        f'<p class="verdict bad">Not well: {html.escape("; ".join(problems))}</p>'
+    opening = (
+        verdict(f"Not well: {'; '.join(problems)}", is_good=False)
         if problems
-        else '<p class="verdict good">Every token is accounted for, and nothing was left behind.</p>'
+        else verdict("Every token is accounted for, and nothing was left behind.", is_good=True)
     )
     numbers = {
         "value traded": base_value(economy, report.traded_value or 0.0),
@@ -127,37 +125,25 @@ def _page(
         ("The peg tree", _tree_chart(economy)),
         ("The run", _progress_chart(moments)),
     ]
-    figures = "".join(
+    drawn = "".join(
         f"<h2>{title}</h2>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=(index == 0))}"
         for index, (title, figure) in enumerate(charts)
     )
-    cards = "".join(f"<div><b>{html.escape(value)}</b>{name}</div>" for name, value in numbers.items())
     described = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in scene.items() if value is not None)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Circular trade: a turn</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>'
-        f"<h1>A turn of circular trade</h1><p>{html.escape(described)}</p>{verdict}"
-        f'<div class="numbers">{cards}</div>'
+    return page(
+        "Circular trade: a turn",
+        "A turn of circular trade",
+        f"<p>{escape(described)}</p>{opening}{figures(numbers)}"
         f"<h2>The largest circles</h2>{_circle_table(economy, circles)}"
         f"<h2>The largest trades</h2>{_trade_table(economy, outcome)}"
-        f"{figures}"
-        f"<h2>Is every token accounted for?</h2>{_conservation_table(economy, outcome)}"
-        "</body></html>\n"
+        f"{drawn}"
+        f"<h2>Is every token accounted for?</h2>{_conservation_table(economy, outcome)}",
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: frozenset[int] = frozenset()) -> str:
-    def cell(tag: str, index: int, text: str) -> str:
-        return f"<{tag}{' class=n' if index in numeric else ''}>{html.escape(text)}</{tag}>"
-
-    header = "".join(cell("th", index, text) for index, text in enumerate(head))
-    body = "".join(f"<tr>{''.join(cell('td', index, text) for index, text in enumerate(row))}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _circle_table(economy: Economy, circles: Sequence[Circle]) -> str:
     rows = ((tell(economy, circle), base_value(economy, circle.value)) for circle in circles)
-    return _table(("circle", "value"), rows, frozenset({1}))
+    return table(("circle", "value"), rows, frozenset({1}))
 
 
 def _trade_table(economy: Economy, outcome: Outcome) -> str:
@@ -170,7 +156,7 @@ def _trade_table(economy: Economy, outcome: Outcome) -> str:
         )
         for flow in outcome.flows[:10]
     )
-    return _table(("trader", "gave", "got", "value"), rows, frozenset({3}))
+    return table(("trader", "gave", "got", "value"), rows, frozenset({3}))
 
 
 def _conservation_table(economy: Economy, outcome: Outcome) -> str:
@@ -185,7 +171,7 @@ def _conservation_table(economy: Economy, outcome: Outcome) -> str:
         for c in outcome.conservation
     )
     head = ("currency", "in circulation before", "after", "kept by collectors", "conserved")
-    return _table(head, rows, frozenset({1, 2, 3}))
+    return table(head, rows, frozenset({1, 2, 3}))
 
 
 def _value_by_currency(economy: Economy, outcome: Outcome) -> dict[int, float]:

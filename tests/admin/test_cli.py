@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from admin.cli import main
-from benchmarks.markets import make_market
-from pipelines.market import Market
+from admin.commands.solver_progress import SolverProgress
+from benchmarks.markets import make_market, save_market
+from pipelines.progress import Progress
 from sandbox.postgres import PrivateServer
 
+SOLVER_STEPS = ["load", "price", "bound", "match", "settle", "collectors", "check", "write"]
 ConfigureCommand = Callable[..., Result]
 
 
@@ -57,22 +61,8 @@ def test_configure_names_a_missing_setting() -> None:
     assert "WORKER_POSTGRES_URL" in result.output
 
 
-def save(market: Market, folder: Path) -> None:
-    for name in ("currencies", "collector_accounts", "sell_offers", "buy_offers"):
-        getattr(market, name).write_parquet(folder / f"{name}.parquet")
-    parameters = market.parameters
-    meta = {
-        "base_debtor_info_locator": parameters.base_debtor_info_locator,
-        "base_debtor_id": parameters.base_debtor_id,
-        "max_distance_to_base": parameters.max_distance_to_base,
-        "min_trade_amount": parameters.min_trade_amount,
-        "comment": "other keys are ignored",
-    }
-    (folder / "meta.json").write_text(json.dumps(meta))
-
-
 def test_solve_writes_the_answer_and_explains_it(tmp_path: Path) -> None:
-    save(make_market(seed=1, traders=200, minimum=1000), tmp_path)
+    save_market(make_market(seed=1, traders=200, minimum=1000), tmp_path)
     result = CliRunner().invoke(main, ["solve", str(tmp_path), str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert "upper bound" in result.output
@@ -91,8 +81,37 @@ def test_solve_writes_the_answer_and_explains_it(tmp_path: Path) -> None:
     )
 
 
+def test_solve_shows_progress_only_when_asked_or_on_a_terminal(tmp_path: Path) -> None:
+    save_market(make_market(seed=1, traders=200, minimum=1000), tmp_path)
+    folders = [str(tmp_path), str(tmp_path / "out")]
+    quiet = CliRunner().invoke(main, ["solve", *folders])
+    told = CliRunner().invoke(main, ["solve", *folders, "--progress", "--time-limit", "60"])
+    assert quiet.exit_code == told.exit_code == 0
+    assert quiet.stderr == ""
+    steps = [line.split()[2] for line in told.stderr.splitlines()]
+    assert steps == sorted(steps, key=SOLVER_STEPS.index)
+    assert set(steps) == set(SOLVER_STEPS)
+    assert told.stdout.splitlines()[:4] == quiet.stdout.splitlines()[:4]
+
+
+def test_solve_shows_one_changing_line_on_a_terminal() -> None:
+    screen = io.StringIO()
+    with SolverProgress(Console(file=screen, force_terminal=True, width=100)) as observer:
+        observer(Progress("match", 3.0, offers=1234, max_flows=5, traded_value=99.0, upper_bound=100.0))
+    assert "match       1,234 offers in play  5 maximum flows  99.0000% of the bound" in screen.getvalue()
+
+
+def test_solve_writes_a_page(tmp_path: Path) -> None:
+    save_market(make_market(seed=1, traders=200, minimum=1000), tmp_path)
+    page = tmp_path / "pages" / "turn.html"
+    result = CliRunner().invoke(main, ["solve", str(tmp_path), str(tmp_path / "out"), "--report", str(page)])
+    assert result.exit_code == 0, result.output
+    assert str(page) in result.stdout
+    assert page.read_text().startswith("<!doctype html>")
+
+
 def test_solve_names_what_is_missing(tmp_path: Path) -> None:
-    save(make_market(seed=1, traders=20, minimum=1000), tmp_path)
+    save_market(make_market(seed=1, traders=20, minimum=1000), tmp_path)
     (tmp_path / "buy_offers.parquet").unlink()
     result = CliRunner().invoke(main, ["solve", str(tmp_path), str(tmp_path / "out")])
     assert result.exit_code == 1

@@ -1,0 +1,1 @@
+"""HTML pages for people: one file each, which opens without a network."""

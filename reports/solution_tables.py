@@ -1,0 +1,79 @@
+"""What a solved market looks like from its currencies: frames for reports."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.market import Market, Trades
+
+LONGEST_NAME = 32
+
+
+def currency_names(market: Market) -> pl.DataFrame:
+    """(debtor_id, name): the end of the currency's locator, the debtor's ID where there is none or several."""
+    ends = market.currencies.drop_nulls(["debtor_id", "debtor_info_locator"]).select(
+        "debtor_id", name=pl.col("debtor_info_locator").str.strip_prefix("https://").str.tail(LONGEST_NAME)
+    )
+    return ends.filter(pl.col("debtor_id").is_unique() & pl.col("name").is_unique())
+
+
+def with_names(frame: pl.DataFrame, names: pl.DataFrame, column: str = "debtor_id", name: str = "name") -> pl.DataFrame:
+    """Adds the name of the currency in `column`."""
+    named = frame.join(names.rename({"debtor_id": column, "name": name}), on=column, how="left", maintain_order="left")
+    return named.with_columns(pl.col(name).fill_null("debtor " + pl.col(column).cast(pl.String)))
+
+
+def currency_table(market: Market, prices: pl.DataFrame, trades: Trades) -> pl.DataFrame:
+    """(debtor_id, price, sellers, buyers, supply, demand, traded, traders, value) of tradable currencies with offers.
+
+    `supply`, `demand` and `traded` are tokens (Int128), `value` is that of `traded` in base tokens, the largest first.
+    """
+    tokens = pl.col("amount").cast(pl.Int128).sum()
+    sides = (
+        market.sell_offers.group_by("debtor_id").agg(sellers=pl.len(), supply=tokens),
+        market.buy_offers.group_by("debtor_id").agg(buyers=pl.len(), demand=tokens),
+        trades.takings.group_by("debtor_id").agg(traded=tokens, served=pl.len()),
+        trades.givings.group_by("debtor_id").agg(paid=pl.len()),
+    )
+    table = prices
+    for side in sides:
+        table = table.join(side, on="debtor_id", how="left")
+    table = table.with_columns(pl.exclude("debtor_id", "price").fill_null(0))
+    return (
+        table.filter(pl.col("sellers") + pl.col("buyers") > 0)
+        .with_columns(
+            traders=pl.col("served") + pl.col("paid"), value=pl.col("traded").cast(pl.Float64) * pl.col("price")
+        )
+        .drop("served", "paid")
+        .sort(["value", "debtor_id"], descending=[True, False])
+    )
+
+
+def flows_between_currencies(prices: pl.DataFrame, trades: Trades) -> pl.DataFrame:
+    """(given, got, value): what traders gave for what, in base tokens, the largest first.
+
+    A trader's givings count for each of its takings in proportion.
+    """
+    given = _values(trades.takings, prices).rename({"debtor_id": "given", "value": "out"})
+    got = _values(trades.givings, prices).rename({"debtor_id": "got", "value": "in"})
+    got = got.with_columns(share=pl.col("in") / pl.col("in").sum().over("creditor_id"))
+    return (
+        given.join(got, on="creditor_id")
+        .group_by("given", "got")
+        .agg(value=(pl.col("out") * pl.col("share")).sum())
+        .sort(["value", "given", "got"], descending=[True, False, False])
+    )
+
+
+def largest_traders(prices: pl.DataFrame, trades: Trades, most: int) -> pl.DataFrame:
+    """(creditor_id, value, gives, gets): traders by the value they give; the others are numbers of currencies."""
+    gives = _values(trades.takings, prices).group_by("creditor_id").agg(value=pl.col("value").sum(), gives=pl.len())
+    gets = trades.givings.group_by("creditor_id").agg(gets=pl.len())
+    largest = gives.sort(["value", "creditor_id"], descending=[True, False]).head(most)
+    return largest.join(gets, on="creditor_id", how="left", maintain_order="left")
+
+
+def _values(side: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+    return side.join(prices, on="debtor_id").select(
+        "creditor_id", "debtor_id", value=pl.col("amount").cast(pl.Float64) * pl.col("price")
+    )

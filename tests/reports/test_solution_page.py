@@ -1,0 +1,143 @@
+"""The page about an answer of the solver, and the same in words."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks.markets import make_market, save_market
+from pipelines.price import price
+from pipelines.solve import solve, solve_directory
+from pipelines.untraded import REASON
+from reports.flow_chart import flow_chart
+from reports.page import Html, bars, escape, table
+from reports.solution_page import write_solution_page
+from reports.solution_tables import currency_table, flows_between_currencies, largest_traders
+from reports.solution_text import EXPLANATIONS, share, summary
+from tests.pipelines import markets as small
+
+
+class Reader(HTMLParser):
+    """Checks that elements are closed in order, and collects texts and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag == "rect"
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    return reader
+
+
+@pytest.mark.parametrize(("family", "traders"), [("typical", 500), ("oddities", 500), ("typical", 2)])
+def test_a_page_is_whole_and_needs_no_network(tmp_path: Path, family: str, traders: int) -> None:
+    save_market(make_market(1, traders, 1000, family), tmp_path / "in")
+    report = solve_directory(tmp_path / "in", tmp_path / "out")
+    write_solution_page(tmp_path / "pages" / "page.html", tmp_path / "in", tmp_path / "out", report)
+    page = (tmp_path / "pages" / "page.html").read_text()
+    reader = read(page)
+    assert reader.addresses == []
+    assert not re.search(r"url\(|@import|<script|<link", page)
+    texts = reader.texts
+    for reason, count in report.untraded.items():
+        assert reason in texts
+        assert f"{count:,}" in texts
+    assert ("Nothing can be traded." in texts) == (report.takings == 0)
+    assert all(step in texts for step in report.seconds)
+    assert len(page) < 500_000
+
+
+def test_names_from_documents_are_escaped(tmp_path: Path) -> None:
+    market = small.make_market("S 1 1 8000 9; B 1 2 6000; S 2 2 3000 9; B 2 1 5000", {2: 2.0})
+    evil = pl.col("debtor_info_locator").replace("https://example.com/2", "https://<script>alert(1)</script>")
+    object.__setattr__(market, "currencies", market.currencies.with_columns(evil))
+    save_market(market, tmp_path / "in")
+    report = solve_directory(tmp_path / "in", tmp_path / "out")
+    assert report.takings == 2
+    write_solution_page(tmp_path / "page.html", tmp_path / "in", tmp_path / "out", report)
+    page = (tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_tables_add_up() -> None:
+    market = make_market(1, 500, 1000)
+    solution = solve(market)
+    trades = solution.trades
+    prices, _ = price(market.currencies, market.parameters)
+    currencies = currency_table(market, prices, trades)
+    flows = flows_between_currencies(prices, trades)
+    tradable = market.sell_offers.join(prices, on="debtor_id")
+    assert currencies["value"].sum() == pytest.approx(solution.traded_value)
+    assert currencies["sellers"].sum() == tradable.height
+    assert currencies["supply"].sum() == tradable["amount"].sum()
+    assert currencies["traded"].sum() == trades.takings["amount"].sum()
+    assert currencies["traders"].sum() == trades.takings.height + trades.givings.height
+    assert (currencies["traded"] <= currencies["supply"]).all()
+    assert flows["value"].sum() == pytest.approx(solution.traded_value)
+    by_currency = dict(flows.group_by("given").agg(pl.col("value").sum()).iter_rows())
+    for debtor_id, value in currencies.select("debtor_id", "value").iter_rows():
+        assert by_currency.get(debtor_id, 0.0) == pytest.approx(value)
+    traders = largest_traders(prices, trades, 5)
+    assert traders.height == 5
+    assert traders["value"].is_sorted(descending=True)
+
+
+def test_small_flows_become_others() -> None:
+    chart = flow_chart({("a", "b"): 5.0, ("c", "d"): 3.0, ("e", "f"): 1.0, ("g<", "h"): 1.0}, most=2)
+    texts = [text for text in read(chart).texts if "\u2192" not in text]
+    assert texts == ["a", "c", "others", "b", "d", "others"]
+    assert "others \u2192 others: 2" in chart
+    assert flow_chart({}) == flow_chart({("a", "b"): float("inf")}) == "<p>There is nothing to draw.</p>"
+    assert "g&lt;" in flow_chart({("g<", "h"): 1.0})
+
+
+def test_cells_are_escaped_once() -> None:
+    assert escape(escape("a < b")) == "a &lt; b"
+    assert ">a &lt; b<" in table(["x"], [["a < b"]])
+    assert "<b>c</b>" in table(["x"], [[Html("<b>c</b>")]])
+    assert bars([("n", 1.0, "1"), ("m", 4.0, "4")], frozenset("n")).count('class="bar quiet" style="width:25.00%"') == 1
+    assert "width" not in bars([])
+
+
+def test_every_reason_is_explained(tmp_path: Path) -> None:
+    assert set(REASON.categories) == set(EXPLANATIONS)
+    save_market(make_market(1, 500, 1000, "oddities"), tmp_path)
+    report = solve_directory(tmp_path, tmp_path / "out")
+    lines = list(summary(report))
+    for reason, count in report.untraded.items():
+        assert any(f"{count:,}  {reason}: " in line for line in lines)
+    assert any(line.startswith("warning: ") and "currencies ignored" in line for line in lines)
+    assert not any("left out" in line for line in lines)
+    assert f"{sum(report.untraded.values()):,} offers" in "\n".join(lines)
+
+
+def test_a_share_is_never_rounded_up_to_all(tmp_path: Path) -> None:
+    save_market(make_market(1, 30, 1000), tmp_path)
+    report = solve_directory(tmp_path, tmp_path / "out")
+    for value, text in ((1.0, "100.0000%"), (0.99999995, "more than 99.9999%"), (0.5, "50.0000%")):
+        object.__setattr__(report, "share_of_bound", value)
+        assert share(report) == text
