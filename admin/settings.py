@@ -145,7 +145,10 @@ class Broker(SettingsGroup):
         1, "Threads of each consumer process that apply messages", W
     )
     protocol_broker_prefetch_count: Annotated[int, INTEGER] = setting(
-        1, "Most unacknowledged messages of a consumer process; 0 = no limit", W
+        1,
+        "Most unacknowledged messages of a consumer process; 0 = no limit that matters. "
+        "With 1, each message is a transaction; 1000 or more is many times faster, and loses nothing",
+        W,
     )
     protocol_broker_prefetch_size: Annotated[int, INTEGER] = setting(
         0, "There for completeness only: RabbitMQ knows no limit in bytes", W

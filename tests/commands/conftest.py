@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,9 @@ def environment(new_database: Callable[[Kind], str]) -> Environment:
 
 
 @pytest.fixture
-def rabbitmq_environment(environment: Environment, rabbitmq_url: str, name_prefix: str) -> Environment:
+def rabbitmq_environment(environment: Environment, rabbitmq_url: str) -> Environment:
     """The same, with a broker."""
-    return environment | {"PROTOCOL_BROKER_URL": rabbitmq_url, "PROTOCOL_BROKER_QUEUE": f"{name_prefix}queue"}
+    return environment | {
+        "PROTOCOL_BROKER_URL": rabbitmq_url,
+        "PROTOCOL_BROKER_QUEUE": f"commands-{secrets.token_hex(4)}",
+    }
