@@ -15,6 +15,7 @@ from flask_smorest import abort
 from admin.web.identifiers import to_unsigned
 from admin.web.queues import COUNT_LIMIT, all_queues
 from admin.web.services import services
+from admin.web.set_aside import oldest_set_aside
 from admin.web.turns import latest_turns
 
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix="/trade/dashboard", template_folder="templates")
@@ -22,6 +23,7 @@ blueprint = flask.Blueprint("dashboard", __name__, url_prefix="/trade/dashboard"
 PHASES = {1: "currency information", 2: "offers", 3: "giving and taking", 4: "done"}
 LATEST_TURNS = 10
 CURRENCIES = 20
+SET_ASIDE_MESSAGES = 10
 
 # The path ends with what needs no token.
 _ASSETS = {"style.public": ("style.css", "text/css"), "script.public": ("script.js", "text/javascript")}
@@ -80,13 +82,16 @@ def _protect(response: flask.Response) -> flask.Response:
 
 
 def _shard(worker: dict[str, Any]) -> dict[str, Any]:
-    """A worker with the queues in which something waits, and the total of each kind."""
+    """A worker with the queues in which something waits, the total of each kind, and what was set aside."""
     kinds: dict[str, dict[str, Any]] = {}
     for queue in worker["queues"]:
         kind = kinds.setdefault(queue["kind"], {"messages": 0, "oldest_seconds": 0.0})
         kind["messages"] += queue["messages"]
         kind["oldest_seconds"] = max(kind["oldest_seconds"], queue["oldest_seconds"])
-    return {**worker, "kinds": kinds, "waiting": [queue for queue in worker["queues"] if queue["messages"]]}
+    is_trouble = "set_aside" in kinds and kinds["set_aside"]["messages"] > 0
+    messages = oldest_set_aside(worker["worker"], SET_ASIDE_MESSAGES) if is_trouble else []
+    waiting = [queue for queue in worker["queues"] if queue["messages"]]
+    return {**worker, "kinds": kinds, "waiting": waiting, "set_aside": messages}
 
 
 @blueprint.app_template_filter("moment")

@@ -16,7 +16,7 @@ from admin.web.services import services_of
 
 logger = logging.getLogger(__name__)
 
-ALL_ADDRESSES = "[::]"
+ALL_ADDRESSES = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
 
 
@@ -27,6 +27,7 @@ def main(config: Config) -> int:
         # Serve nothing, but stay: whoever supervises this process would start it again.
         signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        logger.info("no processes are wanted: nothing is served")
         signal.sigwait(signals)
         return 0
     if config.app_webserver_no_token_check:
@@ -68,6 +69,8 @@ class Server(BaseApplication):
             "worker_class": "gthread",
             "logger_class": QuietLogger,
             "accesslog": "-" if config.logs_http_access else None,
+            # Sooner than whoever supervises us loses patience.
+            "graceful_timeout": 8,
             "control_socket_disable": True,
             "worker_exit": _close,
         }

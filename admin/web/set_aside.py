@@ -102,6 +102,11 @@ class Discard(MethodView):
             abort(404)
 
 
+def oldest_set_aside(worker: int, limit: int) -> list[dict[str, Any]]:
+    """The messages of a worker that have waited longest for a decision."""
+    return worker_database(worker).rows("select * from worker.list_set_aside(null, %s)", (limit,))
+
+
 def _page(function: LiteralString, worker: int, query: dict[str, Any]) -> dict[str, Any]:
     limit = query["limit"]
     items, has_more = page(worker_database(worker).rows(function, (query["cursor"], limit + 1)), limit)

@@ -1,0 +1,141 @@
+"""The process that serves the API."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from sql import Kind
+from tests.web.introspection_server import IntrospectionServer
+
+HEALTH = "/trade/health/check/public"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def command(variables: Mapping[str, str]) -> subprocess.Popen[str]:
+    """`swpt-trade webserver` with these variables, its output in one pipe."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "admin.cli", "webserver"],
+        env=environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@contextmanager
+def serving(variables: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """A server that answers, and a client of it."""
+    port = free_port()
+    process = command({"WEBSERVER_PORT": str(port), **variables})
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    client.get(HEALTH)
+                    break
+                except httpx.TransportError:
+                    assert process.poll() is None, process.communicate()[0]
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            yield process, client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """Ends the server as a supervisor does; returns what it printed."""
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture
+def variables(new_database: Callable[[Kind], str], tokens: IntrospectionServer) -> dict[str, str]:
+    return {"SOLVER_POSTGRES_URL": new_database("solver"), "OAUTH2_INTROSPECT_URL": tokens.url}
+
+
+@pytest.mark.slow
+def test_the_server_serves_and_stops(variables: dict[str, str]) -> None:
+    with serving(variables | {"APP_LOG_LEVEL": "DEBUG", "WEBSERVER_PROCESSES": "2"}) as (process, client):
+        health = client.get(HEALTH)
+        assert (health.status_code, health.text) == (200, "I am healthy.")
+        assert client.get("/trade/collectors/1/").status_code == 401
+        # Headers with underscores are headers with hyphens to many applications.
+        forged = {"X_Swpt_User_Id": "creditors-superuser", "X-Swpt-User-Id": "creditors-superuser"}
+        assert client.get("/trade/collectors/1/", headers=forged).status_code == 401
+        headers = {"Authorization": "Bearer creditor", **forged}
+        assert client.get("/trade/collectors/1/", headers=headers).status_code == 403
+        response = client.post(
+            "/trade/collectors/18446744073709551493/activate",
+            headers={"Authorization": "Bearer superuser"},
+            json={"type": "ActivateCollectorsRequest", "numberOfAccounts": 3},
+        )
+        assert (response.status_code, response.content) == (204, b"")
+        accounts = client.get(
+            "/trade/collectors/18446744073709551493/", headers={"Authorization": "Bearer supervisor"}
+        ).json()["items"]
+        assert len(accounts) == 3
+        output = stop(process)
+    assert re.search(
+        r'^[^\n]+:INFO:gunicorn\.access:[^\n]*"POST /trade/collectors/[0-9]+/activate HTTP/1\.1" 204', output, re.M
+    )
+    assert "superuser" not in re.sub(r"creditors-superuser", "", output)
+
+
+@pytest.mark.slow
+def test_nothing_is_logged_about_requests_by_default(variables: dict[str, str]) -> None:
+    with serving(variables | {"APP_LOG_LEVEL": "info"}) as (process, client):
+        client.get(HEALTH)
+        assert "gunicorn.access" not in stop(process)
+
+
+@pytest.mark.slow
+def test_c20_nothing_checks_nothing_but_for_this_machine(variables: dict[str, str]) -> None:
+    """Without a token check only this machine reaches the server."""
+    unchecked = {**variables, "OAUTH2_INTROSPECT_URL": "", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"}
+    with serving(unchecked) as (process, client):
+        assert client.get("/trade/collectors/1/").status_code == 200
+        port = client.base_url.port
+        assert port is not None
+        with socket.socket() as other, pytest.raises(OSError, match="refused"):
+            other.connect(("127.0.0.2", port))
+        assert "no tokens are checked" in stop(process)
+
+
+def test_the_server_refuses_to_start_unchecked() -> None:
+    process = command({"SOLVER_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none"})
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert re.search(r"OAUTH2_INTROSPECT_URL is not set: must be .*APP_WEBSERVER_NO_TOKEN_CHECK", output)
+    assert "Traceback" not in output
+
+
+def test_no_processes_mean_an_idle_server(variables: dict[str, str]) -> None:
+    process = command({**variables, "WEBSERVER_PROCESSES": "0", "APP_LOG_LEVEL": "info"})
+    assert process.stdout is not None
+    try:
+        assert "nothing is served" in process.stdout.readline()
+        stop(process)
+    finally:
+        process.kill()
+        process.wait()
