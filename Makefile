@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast simulate bench-solver bench-worker clean
+.PHONY: help setup system demo test check lint types fast simulate chaos try-compose bench-solver bench-worker bench-bridge clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,11 @@ SEEDS ?= 100
 simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
+FAULTS ?= 200
+SEED ?= 1
+chaos: $(READY) system ## Trade while processes, databases and broker die; FAULTS=200 SEED=1
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+
 bench-solver: $(READY) ## Measure the solver, 10 minutes; OPTIONS="--sizes 1e4,1e5" for a part
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.solver $(OPTIONS)
@@ -58,6 +63,9 @@ bench-worker: $(READY) ## Measure a worker shard on a durable server
 	$(BIN)/python -m benchmarks.worker_steps
 	$(BIN)/python -m benchmarks.whole_turn
 	$(BIN)/python -m benchmarks.worker_soak --minutes 10 --dump-from 4 --dump-for 3
+
+bench-bridge: $(READY) ## Measure the way from RabbitMQ into a shard, and out of it
+	$(BIN)/python -m benchmarks.bridge
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) demo-report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,6 +44,11 @@ class Server:
             )
         self.pid = self._process.pid
 
+    @property
+    def status(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.poll()
+
     def send(self, number: int) -> None:
         """Sends a signal."""
         self._process.send_signal(number)

@@ -1,0 +1,199 @@
+"""The service as it is deployed: a solver and two workers, with their databases and broker, all of which may fail."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Self
+
+import pika
+import psycopg
+
+from bridge.rabbitmq_setup import declare
+from sandbox.demo import AMOUNT_CUT
+from sandbox.document_server import DocumentServer
+from sandbox.economy import Economy
+from sandbox.postgres import PrivateServer
+from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from tests.bridge.broker import PrivateBroker
+from tests.bridge.proxy import Proxy
+from tests.commands.service import Environment, Server, children, run
+
+BINDING_KEYS = {"worker_0": "0.#", "worker_1": "1.#"}
+SERVERS = (*BINDING_KEYS, "solver")
+DATABASES = ("solver", *BINDING_KEYS)
+
+_LEFTOVERS = """
+select
+  (select count(*) from worker.account_lock where released_at is null) as locks,
+  (select count(*) from worker.creditor_participation) as participations,
+  (select count(*) from worker.transfer_attempt) as attempts,
+  (select count(*) from worker.dispatching_status) as statuses,
+  (select count(*) from worker.early_arrival) as early_arrivals,
+  (select sum(m.queue_length)::bigint from pgmq.metrics_all() as m) as messages,
+  (select count(*) from outbox.prepare_transfer) as prepare_transfers,
+  (select count(*) from outbox.finalize_transfer) as finalize_transfers,
+  (select count(*) from worker.set_aside) as set_aside,
+  (select count(*) from worker.unroutable_message) as unroutable
+"""
+
+
+class Installation:
+    """Use as a context manager. The workers reach the broker by way of a `proxy`; `servers` are running ones."""
+
+    def __init__(self, script: Path, economy: Economy, documents: DocumentServer, folder: Path) -> None:
+        self._closing = ExitStack()
+        self._folder = folder
+        self._economy = economy
+        self._documents = documents
+        self._log_numbers = dict.fromkeys(SERVERS, 0)
+        self.servers: dict[str, Server] = {}
+        try:
+            # Commits wait for the disk: what a server has said must be true after its death.
+            self.database_server = self._closing.enter_context(PrivateServer(durable=True))
+            self.broker = self._closing.enter_context(closing(PrivateBroker(script)))
+            self.proxy = self._closing.enter_context(closing(Proxy(self.broker.url)))
+            self._create_databases()
+            for name in BINDING_KEYS:
+                done = run(self._environment(name), "configure")
+                if done.returncode:
+                    raise RuntimeError(f"configure failed:\n{done.stdout}")
+            declare(self.broker.url, sandbox_topology())
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for server in self.servers.values():
+            server.end()
+        self._closing.close()
+
+    def start(self, name: str, **settings: str) -> None:
+        """Starts a server; `settings` go before the usual ones."""
+        self._log_numbers[name] += 1
+        output = self._folder / f"{name}-{self._log_numbers[name]}.log"
+        self.servers[name] = Server(self._environment(name) | settings, output, name.partition("_")[0])
+
+    def stop(self, name: str) -> int:
+        """Asks a server to stop; returns its exit status."""
+        server = self.servers.pop(name)
+        server.send(signal.SIGTERM)
+        return server.wait()
+
+    def kill(self, name: str) -> None:
+        """Kills a server's supervisor, and waits until its processes have noticed."""
+        server = self.servers.pop(name)
+        pids = [server.pid, *self.processes(server.pid)]
+        server.send(signal.SIGKILL)
+        server.wait()
+        ends = time.monotonic() + 30
+        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < ends:
+            time.sleep(0.1)
+
+    def processes(self, pid: int) -> dict[int, str]:
+        """What runs below a process: arguments by process ID."""
+        found = children(pid)
+        for child in [*found]:
+            found |= self.processes(child)
+        return {pid: arguments for pid, arguments in found.items() if "resource_tracker" not in arguments}
+
+    def stop_databases(self) -> None:
+        """At once, as if the computer had died."""
+        self.database_server.terminate(signal.SIGQUIT)
+
+    def start_databases(self) -> None:
+        """Returns when they accept connections."""
+        self.database_server.start()
+
+    def leftovers(self) -> dict[str, int]:
+        """What is not finished, over all databases."""
+        found: dict[str, int] = {}
+        for name in BINDING_KEYS:
+            for what, count in self._row(name, _LEFTOVERS).items():
+                found[what] = found.get(what, 0) + count
+        return {what: count for what, count in found.items() if count}
+
+    def turns(self) -> dict[str, Any]:
+        """`turns`: how many there were; `open`: those not in phase 4; `takings` and `trading_turns`: what they did."""
+        return self._row(
+            "solver",
+            "select (select count(*) from solver.turn) as turns,"
+            " (select count(*) from solver.turn where phase < 4) as open,"
+            " (select coalesce(sum(takings), 0)::bigint from solver.transfer_statistic) as takings,"
+            " (select count(distinct turn_id) from solver.transfer_statistic where takings > 0) as trading_turns",
+        )
+
+    def queue_lengths(self) -> dict[str, int]:
+        """Messages that wait at the broker, dead letters included, by queue; those without any are left out."""
+        names = [*BINDING_KEYS, *(f"{name}.XQ" for name in BINDING_KEYS), AUTHORITY_QUEUE, CREDITORS_QUEUE]
+        with closing(pika.BlockingConnection(pika.URLParameters(self.broker.url))) as connection:
+            channel = connection.channel()
+            lengths = {name: channel.queue_declare(name, passive=True).method.message_count for name in names}
+        return {name: count for name, count in lengths.items() if count}
+
+    def connections(self) -> list[tuple[int, str]]:
+        """The services' connections to the databases: process ID and application name."""
+        with self.database_server.admin() as connection:
+            return connection.execute(
+                "select pid, application_name from pg_stat_activity"
+                " where backend_type = 'client backend' and pid <> pg_backend_pid() order by pid"
+            ).fetchall()
+
+    def cut_connections(self, pids: list[int]) -> None:
+        """Ends connections to the databases."""
+        with self.database_server.admin() as connection:
+            connection.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as p (pid)", (pids,))
+
+    def _row(self, database: str, query: str) -> dict[str, Any]:
+        with self.database_server.admin(database) as connection:
+            cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+            row = cursor.execute(query.encode()).fetchone()
+        assert row is not None
+        return row
+
+    def _create_databases(self) -> None:
+        with self.database_server.admin() as connection:
+            for name in DATABASES:
+                connection.execute(f"create role {name}_owner login".encode())
+                connection.execute(f"create database {name} owner {name}_owner".encode())
+
+    def _url(self, database: str) -> str:
+        return self.database_server.database_url(database, user=f"{database}_owner")
+
+    def _environment(self, name: str) -> Environment:
+        common = {
+            "SOLVER_POSTGRES_URL": self._url("solver"),
+            "APP_LOG_LEVEL": "info",
+            # As in development: days become seconds.
+            "APP_TURN_PHASE_CUSHION_PERIOD": "1s",
+        }
+        if name == "solver":
+            return common | {
+                "BASE_DEBTOR_ID": str(self._economy.base_debtor_id),
+                "BASE_DEBTOR_INFO_LOCATOR": self._documents.locator(self._economy.base_debtor_id),
+                "TURN_PERIOD": "4s",
+                "TURN_PERIOD_OFFSET": "0",
+                "TURN_PHASE1_DURATION": "2s",
+                "TURN_PHASE2_DURATION": "8s",
+                "TURN_CHECK_INTERVAL": "0.5s",
+            }
+        return common | {
+            "WORKER_POSTGRES_URL": self._url(name),
+            "PROTOCOL_BROKER_URL": self.proxy.url,
+            "PROTOCOL_BROKER_QUEUE": name,
+            "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": BINDING_KEYS[name],
+            "PROTOCOL_BROKER_PREFETCH_COUNT": "1000",
+            "PROTOCOL_BROKER_PROCESSES": "2" if name == "worker_1" else "1",
+            "SETUP_RABBITMQ_BINDINGS": "yes",
+            "APP_VERIFY_SSL_CERTS": "false",
+            "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "48s",
+            "TRANSFERS_AMOUNT_CUT": str(AMOUNT_CUT),
+            "APP_ROLL_WORKER_TURNS_WAIT": "0.5",
+            "HTTP_FETCH_PERIOD": "0.5",
+            "HANDLE_PRISTINE_COLLECTORS_PERIOD": "0.5",
+        }

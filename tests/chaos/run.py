@@ -1,0 +1,136 @@
+"""A run: the economy trades, faults come one after the other, and in the end nothing may be lost or left."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.document_server import DocumentServer
+from sandbox.economy_generator import make_economy
+from tests.bridge.broker import server_script
+from tests.chaos.faults import draw
+from tests.chaos.installation import SERVERS, Installation
+from tests.chaos.surroundings import Surroundings
+
+TRADERS, CURRENCIES = 150, 12
+FIRST_TURN_SECONDS = 180.0
+ENDING_SECONDS = 420.0
+
+
+class Failure(AssertionError):
+    """Something was lost, or is left."""
+
+
+@dataclass
+class Summary:
+    """What a run did; times in seconds. `faults` and `damage_seconds` are by kind of fault."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    damage_seconds: Counter[str] = field(default_factory=Counter)
+    network_faults: Counter[str] = field(default_factory=Counter)
+    messages: int = 0
+    turns: int = 0
+    trading_turns: int = 0
+    takings: int = 0
+    wishes: int = 0
+    faults_seconds: float = 0.0
+    ending_seconds: float = 0.0
+
+
+def run(seed: int, count: int, tell: Callable[[str], None]) -> Summary:
+    """Runs `count` faults. Raises `Failure` with all that is wrong; the servers' logs are kept then."""
+    script = server_script()
+    if script is None:
+        raise RuntimeError("no RabbitMQ server program: `make system` installs it")
+    dice = random.Random(seed)
+    summary = Summary(seed)
+    economy = make_economy(seed, TRADERS, CURRENCIES)
+    folder = Path(tempfile.mkdtemp(prefix="swpt-chaos-"))
+    with DocumentServer() as documents, Installation(script, economy, documents, folder) as installation:
+        for name in SERVERS[:-1]:
+            installation.start(name)
+        with Surroundings(installation.broker.url, economy, documents, seed) as surroundings:
+            try:
+                installation.start("solver")
+                _wait(lambda: installation.turns()["takings"] > 0, surroundings, FIRST_TURN_SECONDS, "no turn trades")
+                tell("the first trades are arranged, now the faults begin")
+                surroundings.start_faults()
+                began = time.monotonic()
+                for number, fault in enumerate(draw(dice, count), 1):
+                    time.sleep(dice.uniform(0.2, 2.0))
+                    started = time.monotonic()
+                    fault(dice, installation, surroundings)
+                    _check_alive(installation, surroundings)
+                    summary.faults[fault.__name__] += 1
+                    summary.damage_seconds[fault.__name__] += time.monotonic() - started
+                    tell(f"{number:4} of {count}  {fault.__name__:16} {time.monotonic() - started:5.1f} s")
+                summary.faults_seconds = time.monotonic() - began
+                _end(installation, surroundings, summary, tell)
+            except BaseException as error:
+                raise Failure(f"seed {seed}: {error}; the logs: {folder}") from error
+    return summary
+
+
+def _end(installation: Installation, surroundings: Surroundings, summary: Summary, tell: Callable[[str], None]) -> None:
+    """No more faults and no more turns: everything comes to its end, and is counted."""
+    tell("no more faults: the open turn comes to its end")
+    began = time.monotonic()
+    surroundings.end_faults()
+    if status := installation.stop("solver"):
+        raise Failure(f"the solver ended with status {status}")
+    installation.start("solver", TURN_PERIOD="0")
+    _wait(lambda: not _left(installation, surroundings), surroundings, ENDING_SECONDS, "not everything ends")
+    summary.ending_seconds = time.monotonic() - began
+    problems = []
+    for debtor_id, totals in surroundings.audit().items():
+        issued = sum(a.principal for a in surroundings.economy.accounts if a.debtor_id == debtor_id)
+        if (totals.circulating, totals.locked, totals.in_flight) != (issued, 0, 0):
+            problems.append(f"currency {debtor_id}: {issued} tokens were issued, now {totals}")
+    if surroundings.dead_letters:
+        problems.append(f"{surroundings.dead_letters} messages of the service could not be read")
+    for name in SERVERS:
+        if status := installation.stop(name):
+            problems.append(f"{name} ended with status {status}")
+    if problems:
+        raise Failure("; ".join(problems))
+    turns = installation.turns()
+    summary.turns, summary.trading_turns, summary.takings = turns["turns"], turns["trading_turns"], turns["takings"]
+    summary.messages, summary.wishes = surroundings.messages, surroundings.wishes
+    summary.network_faults = surroundings.network_faults
+
+
+def _left(installation: Installation, surroundings: Surroundings) -> dict[str, int]:
+    """What is not finished, by kind; the first of turns, databases, broker and peers that has anything."""
+    if open_turns := installation.turns()["open"]:
+        return {"open turns": open_turns}
+    if not surroundings.is_quiet:
+        return {"busy peers": 1}
+    found = installation.leftovers() or installation.queue_lengths()
+    if surroundings.open_transfers:
+        found["open transfers"] = surroundings.open_transfers
+    return found
+
+
+def _wait(is_done: Callable[[], bool], surroundings: Surroundings, seconds: float, what: str) -> None:
+    ends = time.monotonic() + seconds
+    while not is_done():
+        if surroundings.error is not None:
+            raise surroundings.error
+        if time.monotonic() > ends:
+            raise Failure(f"{what} within {seconds:.0f} s")
+        time.sleep(0.5)
+
+
+def _check_alive(installation: Installation, surroundings: Surroundings) -> None:
+    """The supervisors must live through everything but their own deaths."""
+    if surroundings.error is not None:
+        raise surroundings.error
+    for name, server in installation.servers.items():
+        if server.status is not None:
+            raise Failure(f"{name} ended by itself, with status {server.status}")
