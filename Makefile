@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sandbox,dev]'
 	@touch $(READY)
 
-system: ## Install the servers that the tests want (as root; RabbitMQ, PostgreSQL, plpgsql_check)
+system: ## Install the servers that the tests want (as root; RabbitMQ, PostgreSQL, plpgsql_check, Chromium)
 	@scripts/system-packages
 
 demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes demo-report/
