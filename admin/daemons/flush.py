@@ -20,7 +20,7 @@ def flush(config: Config, name: str, types: Sequence[str], quit_early: bool, sto
     """One process that sends messages of these types. `name` is the command's. Returns the exit status."""
     return run_loops(
         name,
-        {name: partial(_open, config, types, name)},
+        {name: partial(_open, config, types, name, stop)},
         stop,
         poll_seconds=config.flush_period.total_seconds(),
         quit_early=quit_early,
@@ -28,8 +28,9 @@ def flush(config: Config, name: str, types: Sequence[str], quit_early: bool, sto
 
 
 @contextmanager
-def _open(config: Config, types: Sequence[str], name: str) -> Iterator[Work]:
-    target = RabbitTarget(config.protocol_broker_url)
+def _open(config: Config, types: Sequence[str], name: str, stop: Stop) -> Iterator[Work]:
+    # A broker that takes nothing for now must not keep the process from ending.
+    target = RabbitTarget(config.protocol_broker_url, give_up=lambda: stop.is_requested)
     try:
         with open_worker(config, name) as worker, connect(config.worker_postgres_url, f"{name} listener") as listening:
             outbound = Outbound(
