@@ -54,6 +54,9 @@ SEED ?= 1
 chaos: $(READY) system ## Trade while processes, databases and broker die; FAULTS=200 SEED=1
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
 
+try-compose: $(READY) ## Run the services of docker-compose.yml as processes, until a turn has traded
+	$(BIN)/python -m tests.images
+
 bench-solver: $(READY) ## Measure the solver, 10 minutes; OPTIONS="--sizes 1e4,1e5" for a part
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.solver $(OPTIONS)
