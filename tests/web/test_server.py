@@ -139,3 +139,16 @@ def test_no_processes_mean_an_idle_server(variables: dict[str, str]) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_the_development_server_finds_the_application(tokens: IntrospectionServer) -> None:
+    environ = {"SOLVER_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none", "OAUTH2_INTROSPECT_URL": tokens.url}
+    output = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "admin.web.develop", "routes"],
+        env={"PATH": os.environ["PATH"], **environ},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    assert "/trade/collectors/<id:debtorId>/activate" in output
