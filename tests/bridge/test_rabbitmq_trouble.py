@@ -12,15 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from bridge import rabbitmq
 from bridge.daemon import Stop, Work, run
-from bridge.inbound import Inbound
+from bridge.inbound import ForeignShard, Inbound
 from bridge.outbound import Outbound
 from bridge.ports import Publication, PublishError, SourceError
 from bridge.rabbitmq import RabbitSource, RabbitTarget
 from bridge.rabbitmq_setup import declare, delete
-from bridge.sharding import Realm
+from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import Topology, worker_topology
 from tests.bridge import outgoing
 from tests.bridge.broker import rabbitmqctl
@@ -313,6 +314,34 @@ def waiting(connection: Connection) -> int:
     row = connection.execute(f"select count(*) from {outgoing.table_of('StartSending')}".encode()).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_bad_messages_go_and_foreign_ones_stay(
+    rabbitmq_url: str, name_prefix: str, topology: Topology, queue: str, worker_db: Connection
+) -> None:
+    """One sender's mistakes are dead-lettered; a queue that belongs to another shard is left as it is."""
+    half = Realm.parse("0.#")
+    ours, foreign = ([n for n in range(50) if half.matches(n) is mine] for mine in (True, False))
+    target = RabbitTarget(rabbitmq_url, name_prefix)
+    target.publish([flags(n) for n in ours])
+    target.publish([flags(n) for n in foreign])  # with a routing key that is not theirs
+    target.publish([message("0.1", b"{}"), message("0.1", b"\xff")])
+    source = RabbitSource(rabbitmq_url, queue, prefetch=0)
+    bridge = Inbound(source, worker_db, half, LANES)
+    until(lambda: bridge.run_once(0.2) == 0)
+    assert inbox(worker_db) == ours
+    assert bridge.dead_letters == len(foreign) + 2
+
+    target.publish([flags(99), replace(flags(foreign[0]), routing_key=binary_routing_key(foreign[0]))])
+    until(lambda: depth(rabbitmq_url, queue) == 0)
+    with pytest.raises(ForeignShard):
+        while True:
+            bridge.run_once(30)
+    source.close()
+    target.close()
+    assert depth(rabbitmq_url, queue + ".XQ") == len(foreign) + 2
+    # The good one may have come alone, and been taken in, before the other.
+    assert depth(rabbitmq_url, queue) + len(inbox(worker_db)) == len(ours) + 2
 
 
 def test_several_consumers_share_a_queue(
