@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circulation
+from pipelines.levels import Levels
 from pipelines.network import Network
 
 PRUNING_ROUNDS = 6
@@ -26,6 +27,10 @@ MAX_CHANCES = 6
 SMALL = 10_000
 VARIATIONS = 16
 LEFT_OUT = (0.1, 0.3, 0.5)
+# In a market of more offers than this, repairs begin among this share of the traders.
+BIG = 200_000
+PART = 0.1
+MAX_PARTS = 5
 
 
 def reach_minimum(
@@ -59,11 +64,61 @@ def reach_minimum(
 def _serve(
     network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, search: Search
 ) -> Circulation:
-    """Closes the offers with too small flows, shares what becomes free, and repairs the rest."""
+    """Closes the offers with too small flows, shares what becomes free, and repairs the rest.
+
+    In a big market this happens among some of the traders first: those concerned, and those through whom most flows,
+    who have room for everybody's changes. Others come in only where that was not enough.
+    """
     is_short = (start.flow > 0) & (start.flow < least)
+    is_concerned = is_short | (start.flow > capacity)
     capacity = np.where(is_short, 0, capacity)
-    found = maximum_circulation(network, capacity, start=start, search=search)
-    return _repair(network, capacity, least, found, search)
+    if network.trader.size <= BIG:
+        return _repair(network, capacity, least, maximum_circulation(network, capacity, None, start, search), search)
+    is_chosen = _with_great_flows(network, start.flow)
+    for number in range(MAX_PARTS):
+        is_chosen[network.trader[is_concerned]] = True
+        chosen = np.flatnonzero(is_chosen[network.trader])
+        start = _serve_part(network, chosen, capacity, least, start, search, is_first=number == 0)
+        if start.is_complete:
+            return start
+        is_concerned = (start.currency_surplus != 0)[network.currency]
+    return _repair(network, capacity, least, start, search)
+
+
+def _serve_part(
+    network: Network,
+    chosen: np.ndarray,
+    capacity: np.ndarray,
+    least: np.ndarray,
+    start: Circulation,
+    search: Search,
+    is_first: bool,
+) -> Circulation:
+    """Does the same with the chosen offers (all those of some traders) only; all other flows stay what they are."""
+    part = Network.of(network.trader[chosen], network.currency[chosen], network.is_sell[chosen])
+    outside = np.zeros(part.traders, np.int64), np.zeros(part.currencies, np.int64)
+    flow = start.flow.copy()
+    flow[chosen] = 0
+    outside[1][:] = network.currency_sums(np.where(network.is_sell, flow, -flow))[: part.currencies]
+    levels = Levels(start.levels.trader[: part.traders], start.levels.currency[: part.currencies])
+    found = Circulation(start.flow[chosen], levels, *outside)
+    capacity, least = capacity[chosen], least[chosen]
+    if is_first:
+        found = maximum_circulation(part, capacity, None, found, search, outside)
+    found = _repair(part, capacity, least, found, search, outside)
+    flow[chosen] = found.flow
+    surplus = np.zeros(network.traders, np.int64), np.zeros(network.currencies, np.int64)
+    surplus[0][: part.traders] = found.trader_surplus
+    surplus[1][: part.currencies] = found.currency_surplus
+    return Circulation(flow, start.levels, *surplus)
+
+
+def _with_great_flows(network: Network, flow: np.ndarray) -> np.ndarray:
+    """Says of each trader whether he is one of those through whom most flows."""
+    of_trader = network.trader_sums(flow)
+    fewest = of_trader.size - 1 - int(of_trader.size * PART)
+    is_great: np.ndarray = of_trader > np.partition(of_trader, fewest)[fewest]
+    return is_great
 
 
 def _vary(
@@ -114,12 +169,18 @@ def _prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndar
 
 
 def _repair(
-    network: Network, capacity: np.ndarray, least: np.ndarray, found: Circulation, search: Search
+    network: Network,
+    capacity: np.ndarray,
+    least: np.ndarray,
+    found: Circulation,
+    search: Search,
+    outside: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Circulation:
     """Closes what flows too little, and keeps all other flows at `least` or more, as far as that is possible.
 
     Where it is not, the offers of the traders and currencies in trouble may flow less; those which then do are
-    closed as well. So in every round something is closed or loosened, and in the end it fits.
+    closed as well. So in every round something is closed or loosened, and in the end it fits. In a part of a market,
+    with flows `outside`, it may be incomplete in the end.
     """
     is_closed = found.flow < least
     is_loose = np.zeros(least.size, np.bool_)
@@ -130,6 +191,7 @@ def _repair(
             np.where(is_closed | is_loose, 0, least),
             found,
             search,
+            outside,
         )
         is_short = (found.flow > 0) & (found.flow < least)
         if found.is_complete:
@@ -140,9 +202,12 @@ def _repair(
             continue
         is_near = (found.trader_surplus != 0)[network.trader] | (found.currency_surplus != 0)[network.currency]
         is_near &= ~is_closed
+        is_tight = bool((is_near & ~is_loose).any())
+        if outside is not None and not (is_tight and round_number < GENTLE_ROUNDS):
+            return found
         if round_number >= GENTLE_ROUNDS:
             is_closed |= is_near
-        elif (is_near & ~is_loose).any():
+        elif is_tight:
             is_loose |= is_near
         else:
             is_loose = ~is_closed
