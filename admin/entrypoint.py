@@ -8,20 +8,22 @@ import sys
 from admin.cli import main as run_command
 from admin.lazy_commands import LAZY_COMMANDS
 
-DEVELOPMENT = {
-    "test": (sys.executable, "-m", "pytest"),
-    "develop-run-flask": (sys.executable, "-m", "flask", "--app", "admin.web.develop", "run"),
-}
-"""Programs for development only, which take the remaining arguments."""
+TEST = "test"
+"""Runs the tests of the tree that the container works in; for development only."""
+DEVELOP_WEBSERVER = "develop-run-flask"
+"""The web server without a check of tokens, reachable from inside the container only; for development only."""
 
 
 def main() -> None:
     """No arguments: a worker. A command of `swpt-trade`, or an option: that. Anything else is run as a program."""
-    arguments = sys.argv[1:] or ["worker"]
-    first = arguments[0]
-    if first.startswith("-") or first in run_command.commands or first in LAZY_COMMANDS:
-        run_command(arguments, prog_name="swpt-trade")
-    program = (*DEVELOPMENT.get(first, (first,)), *arguments[1:])
+    program = sys.argv[1:] or ["worker"]
+    if program[0] == DEVELOP_WEBSERVER:
+        os.environ["APP_WEBSERVER_NO_TOKEN_CHECK"] = "true"
+        program[0] = "webserver"
+    elif program[0] == TEST:
+        program[:1] = [sys.executable, "-m", "pytest"]
+    if program[0].startswith("-") or program[0] in run_command.commands or program[0] in LAZY_COMMANDS:
+        run_command(program, prog_name="swpt-trade")
     try:
         os.execvp(program[0], program)
     except OSError as error:

@@ -135,6 +135,8 @@ def test_the_entrypoint_runs_commands_and_programs(tmp_path: Path) -> None:
     assert "Usage: swpt-trade collectors" in entrypoint("collectors", "--help").stdout
     assert entrypoint("sh", "-c", "echo $0 $1; exit 7", "a", "b").stdout == "a b\n"
     assert entrypoint("sh", "-c", "exit 7").returncode == 7
+    assert "usage: " in entrypoint("test", "--help").stdout.lower()
+    assert "Usage: swpt-trade webserver" in entrypoint("develop-run-flask", "--help").stdout
     missing = entrypoint("no-such-program")
     assert (missing.returncode, "no-such-program" in missing.stderr) == (127, True)
 

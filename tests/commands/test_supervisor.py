@@ -39,8 +39,9 @@ def test_c13_a_killed_process_is_started_again(environment: Environment, tmp_pat
 
 @pytest.mark.slow
 def test_a_worker_runs_its_commands_and_takes_them_with_it(environment: Environment, tmp_path: Path) -> None:
-    with server(environment, tmp_path, "worker") as worker:
-        eventually(lambda: commands_of(worker.pid).keys() == WORKER.keys(), "all commands run")
+    with server(environment | {"APP_METRICS_PORT": "1"}, tmp_path, "worker") as worker:
+        expected = {*WORKER, "serve_metrics --role worker"}
+        eventually(lambda: commands_of(worker.pid).keys() == expected, "all commands run")
         started = list(children(worker.pid))
         # What they print is our output: there is no broker.
         eventually(lambda: "flush_all failed" in worker.text() or "inbound failed" in worker.text(), "errors are shown")
