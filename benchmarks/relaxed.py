@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.limits import dense_numbers
 from pipelines.market import Market
-from pipelines.offers import eligible_offers
+from pipelines.offers import ACCOUNT, eligible_offers
 from pipelines.price import price
 from pipelines.untraded import Untraded
 
@@ -43,7 +42,7 @@ def graph_of(market: Market) -> Graph:
     prices, _ = price(market.currencies, market.parameters)
     minimum = market.parameters.least_trade
     offers = eligible_offers(market, prices, minimum, Untraded())
-    trader, currency = dense_numbers(offers, "creditor_id"), dense_numbers(offers, "debtor_id")
+    trader, currency = (offers[column].rank("dense").to_numpy().astype(np.int64) - 1 for column in ACCOUNT)
     is_sell = offers["is_sell"].to_numpy()
     rate = offers["price"].to_numpy()
     value = offers["amount"].to_numpy() * rate

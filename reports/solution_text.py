@@ -20,6 +20,7 @@ EXPLANATIONS = {
     "trader dropped by the final check": "the answer could not be made exact for this trader",
     "no circle": "no circle of trades leads through the offer, or none was left for it",
     "lost to the minimum": "it would trade if less than the minimum trade amount could be traded",
+    "the optimiser failed": "no flow was found, which is a fault: please report it",
     "no time left": "the time limit ended the search",
 }
 

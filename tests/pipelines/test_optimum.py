@@ -8,7 +8,7 @@ one its answer differs by the rounding, which is less than a token of each curre
 worth the same, by nothing at all. The optimum that uses the room is above both, and no answer may exceed it.
 
 With a minimum amount the problem is a hard one (which offers to leave out), and the solver does not always find the
-best choice. How often and by how much is stated here, to be made better and not worse.
+best choice. It does so in all but a handful of 750 economies, and misses at most 15 % in the others.
 """
 
 from __future__ import annotations
@@ -99,13 +99,14 @@ def test_without_a_minimum_that_matters_every_answer_is_optimal(scale: Scale) ->
 
 
 @pytest.mark.parametrize(
-    ("scale", "optimal", "share"), list(zip(BOUND, (210, 220, 230), (0.975, 0.94, 0.95), strict=True))
+    ("scale", "optimal", "share"), list(zip(BOUND, (248, 245, 248), (0.999, 0.996, 0.999), strict=True))
 )
 def test_s4_most_answers_are_optimal(scale: Scale, optimal: int, share: float) -> None:
     """`optimal` of 250 economies at least, and in all of them together this share of the optimum."""
     found = results(scale)
     assert sum(result.is_optimal for result in found) >= optimal
     assert sum(result.value for result in found) >= share * sum(result.optimum for result in found)
+    assert all(result.value >= 0.85 * result.optimum - result.token_of_each for result in found)
 
 
 def test_the_integer_program_agrees_with_trying_everything() -> None:
