@@ -124,6 +124,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(("BASE_DEBTOR_ID",), _S, "set, and not 0", bool),
     Rule(("MAX_DISTANCE_TO_BASE",), ("solver", "worker"), "from 1 to 32767", lambda links: 1 <= links <= 32767),
+    Rule(("APP_SOLVER_TIME_LIMIT",), _S, "more than 0", lambda limit: limit is None or limit > _ZERO),
     Rule(("TURN_CHECK_INTERVAL",), _S, "more than 0", lambda interval: interval > _ZERO),
     Rule(
         ("TRANSFERS_HEALTHY_MAX_COMMIT_DELAY",),

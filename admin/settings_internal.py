@@ -72,6 +72,12 @@ class Limits(SettingsGroup):
         S,
         W,
     )
+    app_solver_time_limit: Annotated[timedelta | None, DURATION] = setting(
+        None,
+        "How long the solver searches for a better answer; then it takes the best one found",
+        S,
+        default_text="a tenth of TURN_PERIOD",
+    )
     app_turn_phase_cushion_period: Annotated[timedelta, DURATION] = setting(
         timedelta(minutes=5),
         "Workers hand over their offers this long before phase 2 ends, but not longer than 10% of phases 1 and 2",

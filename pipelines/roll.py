@@ -43,7 +43,7 @@ _PATIENCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """When turns start, how long their phases last, and what a new turn fixes for itself (amounts in tokens)."""
+    """When turns start, how long their phases and the solver take, and what a new turn fixes for itself (in tokens)."""
 
     period: timedelta
     offset: timedelta
@@ -54,6 +54,7 @@ class TurnSettings:
     max_distance_to_base: int
     min_trade_amount: int
     max_commit_period: timedelta
+    solver_time_limit: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
                 # Imported here: workers run loops, too, and shall not carry the solver's libraries.
                 from pipelines.solve import solve_turn
 
-                is_over = (report := solve_turn(solver, turn_id)) is not None
+                limit = settings.solver_time_limit
+                time_limit = None if limit is None else limit.total_seconds()
+                is_over = (report := solve_turn(solver, turn_id, time_limit=time_limit)) is not None
                 if report is not None:
                     reports[turn_id] = report
                     hook.tell_solved(report)

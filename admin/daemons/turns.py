@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 _LANES_AT_ONCE = 4
 _SOON = 0.5
+FAIR_SHARE = 10
+"""The solver may take this part of the time between two turns, unless told otherwise."""
 
 
 def turn_settings(config: Config) -> TurnSettings:
@@ -38,6 +40,7 @@ def turn_settings(config: Config) -> TurnSettings:
         max_distance_to_base=config.max_distance_to_base,
         min_trade_amount=config.min_trade_amount,
         max_commit_period=config.app_turn_max_commit_period,
+        solver_time_limit=config.app_solver_time_limit or config.turn_period / FAIR_SHARE or None,
     )
 
 

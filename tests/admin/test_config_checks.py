@@ -46,6 +46,7 @@ VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
     (("solver", "worker"), "MAX_DISTANCE_TO_BASE", "from 1 to 32767", {"MAX_DISTANCE_TO_BASE": "0"}),
     (("solver", "worker"), "MAX_DISTANCE_TO_BASE", "from 1 to 32767", {"MAX_DISTANCE_TO_BASE": "32768"}),
     (S, "TURN_CHECK_INTERVAL", "more than 0", {"TURN_CHECK_INTERVAL": "0"}),
+    (S, "APP_SOLVER_TIME_LIMIT", "more than 0", {"APP_SOLVER_TIME_LIMIT": "0"}),
     (
         W,
         "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY",
