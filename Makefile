@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast simulate chaos try-compose bench-solver bench-worker bench-bridge clean
+.PHONY: help setup system demo test check lint types fast simulate mutations chaos try-compose bench-solver bench-worker bench-bridge clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ fast: $(READY)
 SEEDS ?= 100
 simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+mutations: $(READY) ## Take mends of known gaps out of a copy, one by one: some test must fail each time (5 minutes)
+	$(BIN)/python -m tests.mutations
 
 FAULTS ?= 200
 SEED ?= 1

@@ -98,6 +98,13 @@ def test_v5_9() -> None:
     assert is_empty(solve_and_check(make_market(offers, {2: 1.0, 3: 10000.0})))
 
 
+@pytest.mark.parametrize(("amount", "is_traded"), [(9_990_000, False), (10_000_000, True)])
+def test_g3_the_minimum_counts_in_tokens_of_each_currency(amount: int, is_traded: bool) -> None:
+    """Whoever gives enough of a cheap currency may still get too little of an expensive one."""
+    offers = f"S 10 2 {amount} 9; B 10 3 100000; S 11 3 100000 9; B 11 2 100000000"
+    assert is_empty(solve_and_check(make_market(offers, {2: 1.0, 3: 10000.0}))) is not is_traded
+
+
 def test_v5_11() -> None:
     solution = solve_and_check(make_market("S 1 1 10000 9; B 1 1 20000"))
     assert is_empty(solution)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 from msgspec.structs import replace
 
@@ -67,6 +68,8 @@ class Driver:
 
     world: World
     steps: int = 0
+    turns: int = 0
+    """All that have begun, known when the faults are over: no more turns begin then."""
     paused: dict[str, datetime] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
     _idle: set[str] = field(default_factory=set)
@@ -87,6 +90,7 @@ class Driver:
         world.set_faults(True)
         self._suffer()
         world.set_faults(False)
+        self.turns = self._count_turns("true")
         for key in self.closed:
             self._open_again(*key)
         self.paused.clear()
@@ -108,7 +112,7 @@ class Driver:
         """The first turn, as it should be."""
         for _ in range(60):
             self.settle()
-            if self.finished_turns():
+            if self._finished_turns():
                 return
             self.world.clock.advance(timedelta(minutes=10))
         raise Violation("the first turn does not end")
@@ -123,7 +127,7 @@ class Driver:
         while after:
             if self.steps > MAX_STEPS:
                 return
-            if self._is_over or (self._changed and self.finished_turns() >= world.turns):
+            if self._is_over or (self._changed and self._finished_turns() >= world.turns):
                 self._is_over = True
                 after -= 1
             self._changed = False
@@ -158,9 +162,11 @@ class Driver:
             self.trace.append(f"{world.clock.now():%d %H:%M:%S.%f} {name} {done}")
         return done
 
-    def finished_turns(self) -> int:
-        """How many turns are over."""
-        row = self.world.watchers["solver"].execute("select count(*) from solver.turn where phase = 4").fetchone()
+    def _finished_turns(self) -> int:
+        return self._count_turns("phase = 4")
+
+    def _count_turns(self, condition: LiteralString) -> int:
+        row = self.world.watchers["solver"].execute(f"select count(*) from solver.turn where {condition}").fetchone()
         assert row is not None
         return int(row[0])
 
@@ -314,7 +320,7 @@ def run_seed(server: SimulationServer, seed: int) -> Run:
                 driver.steps,
                 time.monotonic() - began,
                 world.clock.now() - start,
-                driver.finished_turns(),
+                driver.turns,
                 len(world.payments.paid),
                 len(world.payments.arranged),
                 +world.faults,

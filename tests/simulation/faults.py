@@ -22,10 +22,11 @@ LOSSY_TYPES = frozenset({
 
 # F5: every code a real authority has, one of tomorrow's, and one that no repetition heals.
 PREPARE_CODES = (
-    "TIMEOUT", "NEWER_INTEREST_RATE", "RECIPIENT_IS_UNREACHABLE", "INSUFFICIENT_AVAILABLE_AMOUNT",
-    "SENDER_IS_UNREACHABLE", "TOO_MANY_TRANSFERS", "FOO",
+    "TIMEOUT", "RECIPIENT_IS_UNREACHABLE", "INSUFFICIENT_AVAILABLE_AMOUNT", "SENDER_IS_UNREACHABLE",
+    "TOO_MANY_TRANSFERS", "FOO",
 )  # fmt: skip
-FATAL_CODES = ("TRANSFER_NOTE_IS_TOO_LONG", "RECIPIENT_SAME_AS_SENDER")
+# Whoever hears of a newer interest rate waits for it. When there is none, he waits for ever.
+FATAL_CODES = ("TRANSFER_NOTE_IS_TOO_LONG", "RECIPIENT_SAME_AS_SENDER", "NEWER_INTEREST_RATE")
 CONFIG_CODES = ("INVALID_CONFIGURATION", "NO_CONNECTION_TO_DEBTOR", "TOO_MANY_ACCOUNTS")  # F7
 INTEREST_RATES = (-50.0, -20.0, -3.0, 0.0, 5.0, 100.0)
 """F8: percent a year; the lowest is the worst that authorities may ever set."""

@@ -193,6 +193,12 @@ def test_g17_offers_do_not_exclude_each_other(db: Connection) -> None:
     assert lock_states(db) == [("initiated", -5000)]
 
 
+def test_g17_the_row_of_the_turn_is_not_locked(db: Connection) -> None:
+    with psycopg.connect(db.info.dsn, autocommit=True) as other, db.transaction():
+        apply(db, offer())
+        other.execute("select from worker.worker_turn where turn_id = %s for update nowait", (TURN,))
+
+
 def test_g17_offers_hold_up_the_step(db: Connection) -> None:
     """Until the locks are committed, the turn can not change."""
     with psycopg.connect(db.info.dsn, autocommit=True) as other:

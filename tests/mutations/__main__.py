@@ -1,0 +1,55 @@
+"""`python -m tests.mutations [G6 …]`: takes mends out of a copy of the project, and looks whether tests fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.mutations.table import MUTATIONS, Mutation
+
+ROOT = Path(__file__).parents[2]
+TESTS_FAILED = 1
+"""Exit status of pytest."""
+
+
+def main(numbers: list[str]) -> int:
+    """Returns the exit status: 1 when some tests noticed nothing. Without numbers: all."""
+    unnoticed = []
+    with tempfile.TemporaryDirectory(prefix="swpt-mutations-") as folder:
+        copy = Path(folder) / "project"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info"))
+        for mutation in MUTATIONS:
+            if numbers and mutation.number not in numbers:
+                continue
+            noticed = is_noticed(copy, mutation)
+            where = f"{mutation.number} {mutation.file}: {mutation.new.strip()[:60]!r}"
+            print("noticed  " if noticed else "UNNOTICED", where, flush=True)
+            if not noticed:
+                unnoticed.append(where)
+    return 1 if unnoticed else 0
+
+
+def is_noticed(copy: Path, mutation: Mutation) -> bool:
+    """Do the tests fail with the mutation? Raises ValueError when it does not fit the file any more."""
+    file = copy / mutation.file
+    text = file.read_text()
+    if text.count(mutation.old) != 1:
+        raise ValueError(f"{mutation.file} has {text.count(mutation.old)} times {mutation.old!r}")
+    file.write_text(text.replace(mutation.old, mutation.new))
+    path, words = mutation.tests
+    # From the copy's folder, so that its packages come before the installed ones.
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", path, "-k", words]
+    try:
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    finally:
+        file.write_text(text)
+    if done.returncode not in (0, TESTS_FAILED):
+        raise ValueError(f"pytest could not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == TESTS_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
