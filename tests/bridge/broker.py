@@ -14,8 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pika
+import trustme
 
 
 def server_script() -> Path | None:
@@ -44,6 +46,25 @@ def _free_ports(count: int) -> list[int]:
 
 # How to reach a running server, by its URL.
 _control: dict[str, tuple[Path, dict[str, str]]] = {}
+_tls_urls: dict[str, str] = {}
+
+
+def tls_url(url: str) -> str:
+    """The URL of the encrypted port of a private server."""
+    return _tls_urls[url]
+
+
+def _certificates(home: Path) -> str:
+    """Makes a certificate; returns the server's settings for it."""
+    authority = trustme.CA()
+    server = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(home / "authority.pem")
+    server.cert_chain_pems[0].write_to_path(home / "server.pem")
+    server.private_key_pem.write_to_path(home / "key.pem")
+    return (
+        f"ssl_options.cacertfile = {home}/authority.pem\nssl_options.certfile = {home}/server.pem\n"
+        f"ssl_options.keyfile = {home}/key.pem\nssl_options.verify = verify_none\n"
+    )
 
 
 def rabbitmqctl(url: str, *arguments: str) -> None:
@@ -59,10 +80,12 @@ class PrivateBroker:
         """Starts it, with empty data."""
         self._script = script
         self._home = Path(tempfile.mkdtemp(prefix="swpt-rabbitmq-"))
-        port, distribution_port, self._epmd_port = _free_ports(3)
+        port, tls_port, distribution_port, self._epmd_port = _free_ports(4)
         self.url = f"amqp://guest:guest@127.0.0.1:{port}"
         (self._home / "enabled_plugins").write_text("[].\n")
-        (self._home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
+        (self._home / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{port}\nlisteners.ssl.1 = 127.0.0.1:{tls_port}\n" + _certificates(self._home)
+        )
         (self._home / "env.conf").write_text("")
         self._environment = {
             **os.environ,
@@ -79,6 +102,8 @@ class PrivateBroker:
             "RABBITMQ_PID_FILE": str(self._home / "pid"),
         }
         _control[self.url] = script.with_name("rabbitmqctl"), self._environment
+        options = {"ca_certs": str(self._home / "authority.pem"), "server_hostname": "localhost"}
+        _tls_urls[self.url] = f"amqps://guest:guest@127.0.0.1:{tls_port}?ssl_options={quote(repr(options))}"
         try:
             self.start()
         except BaseException:

@@ -24,7 +24,7 @@ from bridge.rabbitmq_setup import declare, delete
 from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import Topology, worker_topology
 from tests.bridge import outgoing
-from tests.bridge.broker import rabbitmqctl
+from tests.bridge.broker import rabbitmqctl, tls_url
 from tests.bridge.examples import EXAMPLES, changed
 from tests.bridge.proxy import proxy
 from tests.bridge.test_rabbitmq import depth, message, take
@@ -334,13 +334,12 @@ def test_bad_messages_go_and_foreign_ones_stay(
 
     target.publish([flags(99), replace(flags(foreign[0]), routing_key=binary_routing_key(foreign[0]))])
     until(lambda: depth(rabbitmq_url, queue) == 0)
+    # The good one may come alone, and be taken in, before the other.
     with pytest.raises(ForeignShard):
-        while True:
-            bridge.run_once(30)
+        until(lambda: bridge.run_once(30) == 0)
     source.close()
     target.close()
     assert depth(rabbitmq_url, queue + ".XQ") == len(foreign) + 2
-    # The good one may have come alone, and been taken in, before the other.
     assert depth(rabbitmq_url, queue) + len(inbox(worker_db)) == len(ours) + 2
 
 
@@ -367,11 +366,15 @@ def test_several_consumers_share_a_queue(
     assert inbox(worker_db) == list(range(2000))
 
 
-def test_a_message_larger_than_a_frame(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_messages_larger_than_a_frame(rabbitmq_url: str, name_prefix: str, queue: str, encrypted: bool) -> None:
+    url = tls_url(rabbitmq_url) if encrypted else rabbitmq_url
     body = bytes(range(256)) * 2000
-    target = RabbitTarget(rabbitmq_url, name_prefix)
+    target = RabbitTarget(url, name_prefix)
     assert target.publish([message("0.1", body), message("0.1", b""), message("0.1", b"c")]) == []
-    source = RabbitSource(rabbitmq_url, queue, prefetch=0)
-    assert [delivery.body for delivery in take(source, 3)] == [body, b"", b"c"]
+    assert target.publish([message("0.1", b"%d" % n) for n in range(5000)]) == []
+    source = RabbitSource(url, queue, prefetch=0)
+    bodies = [delivery.body for delivery in take(source, 5003)]
+    assert bodies == [body, b"", b"c", *(b"%d" % n for n in range(5000))]
     source.close()
     target.close()
