@@ -206,11 +206,11 @@ def get(port: int, path: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_binaries_of_everything_can_be_had() -> None:
+def test_binaries_of_everything_can_be_had(tmp_path: Path) -> None:
     """The line of the build that installs packages, without installing them."""
     with_peer = [str(requirement) for requirement in (*requirements(), *requirements("peer"))]
     program = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--dry-run", "--no-progress"]
-    options = ["--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28", "--target", "unused"]
+    options = ["--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28", "--target", str(tmp_path)]
     done = subprocess.run(
         [*program, *options, "--python", sys.executable, "-c", "constraints.txt", *with_peer],
         cwd=ROOT,
