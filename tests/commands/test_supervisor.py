@@ -32,7 +32,7 @@ def test_c13_a_killed_process_is_started_again(environment: Environment, tmp_pat
         os.kill(first, signal.SIGKILL)
         eventually(lambda: commands_of(solver.pid).get("roll_turns", first) != first, "it runs again")
         assert "WARNING:admin.daemons.supervisor:exited: roll_turns (terminated by SIGKILL" in solver.text()
-        solver.send(signal.SIGTERM)
+        solver.send(signal.SIGHUP)
         assert solver.wait() == 0
         assert "ERROR" not in solver.text()
 

@@ -27,7 +27,8 @@ from tests.end_to_end.test_circle import BASE, COPPER, FIRST_TRADER, SILVER, cir
 pytestmark = [pytest.mark.slow, pytest.mark.rabbitmq]
 
 BINDING_KEYS = ("0.#", "1.#")
-TURN_SECONDS = 120.0
+TURN_SECONDS = 200.0
+"""Time enough for several turns on a busy machine."""
 
 
 def worker_environment(number: int, database: str, others: Environment) -> Environment:
