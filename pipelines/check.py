@@ -46,15 +46,22 @@ def _check_trades(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """One account or one currency at a time: S1, S2, S4, S6, S8, S10, S11 and the takings' part of S9."""
     for side, offers in ((trades.takings, market.sell_offers), (trades.givings, market.buy_offers)):
-        limits = offers.group_by(ACCOUNT).agg(pl.col("amount").max().alias("limit"))
+        limits = offers.rename({"amount": "limit", "collector_id": "of_offer"}, strict=False)
         limited = side.join(limits, on=ACCOUNT, how="left")
+        if limited.height > side.height:
+            # Several offers of one account: the greatest counts.
+            limited = limited.group_by(side.columns).agg(pl.col("limit").max())
         yield "S2", limited.filter((pl.col("amount") > pl.col("limit").fill_null(0)) | (pl.col("amount") < 1))
+        if "of_offer" in limited.columns:
+            yield "S9", limited.filter(pl.col("of_offer").ne_missing(pl.col("collector_id")))
+        elif "collector_id" in offers.columns:
+            yield "S9", side.join(offers, on=[*ACCOUNT, "collector_id"], how="anti")
         yield "S4", side.filter(pl.col("amount") < minimum)
-        yield "S6", side.filter(pl.struct(ACCOUNT).is_duplicated())
+        if not _ascends(side):
+            yield "S6", side.filter(pl.struct(ACCOUNT).is_duplicated())
         yield "S8", side.filter((pl.col("amount") < 1) | pl.any_horizontal(pl.all().is_null()))
         yield "S10", side.join(prices, on="debtor_id", how="anti")
     yield "S6", trades.takings.join(trades.givings, on=ACCOUNT, how="semi")
-    yield "S9", trades.takings.join(market.sell_offers, on=[*ACCOUNT, "collector_id"], how="anti")
     yield "S11", trades.givings.filter(pl.col("amount") == 1)
     yield "S11", trades.collector_transfers.filter(pl.col("amount") == 1)
     balance = pl.concat(
@@ -64,6 +71,13 @@ def _check_trades(
         ]
     )
     yield "S1", balance.group_by("debtor_id").agg(pl.col("net").sum()).filter(pl.col("net") != 0)
+
+
+def _ascends(side: pl.DataFrame) -> bool:
+    """Whether each row's account comes after the one before: then no account is there twice."""
+    debtor, creditor = pl.col("debtor_id"), pl.col("creditor_id")
+    is_next = (debtor > debtor.shift(1)) | ((debtor == debtor.shift(1)) & (creditor > creditor.shift(1)))
+    return bool(side.select(is_next.slice(1).fill_null(False).all()).item())
 
 
 def _check_traders(prices: pl.DataFrame, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -26,10 +26,9 @@ def limit_offers(offers: pl.DataFrame, untraded: Untraded) -> pl.DataFrame:
     limit = offers["amount"].to_numpy()
     for _ in range(MAX_ROUNDS):
         price = comparable_prices(offers)
-        is_sell = offers["is_sell"].to_numpy()
         value = limit * price
-        bound = np.minimum(_other_side(value, offers["trader"].to_numpy(), is_sell), value)
-        bound = np.minimum(_other_side(value, offers["currency"].to_numpy(), is_sell), bound)
+        bound = np.minimum(_other_side(value, offers, "trader"), value)
+        bound = np.minimum(_other_side(value, offers, "currency"), bound)
         is_cut = np.flatnonzero(bound < value)
         tokens = token_amount(bound[is_cut] * SLACK, price[is_cut])
         limit = limit.copy()
@@ -75,13 +74,12 @@ def price_shift(price: np.ndarray) -> int:
     return max(0, int(np.frexp(price.max())[1]) - MAX_PRICE_EXPONENT)
 
 
-def _other_side(value: np.ndarray, group: np.ndarray, is_sell: np.ndarray) -> np.ndarray:
-    """For every offer, the summed value of its group's offers on the opposite side."""
-    if value.size == 0:
-        return value
-    sold = np.bincount(group, weights=np.where(is_sell, value, 0.0))
-    bought = np.bincount(group, weights=np.where(is_sell, 0.0, value))
-    other: np.ndarray = np.where(is_sell, bought[group], sold[group])
+def _other_side(value: np.ndarray, offers: pl.DataFrame, column: str) -> np.ndarray:
+    """For every offer, the summed value of the opposite side of its trader or its currency."""
+    side = offers.select(pl.col(column).cast(pl.Int64) * 2 + pl.col("is_sell")).to_series().to_numpy()
+    sums = np.bincount(side, value, 2 + side.max(initial=0))
+    # The other side of an even number is the next one, that of an odd number is the one before.
+    other: np.ndarray = sums[side ^ 1]
     return other
 
 

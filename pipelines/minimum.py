@@ -16,6 +16,7 @@ from pipelines.levels import Levels
 from pipelines.network import Network
 
 PRUNING_ROUNDS = 6
+FEW = 1e-3
 # After so many rounds, everything near a trouble is left out at once; after the second number, everything.
 GENTLE_ROUNDS = 30
 MAX_ROUNDS = 200
@@ -161,9 +162,9 @@ def _prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndar
         )
         lowered = np.minimum(capacity, np.minimum(of_trader, of_currency))
         lowered[lowered < least] = 0
-        has_closed = bool(((lowered == 0) & (capacity > 0)).any())
+        closed = np.count_nonzero((lowered == 0) & (capacity > 0))
         capacity = lowered
-        if not has_closed:
+        if closed <= FEW * capacity.size:
             break
     return capacity
 

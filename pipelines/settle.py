@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from pipelines.match import Match
-from pipelines.units import token_fraction, whole_tokens
+from pipelines.units import has_fraction, whole_tokens
 
-SIDE = ["debtor_id", "is_sell"]
 SETTLED = {
     "creditor_id": pl.Int64,
     "debtor_id": pl.Int64,
@@ -33,25 +33,45 @@ def _settle_part(offers: pl.DataFrame) -> pl.DataFrame:
     - limits take away less than a token from a whole currency (match.py sees to that), and no whole number lies
       between the sum and that, except the one which is taken.
 
-    The tokens to add to what was rounded down go to the largest fractions first.
+    The tokens to add to what was rounded down go to the first offers that can take one.
     """
-    rounded = offers.with_columns(least=whole_tokens("flow"), fraction=token_fraction("flow")).with_columns(
-        most=pl.min_horizontal(
-            pl.col("least") + (pl.col("fraction") > 0.0).cast(pl.Int128), pl.col("limit").cast(pl.Int128)
-        )
+    rounded = offers.select(
+        "currency",
+        "is_sell",
+        least=pl.min_horizontal(whole_tokens("flow"), pl.col("limit").cast(pl.Int128)).cast(pl.Int64),
+        can_grow=(whole_tokens("flow") < pl.col("limit")) & has_fraction("flow"),
     )
-    rounded = rounded.with_columns(pl.min_horizontal("least", "most").alias("least"))
-    # Currency's total: the quotient of the whole flow, rounded up, if both sides can reach it.
-    side_flow = pl.col("flow").filter("is_sell").sum().over("debtor_id")
-    rounded = rounded.with_columns(side_flow=side_flow)
-    total = pl.min_horizontal(
-        whole_tokens("side_flow") + (token_fraction("side_flow") > 0.0).cast(pl.Int128),
-        pl.col("most").filter(pl.col("is_sell")).sum().over("debtor_id"),
-        pl.col("most").filter(~pl.col("is_sell")).sum().over("debtor_id"),
+    tokens = rounded["least"].to_numpy() + _additions(offers, rounded)
+    return offers.with_columns(tokens=pl.Series(tokens, dtype=pl.Int64)).select(list(SETTLED))
+
+
+def _additions(offers: pl.DataFrame, rounded: pl.DataFrame) -> np.ndarray:
+    """Which offers get one token more than the quotient rounded down: 0 or 1 for each."""
+    sides = rounded.group_by("currency", "is_sell").agg(
+        least=pl.col("least").cast(pl.Int128).sum(), can_grow=pl.col("can_grow").sum().cast(pl.Int128)
     )
-    to_add = total - pl.col("least").sum().over(SIDE)
-    ranked = rounded.with_columns(to_add=to_add, can_grow=pl.col("most") > pl.col("least")).sort(
-        [*SIDE, "can_grow", "fraction", "creditor_id"], descending=[False, True, True, True, False]
+    # A currency's total: the quotient of the whole flow, rounded up, if both sides can reach it.
+    flows = (
+        offers.filter("is_sell")
+        .group_by("currency")
+        .agg(pl.col("flow").sum(), pl.col("numerator", "denominator").first())
+        .select("currency", total=whole_tokens("flow") + has_fraction("flow").cast(pl.Int128))
     )
-    grows = pl.col("can_grow") & (pl.int_range(pl.len()).over(SIDE) < pl.col("to_add"))
-    return ranked.with_columns(tokens=(pl.col("least") + grows.cast(pl.Int128)).cast(pl.Int64)).select(list(SETTLED))
+    totals = sides.group_by("currency").agg(most=(pl.col("least") + pl.col("can_grow")).min())
+    wanted = (
+        sides.join(flows.join(totals, on="currency"), on="currency")
+        .with_columns(to_add=(pl.min_horizontal("total", "most") - pl.col("least")).cast(pl.Int64))
+        .select(side=pl.col("currency") * 2 + pl.col("is_sell"), to_add="to_add")
+    )
+    grows = rounded["can_grow"].to_numpy()
+    side = rounded.select(pl.col("currency") * 2 + pl.col("is_sell")).to_series().to_numpy()
+    to_add = np.zeros(2 + side.max(initial=0), np.int64)
+    to_add[wanted["side"].to_numpy()] = wanted["to_add"].to_numpy()
+
+    candidates = np.flatnonzero(grows)
+    candidates = candidates[np.argsort(side[candidates], kind="stable")]
+    of_side = side[candidates]
+    is_added = np.arange(candidates.size) - np.searchsorted(of_side, of_side) < to_add[of_side]
+    additions = np.zeros(grows.size, np.int64)
+    additions[candidates[is_added]] = 1
+    return additions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -152,7 +151,4 @@ def _value(takings: pl.DataFrame, prices: pl.DataFrame) -> float:
     values = takings.join(prices, on="debtor_id", maintain_order="left").select(
         pl.col("amount").cast(pl.Float64) * pl.col("price")
     )
-    try:
-        return math.fsum(values.to_series())
-    except OverflowError:
-        return math.inf
+    return float(values.to_series().sum())

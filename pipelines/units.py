@@ -52,10 +52,9 @@ def whole_tokens(value: str) -> pl.Expr:
     return (pl.col(value).cast(pl.Int128) * pl.col("denominator")) // pl.col("numerator")
 
 
-def token_fraction(value: str) -> pl.Expr:
-    """What is missing from `whole_tokens` to the exact quotient, as a share of a token: 0 only when nothing is."""
-    rest = (pl.col(value).cast(pl.Int128) * pl.col("denominator")) % pl.col("numerator")
-    return rest.cast(pl.Float64) / pl.col("numerator").cast(pl.Float64)
+def has_fraction(value: str) -> pl.Expr:
+    """Whether something is missing from `whole_tokens` to the exact quotient."""
+    return (pl.col(value).cast(pl.Int128) * pl.col("denominator")) % pl.col("numerator") > 0
 
 
 def base_value(value_units: int, scale: int) -> float:
