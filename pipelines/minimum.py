@@ -30,7 +30,7 @@ VARIATIONS = 16
 LEFT_OUT = (0.1, 0.3, 0.5)
 # In a market of more offers than this, repairs begin among this share of the traders.
 BIG = 200_000
-PART = 0.1
+PART = 0.05
 MAX_PARTS = 5
 
 
