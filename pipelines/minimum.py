@@ -180,7 +180,8 @@ def _repair(
     """Closes what flows too little, and keeps all other flows at `least` or more, as far as that is possible.
 
     Where it is not, the offers of the traders and currencies in trouble may flow less; those which then do are
-    closed as well. So in every round something is closed or loosened, and in the end it fits. In a part of a market,
+    closed as well, and all offers of traders for whom even that does not help. So in every round something is closed
+    or loosened, and in the end it fits. In a part of a market,
     with flows `outside`, it may be incomplete in the end.
     """
     is_closed = found.flow < least
@@ -201,17 +202,20 @@ def _repair(
             is_closed |= is_short | (is_loose & (found.flow == 0))
             is_loose[:] = False
             continue
-        is_near = (found.trader_surplus != 0)[network.trader] | (found.currency_surplus != 0)[network.currency]
-        is_near &= ~is_closed
-        is_tight = bool((is_near & ~is_loose).any())
-        if outside is not None and not (is_tight and round_number < GENTLE_ROUNDS):
-            return found
+        is_stuck = (found.trader_surplus != 0)[network.trader] & ~is_closed
+        is_near = is_stuck | ((found.currency_surplus != 0)[network.currency] & ~is_closed)
         if round_number >= GENTLE_ROUNDS:
             is_closed |= is_near
-        elif is_tight:
+        elif (is_near & ~is_loose).any():
             is_loose |= is_near
+        elif is_stuck.any():
+            is_closed |= is_stuck
+        elif outside is not None:
+            return found
         else:
             is_loose = ~is_closed
+    if outside is not None:
+        return found
     nothing = np.zeros(least.size, np.int64)
     return maximum_circulation(network, nothing, start=found, search=search)
 
