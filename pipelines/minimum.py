@@ -22,6 +22,7 @@ GENTLE_ROUNDS = 30
 MAX_ROUNDS = 200
 # Offers get a second chance when the minimum costs more than this share of the value, and again after a good gain.
 WORTH_A_TRY = 1e-3
+WORTH_A_TRY_WHEN_BIG = 1e-2
 GOOD_GAIN = 1e-4
 MAX_CHANCES = 6
 # In a market of up to so many offers, other choices are tried as well, each without another share of the traders.
@@ -46,7 +47,8 @@ def reach_minimum(
     found = _serve(network, capacity, least, start, patient)
     most, best = _value(network, start.flow), _value(network, found.flow)
     search.on_found(best)
-    gain = most if most - best > WORTH_A_TRY * most else 0
+    worth = WORTH_A_TRY if network.trader.size <= BIG else WORTH_A_TRY_WHEN_BIG
+    gain = most if most - best > worth * most else 0
     for _ in range(MAX_CHANCES):
         if gain <= GOOD_GAIN * most:
             break
