@@ -29,10 +29,9 @@ MAX_CHANCES = 6
 SMALL = 10_000
 VARIATIONS = 16
 LEFT_OUT = (0.1, 0.3, 0.5)
-# In a market of more offers than this, repairs begin among this share of the traders.
+# In a market of more offers than this, repairs begin among a share of the traders, and go on among larger ones.
 BIG = 200_000
-PART = 0.05
-MAX_PARTS = 5
+PARTS = (0.05, 0.1, 0.3)
 
 
 def reach_minimum(
@@ -77,9 +76,10 @@ def _serve(
     capacity = np.where(is_short, 0, capacity)
     if network.trader.size <= BIG:
         return _repair(network, capacity, least, maximum_circulation(network, capacity, None, start, search), search)
-    is_chosen = _with_great_flows(network, start.flow)
-    for number in range(MAX_PARTS):
+    is_chosen = np.zeros(network.traders, np.bool_)
+    for number in range(len(PARTS)):
         is_chosen[network.trader[is_concerned]] = True
+        is_chosen |= _with_great_flows(network, start.flow, PARTS[number])
         chosen = np.flatnonzero(is_chosen[network.trader])
         start = _serve_part(network, chosen, capacity, least, start, search, is_first=number == 0)
         if start.is_complete:
@@ -116,10 +116,10 @@ def _serve_part(
     return Circulation(flow, start.levels, *surplus)
 
 
-def _with_great_flows(network: Network, flow: np.ndarray) -> np.ndarray:
-    """Says of each trader whether he is one of those through whom most flows."""
+def _with_great_flows(network: Network, flow: np.ndarray, share: float) -> np.ndarray:
+    """Says of each trader whether he is one of the share through whom most flows."""
     of_trader = network.trader_sums(flow)
-    fewest = of_trader.size - 1 - int(of_trader.size * PART)
+    fewest = of_trader.size - 1 - int(of_trader.size * share)
     is_great: np.ndarray = of_trader > np.partition(of_trader, fewest)[fewest]
     return is_great
 

@@ -89,12 +89,15 @@ def test_the_value_is_the_greatest_from_any_start_and_above_any_floor(
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(size=SIZES, minimum=st.sampled_from([1, 50, 1000, 20000]))
-def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], minimum: int) -> None:
+@given(size=SIZES, minimum=st.sampled_from([1, 50, 1000, 20000]), is_big=st.booleans())
+def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], minimum: int, is_big: bool) -> None:
     network, capacity = random_network(*size)
     least = np.full(capacity.size, minimum)
     relaxed = maximum_circulation(network, capacity)
-    flow = reach_minimum(network, capacity, least, relaxed, Search())
+    with pytest.MonkeyPatch.context() as patch:
+        # Big markets are repaired in parts.
+        patch.setattr("pipelines.minimum.BIG", 0 if is_big else 2**31)
+        flow = reach_minimum(network, capacity, least, relaxed, Search())
     assert is_circulation(network, flow)
     assert ((flow == 0) | ((flow >= least) & (flow <= capacity))).all()
     if minimum == 1:
