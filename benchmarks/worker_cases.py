@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-POLICIES = 200_000
+POLICIES = 1_000_000
 
 CUSTOMERS = """
 create schema bench;

@@ -207,7 +207,7 @@ def main() -> None:
     options = parser.parse_args()
 
     console = Console(width=140)
-    with PrivateServer(durable=True) as server:
+    with PrivateServer(durable=True, shared_buffers="2GB") as server:
         bench = Bench(server)
         rate = options.rate
         if rate is None:

@@ -80,13 +80,14 @@ def _major_version(folder: Path) -> int:
 class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
     """A running server with the trusted superuser `postgres`. Use as a context manager, or call `stop()`.
 
-    `programs` is a folder with `initdb` and `postgres`; `durable=True` makes commits wait for the disk.
+    `programs` is a folder with `initdb` and `postgres`; `durable=True` makes commits wait for the disk; `settings` are
+    the server's, by name.
     """
 
-    def __init__(self, programs: Path | None = None, *, durable: bool = False) -> None:
+    def __init__(self, programs: Path | None = None, *, durable: bool = False, **settings: str) -> None:
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         self._programs = programs or default_programs()
-        self._settings = _SETTINGS | ({} if durable else {"fsync": "off", "synchronous_commit": "off"})
+        self._settings = _SETTINGS | ({} if durable else {"fsync": "off", "synchronous_commit": "off"}) | settings
         base_dir = tempfile.mkdtemp(prefix="swpt-postgres-")
         try:
             if self._user:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
+from admin.logs import APPLICATION_LOGGERS
 from sandbox.postgres import PrivateServer, server_programs
 from sql import KINDS, Kind
 from tests.bridge.broker import private_broker, server_script
@@ -22,6 +26,21 @@ def skip_or_fail(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands that run within the test's process set up logging; what they change is put back."""
+    root = logging.getLogger()
+    loggers = [root, *map(logging.getLogger, (*APPLICATION_LOGGERS, "pika", "httpx"))]
+    handlers, levels = root.handlers[:], [logger.level for logger in loggers]
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

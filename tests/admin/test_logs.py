@@ -6,8 +6,7 @@ import json
 import logging
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pika
@@ -33,22 +32,10 @@ def _error() -> Any:
 
 
 @pytest.fixture
-def clean_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Puts everything back that `set_up_logging` touches."""
-    root = logging.getLogger()
-    names = (*APPLICATION_LOGGERS, "pika", "httpx")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
+def clean_logging() -> None:
+    """No logger of those that `set_up_logging` touches has a level of its own."""
+    for name in (*APPLICATION_LOGGERS, "pika", "httpx"):
         logging.getLogger(name).setLevel(logging.NOTSET)
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    yield
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, old in levels.items():
-        logging.getLogger(name).setLevel(old)
 
 
 def test_text_format() -> None:
