@@ -74,8 +74,9 @@ class Measurement:
 class Bench:
     """A durable server with one shard of customers, emptied and filled again for every run."""
 
-    def __init__(self, server: PrivateServer) -> None:
+    def __init__(self, server: PrivateServer, policies: int = POLICIES) -> None:
         self._server = server
+        self.policies = policies
         with server.admin() as admin:
             admin.execute("alter system set max_wal_size = '4GB'")
             admin.execute("alter system set synchronous_commit = on")
@@ -84,7 +85,7 @@ class Bench:
         self._runs = 0
         with self.connect() as connection:
             configure(connection, "worker")
-            _script(connection, CUSTOMERS, policies=POLICIES)
+            _script(connection, CUSTOMERS, policies=policies)
             for lane in range(LANES):
                 connection.execute("select pgmq.create(%s)", (f"bare_{lane}",))
             connection.execute("vacuum (analyze)")
@@ -109,6 +110,7 @@ class Bench:
                 """,
                 n=messages,
                 run=self._runs,
+                policies=self.policies,
             )
             pop = self._emptying(connection, "bare", messages, _popper(limit))
             take = self._emptying(connection, "bare", messages, _taker(limit))

@@ -33,6 +33,7 @@ SETTLED = 120.0
 """Seconds after which the queue tables should not grow any more."""
 LIMIT = 1_000
 PEAK_MESSAGES = 200_000
+ACCOUNTS = 1_000_000
 FILLING_PAUSE = 0.1
 SHARES = (("UpdatedLedger", 0.7), ("UpdatedPolicy", 0.3))
 
@@ -179,7 +180,7 @@ def fill(connection: Connection, type_: str, count: int, run: int) -> None:
         f"with message as materialized (select worker.hash32(c.key) & {LANES - 1} as lane, c.body"
         f" from ({case.messages}) as c), {lanes} select"
     )
-    connection.execute(Template(text).substitute(n=str(count), run=str(run)).encode())
+    connection.execute(Template(text).substitute(n=str(count), run=str(run), policies=str(ACCOUNTS)).encode())
 
 
 def verdict(intervals: list[Interval]) -> list[str]:
@@ -208,7 +209,7 @@ def main() -> None:
 
     console = Console(width=140)
     with PrivateServer(durable=True, shared_buffers="2GB") as server:
-        bench = Bench(server)
+        bench = Bench(server, ACCOUNTS)
         rate = options.rate
         if rate is None:
             rate = bench.measure(CASES[0], PEAK_MESSAGES, LIMIT).rate / 2
