@@ -85,7 +85,17 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
     if status := installation.stop("solver"):
         raise Failure(f"the solver ended with status {status}")
     installation.start("solver", TURN_PERIOD="0")
-    _wait(lambda: not _left(installation, surroundings), surroundings, ENDING_SECONDS, "not everything ends")
+    left: dict[str, int] = {}
+
+    def is_over() -> bool:
+        left.clear()
+        left.update(_left(installation, surroundings))
+        return not left
+
+    try:
+        _wait(is_over, surroundings, ENDING_SECONDS, "not everything ends")
+    except Failure as failure:
+        raise Failure(f"{failure}; left: {left}") from None
     summary.ending_seconds = time.monotonic() - began
     problems = []
     for debtor_id, totals in surroundings.audit().items():
