@@ -86,7 +86,7 @@ def server(environment: Environment, folder: Path, *arguments: str) -> Iterator[
 def children(pid: int) -> dict[int, str]:
     """The children of a process: their arguments by process ID."""
     listed = subprocess.run(
-        ["ps", "--no-headers", "-o", "pid,args", "--ppid", str(pid)], capture_output=True, text=True
+        ["ps", "-ww", "--no-headers", "-o", "pid,args", "--ppid", str(pid)], capture_output=True, text=True
     ).stdout
     return {int(line.split()[0]): line.split(None, 1)[1] for line in listed.splitlines()}
 

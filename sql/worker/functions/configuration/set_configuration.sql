@@ -6,7 +6,9 @@ declare
   v_old worker.configuration;
   v_new worker.configuration;
 begin
-  select c.* into strict v_old from worker.configuration as c for update;
+  -- The row is replaced: another call that waited for the old row would find none.
+  lock table worker.configuration in share row exclusive mode;
+  select c.* into strict v_old from worker.configuration as c;
   v_new := jsonb_populate_record(v_old, p_settings);
   if v_new.lane_count <> v_old.lane_count then
     raise exception using errcode = 'ST002', message = 'the number of lanes belongs to the database',
