@@ -75,6 +75,34 @@ def test_v7_20(
     assert internal_messages(db, "AccountIdResponse") == [answer]
 
 
+def test_g14_an_account_that_vanished_is_asked_for_again(db: Connection) -> None:
+    """When somebody wants to pay to it, and once more if it does not come for long."""
+    request = message("AccountIdRequest", **KEY | {"creditor_id": COLLECTOR, "collector_id": 999})
+    long = db.execute("select extreme_message_delay from worker.configuration").fetchone()[0]  # type: ignore[index]
+    vanished = {"configured_at": NOW - timedelta(days=2), "purged_at": NOW - timedelta(days=1)}
+    insert(db, "needed_worker_account", creditor_id=COLLECTOR, debtor_id=DEBTOR, **vanished)
+    insert(db, "needed_worker_account", creditor_id=COLLECTOR, debtor_id=DEBTOR + 1, **vanished)
+    second = timedelta(seconds=1)
+    for moment, count in ((NOW, 1), (NOW + second, 1), (NOW + long, 1), (NOW + long + second, 2)):
+        set_clock(db, moment)
+        apply(db, request)
+        apply(db, request)
+        assert rows(db, "select message ->> 'debtor_id' from pgmq.q_out_configure_account") == [(str(DEBTOR),)] * count
+
+
+@pytest.mark.parametrize(("is_purged", "has_account"), [(False, False), (True, True)])
+def test_g14_no_other_account_is_asked_for(db: Connection, is_purged: bool, has_account: bool) -> None:
+    """Neither one that is still expected, nor one that has come back, though without an ID yet."""
+    purged_at = NOW - timedelta(days=1) if is_purged else None
+    ids = {"creditor_id": COLLECTOR, "debtor_id": DEBTOR}
+    insert(db, "needed_worker_account", **ids, configured_at=NOW - timedelta(days=2), purged_at=purged_at)
+    if has_account:
+        add_account(db)
+        db.execute("update worker.worker_account set account_id = ''")
+    apply(db, message("AccountIdRequest", **KEY | {"creditor_id": COLLECTOR, "collector_id": 999}))
+    assert rows(db, "select from pgmq.q_out_configure_account") == []
+
+
 def test_answers_of_one_batch_do_not_mix(db: Connection) -> None:
     add_policy(db, "a", 1, creditor_id=BUYER)
     add_policy(db, "b", 2, creditor_id=BUYER + 1)

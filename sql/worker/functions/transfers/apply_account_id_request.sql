@@ -37,9 +37,11 @@ as $$
   left join worker.worker_account as w
     on w.creditor_id = x.creditor_id
     and w.debtor_id = x.debtor_id
-    and w.account_id <> ''
+    and w.account_id <> '';
+
+  select worker.reopen_accounts(p_messages)
 $$;
 
 comment on function worker.apply_account_id_request is
-  'Answers AccountIdRequest with the account ID of a customer or of a collector of this shard; empty if unknown. '
-  'Called by the drain.';
+  'Answers AccountIdRequest with the account ID of a customer or of a collector of this shard; empty if unknown, '
+  'and then an account that vanished is asked for, so that a later answer knows it. Called by the drain.';

@@ -1,0 +1,53 @@
+create or replace function worker.reopen_accounts(p_messages jsonb[])
+  returns void
+  language plpgsql
+  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set enable_seqscan = off
+  set jit = off
+as $$
+declare
+  v_messages jsonb[];
+begin
+  with vanished as materialized (
+    select
+      n.creditor_id,
+      n.debtor_id
+    from unnest(p_messages) as m (message)
+    cross join lateral jsonb_to_record(m.message) as x (creditor_id bigint, debtor_id bigint)
+    inner join worker.needed_worker_account as n using (creditor_id, debtor_id)
+    where
+      n.purged_at is not null
+      and (
+        n.configured_at <= n.purged_at
+        or n.configured_at < (select worker.now() - c.extreme_message_delay from worker.configuration as c)
+      )
+      and not exists (
+        select from worker.worker_account as a
+        where a.creditor_id = n.creditor_id and a.debtor_id = n.debtor_id
+      )
+    order by n.creditor_id, n.debtor_id
+    for update of n
+  ),
+  configured as (
+    update worker.needed_worker_account as n set
+      configured_at = worker.now(),
+      configurations = n.configurations + 1
+    from vanished as v
+    where n.creditor_id = v.creditor_id and n.debtor_id = v.debtor_id
+    returning n.creditor_id, n.debtor_id
+  )
+  select array_agg(
+    worker.configure_account_message(c.creditor_id, c.debtor_id, false) order by c.creditor_id, c.debtor_id
+  )
+  into v_messages
+  from configured as c;
+  perform worker.send_configure_accounts(v_messages);
+end
+$$;
+
+comment on function worker.reopen_accounts is
+  'Asks authorities for the accounts of collectors that vanished while they were needed, when somebody wants to pay to '
+  'them: what their buyers were promised can only come that way. Takes AccountIdRequest messages, and passes over all '
+  'others; asks again after the extreme message delay. Called by apply_account_id_request.';
