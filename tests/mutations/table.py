@@ -58,6 +58,10 @@ MUTATIONS = (
         ("tests/sql/accounts", "g14"),
     ),
     Mutation(
+        "G14", f"{_WORKER}/transfers/apply_account_id_request.sql", "  select worker.reopen_accounts(p_messages)\n", "",
+        ("tests/sql/transfers", "g14"),
+    ),
+    Mutation(
         "G14", f"{_SOLVER}/collectors/apply_worker_requests.sql", "where r.is_replaced;", "where false;",
         ("tests/sql/collectors", "g14"),
     ),
