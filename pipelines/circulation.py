@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.contraction import Contraction
 from pipelines.levels import Levels, guess_levels, raise_levels
 from pipelines.network import Network
 from pipelines.routing import route
@@ -75,18 +76,43 @@ def maximum_circulation(
     search = search or Search()
     if least is None:
         least = np.zeros(capacity.size, np.int64)
-    levels = start.levels if start is not None else guess_levels(network, capacity)
-    flow = start.flow if start is not None else least
+    if outside is None:
+        outside = np.zeros(network.traders, np.int64), np.zeros(network.currencies, np.int64)
+    small = Contraction.of(network, capacity, least, outside[0])
+    if small is None:
+        levels = start.levels if start is not None else guess_levels(network, capacity)
+        flow = start.flow if start is not None else least
+        return _improve(network, capacity, least, flow, levels, search, outside)
+    if start is not None:
+        levels, flow = small.shrink_levels(start.levels), small.shrink_flow(start.flow)
+    else:
+        levels, flow = small.adjust(guess_levels(small.network, small.capacity)), small.least
+    outside = small.shrink_traders(outside[0]), outside[1]
+    found = _improve(small.network, small.capacity, small.least, flow, levels, search, outside)
+    return Circulation(
+        flow=small.expand_flow(found.flow),
+        levels=small.expand_levels(found.levels),
+        trader_surplus=small.expand_traders(found.trader_surplus),
+        currency_surplus=found.currency_surplus,
+    )
+
+
+def _improve(
+    network: Network,
+    capacity: np.ndarray,
+    least: np.ndarray,
+    flow: np.ndarray,
+    levels: Levels,
+    search: Search,
+    outside: tuple[np.ndarray, np.ndarray],
+) -> Circulation:
+    """Brings any flow, with any levels, to the greatest circulation."""
     costs = levels.reduced_costs(network)
     search.go_on()
     flow = np.where(costs < 0, capacity, np.where(costs > 0, least, np.clip(flow, least, capacity)))
-    if outside is None:
-        outside = np.zeros(network.traders, np.int64), np.zeros(network.currencies, np.int64)
     flow = _balance_traders(network, flow, costs == 0, least, capacity, outside[0])
-    while True:
-        surplus = _surplus(network, flow, outside)
-        if not (surplus[0].any() or surplus[1].any()):
-            break
+    surplus = _surplus(network, flow, outside)
+    while surplus[0].any() or surplus[1].any():
         search.go_on()
         free = np.flatnonzero(costs == 0)
         more, less = capacity[free] - flow[free], flow[free] - least[free]

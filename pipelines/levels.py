@@ -105,19 +105,27 @@ def _distances(
     sells = network.is_sell
     is_way_out = np.where(sells, can_grow, can_shrink)
     is_way_in = np.where(sells, can_shrink, can_grow)
-    out_cost = np.where(sells, costs, -costs).astype(np.int32)
+    out_cost = np.where(sells, costs, -costs).astype(np.int32, copy=False)
     to_trader = np.where(surplus[0] > 0, np.int32(0), UNREACHABLE)
     to_currency = np.where(surplus[1] > 0, np.int32(0), UNREACHABLE)
-    nearer_traders = surplus[0] > 0
-    nearer_currencies = surplus[1] > 0
-    while nearer_traders.any() or nearer_currencies.any():
-        ways = np.flatnonzero(is_way_in & nearer_currencies[network.currency])
-        old = to_trader.copy()
-        np.minimum.at(to_trader, network.trader[ways], to_currency[network.currency[ways]] - out_cost[ways])
-        nearer_traders |= to_trader < old
-        ways = np.flatnonzero(is_way_out & nearer_traders[network.trader])
-        old = to_currency.copy()
-        np.minimum.at(to_currency, network.currency[ways], to_trader[network.trader[ways]] + out_cost[ways])
-        nearer_currencies = to_currency < old
-        nearer_traders = np.zeros(network.traders, np.bool_)
+    near_traders, near_currencies = np.flatnonzero(surplus[0] > 0), np.flatnonzero(surplus[1] > 0)
+    while near_traders.size or near_currencies.size:
+        ways = network.of_currencies(near_currencies, is_way_in)
+        nearer = _come_nearer(to_trader, network.trader[ways], to_currency[network.currency[ways]] - out_cost[ways])
+        near_traders = np.union1d(near_traders, nearer) if near_traders.size else nearer
+        ways = network.of_traders(near_traders, is_way_out)
+        near_currencies = _come_nearer(
+            to_currency, network.currency[ways], to_trader[network.trader[ways]] + out_cost[ways]
+        )
+        near_traders = near_traders[:0]
     return to_trader, to_currency
+
+
+def _come_nearer(distance: np.ndarray, node: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Lowers the distances of nodes to those found, and returns the nodes that came nearer."""
+    is_nearer = found < distance[node]
+    node, found = node[is_nearer], found[is_nearer]
+    np.minimum.at(distance, node, found)
+    is_near = np.zeros(distance.size, np.bool_)
+    is_near[node] = True
+    return np.flatnonzero(is_near)

@@ -21,15 +21,17 @@ FEW = 1e-3
 GENTLE_ROUNDS = 30
 MAX_ROUNDS = 200
 # Offers get a second chance when the minimum costs more than this share of the value, and again after a good gain.
-WORTH_A_TRY = 1e-3
+WORTH_A_TRY = 1e-4
 WORTH_A_TRY_WHEN_BIG = 1e-2
 GOOD_GAIN = 1e-4
 MAX_CHANCES = 6
-# In a market of up to so many offers, other choices are tried as well, each without another share of the traders.
+# In a market of up to so many offers, other choices are tried as well, each without another share of the traders, when
+# the minimum still costs more than a share of the value.
 SMALL = 10_000
 VARIATIONS = 16
+WORTH_VARYING = 1e-3
 LEFT_OUT = (0.1, 0.3, 0.5)
-# In a market of more offers than this, repairs begin among a share of the traders, and go on among larger ones.
+# In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the traders, and go on among larger ones.
 BIG = 200_000
 PARTS = (0.05, 0.1, 0.3)
 
@@ -58,7 +60,7 @@ def reach_minimum(
         gain = _value(network, found.flow) - best
         best += gain
         search.on_found(best)
-    if network.trader.size > SMALL or most - best <= WORTH_A_TRY * most:
+    if network.trader.size > SMALL or most - best <= WORTH_VARYING * most:
         return found.flow
     return _vary(network, capacity, least, start, found.flow, search)
 
@@ -74,7 +76,7 @@ def _serve(
     is_short = (start.flow > 0) & (start.flow < least)
     is_concerned = is_short | (start.flow > capacity)
     capacity = np.where(is_short, 0, capacity)
-    if network.trader.size <= BIG:
+    if network.complexity <= BIG:
         return _repair(network, capacity, least, maximum_circulation(network, capacity, None, start, search), search)
     is_chosen = np.zeros(network.traders, np.bool_)
     for number in range(len(PARTS)):

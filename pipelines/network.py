@@ -7,8 +7,12 @@ is a flow in which every node passes on exactly what it gets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+# The offers of some nodes are looked up one node after the other when they are less than one in so many.
+FEW = 6
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,53 @@ class Network:
     def traders(self) -> int:
         """How many traders there are."""
         return self.first.size - 1
+
+    @cached_property
+    def simple_traders(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The buy and the sell offers of those who have one of each and no other, and a number for the two currencies.
+
+        In the order of that number.
+        """
+        first = self.first[:-1][np.diff(self.first) == 2]
+        is_first_sell = self.is_sell[first]
+        first, is_first_sell = (values[is_first_sell != self.is_sell[first + 1]] for values in (first, is_first_sell))
+        buy, sell = first + is_first_sell, first + ~is_first_sell
+        pair = self.currency[buy].astype(np.int64) * self.currencies + self.currency[sell]
+        order = np.argsort(pair, kind="stable")
+        return buy[order], sell[order], pair[order]
+
+    def of_traders(self, traders: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
+        """The wanted ones among the offers of some traders."""
+        ranges = _Ranges.of(self.first, traders)
+        if ranges.size * FEW > self.trader.size:
+            return _of_nodes(self.trader, self.traders, traders, is_wanted)
+        offers = ranges.numbers()
+        wanted: np.ndarray = offers[is_wanted[offers]]
+        return wanted
+
+    def of_currencies(self, currencies: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
+        """The wanted ones among the offers in some currencies."""
+        order, first = self._by_currency
+        ranges = _Ranges.of(first, currencies)
+        if ranges.size * FEW > self.trader.size:
+            return _of_nodes(self.currency, self.currencies, currencies, is_wanted)
+        offers = order[ranges.numbers()]
+        wanted: np.ndarray = offers[is_wanted[offers]]
+        return wanted
+
+    @cached_property
+    def _by_currency(self) -> tuple[np.ndarray, np.ndarray]:
+        """The offers in the order of their currencies, and where in it the offers of each currency begin."""
+        # Numbers of 16 bits are sorted much faster.
+        is_short = self.currencies <= 2**16
+        order = np.argsort(self.currency.astype(np.uint16) if is_short else self.currency, kind="stable")
+        count = np.bincount(self.currency, minlength=self.currencies)
+        return order.astype(np.int32), np.concatenate([[0], np.cumsum(count)])
+
+    @property
+    def complexity(self) -> int:
+        """How many offers belong to traders who have a choice of what to sell or to buy."""
+        return self.trader.size - 2 * self.simple_traders[0].size
 
     def components(self) -> np.ndarray:
         """For each offer the number of the independent part of the market to which it belongs."""
@@ -75,3 +126,31 @@ class Network:
         before: np.ndarray = ends - values
         before -= np.repeat(before[self.first[:-1]], np.diff(self.first))
         return before
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """Ranges of numbers, each with its first number."""
+
+    first: np.ndarray
+    count: np.ndarray
+    size: int
+
+    @staticmethod
+    def of(first: np.ndarray, nodes: np.ndarray) -> _Ranges:
+        """From `first[i]` up to but not including `first[i + 1]` for each node `i`."""
+        count = first[nodes + 1] - first[nodes]
+        return _Ranges(first[nodes], count, int(count.sum()))
+
+    def numbers(self) -> np.ndarray:
+        """All the numbers, one range after the other."""
+        skipped = np.cumsum(self.count) - self.count
+        numbers: np.ndarray = np.repeat(self.first - skipped, self.count) + np.arange(self.size)
+        return numbers
+
+
+def _of_nodes(node: np.ndarray, nodes: int, chosen: np.ndarray, is_wanted: np.ndarray) -> np.ndarray:
+    """The wanted offers of the chosen nodes, by looking at all offers: faster when there are many."""
+    is_chosen = np.zeros(nodes, np.bool_)
+    is_chosen[chosen] = True
+    return np.flatnonzero(is_wanted & is_chosen[node])

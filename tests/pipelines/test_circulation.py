@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ortools.graph.python import min_cost_flow
 
 from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circulation
+from pipelines.contraction import Contraction
 from pipelines.minimum import reach_minimum
 from pipelines.network import Network
 
@@ -97,11 +98,61 @@ def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], 
     with pytest.MonkeyPatch.context() as patch:
         # Big markets are repaired in parts.
         patch.setattr("pipelines.minimum.BIG", 0 if is_big else 2**31)
+        patch.setattr("pipelines.contraction.LARGE", 0)
         flow = reach_minimum(network, capacity, least, relaxed, Search())
     assert is_circulation(network, flow)
     assert ((flow == 0) | ((flow >= least) & (flow <= capacity))).all()
     if minimum == 1:
         assert value(network, flow) == value(network, relaxed.flow)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32), traders=st.integers(2, 80), currencies=st.integers(2, 8), others=st.integers(0, 30))
+def test_joining_simple_traders_changes_nothing(seed: int, traders: int, currencies: int, others: int) -> None:
+    network, capacity = market_of_simple_traders(seed, traders, currencies, others)
+    nothing = np.zeros(capacity.size, np.int64)
+    rng = np.random.default_rng(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.contraction.LARGE", 0)
+        patch.setattr("pipelines.contraction.WORTH_IT", 0.1)
+        contraction = Contraction.of(network, capacity, nothing, np.zeros(network.traders, np.int64))
+        assert contraction is not None
+        assert contraction.network.traders <= network.traders
+        found = maximum_circulation(network, capacity)
+        assert value(network, found.flow) == greatest_value(network, capacity, nothing)
+        assert_proven(network, found, nothing, capacity)
+
+        start = maximum_circulation(network, np.where(rng.random(capacity.size) < 0.3, 0, capacity))
+        least = start.flow // 2
+        found = maximum_circulation(network, capacity, least, found)
+        assert value(network, found.flow) == greatest_value(network, capacity, least)
+        assert_proven(network, found, least, capacity)
+        least = np.where(rng.random(capacity.size) < 0.1, capacity, 0)
+        found = maximum_circulation(network, capacity, least, found)
+        assert found.is_complete == (greatest_value(network, capacity, least) is not None)
+
+
+def market_of_simple_traders(seed: int, traders: int, currencies: int, others: int) -> tuple[Network, np.ndarray]:
+    """Most traders have one buy and one sell offer, `others` of them have more."""
+    rng = np.random.default_rng(seed)
+    number = np.where(np.arange(traders) < others, min(4, currencies), 2)
+    number = rng.permutation(number)
+    currency = np.concatenate([rng.permutation(currencies)[:size] for size in number])
+    is_sell = rng.random(currency.size) < 0.5
+    second = np.cumsum(number) - number + 1
+    is_sell[second] = ~is_sell[second - 1]
+    capacity = np.exp(rng.normal(8.0, 2.0, currency.size)).astype(np.int64) + 1
+    return Network.of(np.repeat(np.arange(traders), number), currency, is_sell), capacity
+
+
+def assert_proven(network: Network, found: Circulation, least: np.ndarray, capacity: np.ndarray) -> None:
+    """The levels show that nothing could be better."""
+    assert found.is_complete
+    assert is_circulation(network, found.flow)
+    assert ((found.flow >= least) & (found.flow <= capacity)).all()
+    costs = found.levels.reduced_costs(network)
+    assert (found.flow[costs < 0] == capacity[costs < 0]).all()
+    assert (found.flow[costs > 0] == least[costs > 0]).all()
 
 
 def test_capacities_near_the_greatest_sum_are_exact() -> None:

@@ -46,7 +46,7 @@ begin
           msg_id,
           message,
           message ->> 'type' as type,
-          row_number() over (partition by worker.message_key(message) order by msg_id) as round
+          row_number() over (partition by worker.message_key(message) collate "C" order by msg_id) as round
         from batch
       )
       select type, array_agg(message order by msg_id) as messages, max(msg_id) as last_id
