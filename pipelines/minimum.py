@@ -31,7 +31,8 @@ SMALL = 10_000
 VARIATIONS = 16
 WORTH_VARYING = 1e-3
 LEFT_OUT = (0.1, 0.3, 0.5)
-# In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the traders, and go on among larger ones.
+# In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the
+# traders, and go on among larger ones.
 BIG = 200_000
 PARTS = (0.05, 0.1, 0.3)
 
