@@ -33,7 +33,7 @@ def check(market: Market, prices: pl.DataFrame, minimum: int, trades: Trades) ->
             ),
         )
         for invariant, offenders in [
-            *_check_trades(market, prices, minimum, trades),
+            *_check_trades(market, minimum, trades),
             *_check_traders(prices, trades),
             *_check_collectors(market, trades),
         ]
@@ -41,10 +41,8 @@ def check(market: Market, prices: pl.DataFrame, minimum: int, trades: Trades) ->
     return pl.concat([pl.DataFrame(schema=VIOLATIONS), *found]).unique().sort(pl.all(), nulls_last=False)
 
 
-def _check_trades(
-    market: Market, prices: pl.DataFrame, minimum: int, trades: Trades
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    """One account or one currency at a time: S1, S2, S4, S6, S8, S10, S11 and the takings' part of S9."""
+def _check_trades(market: Market, minimum: int, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:
+    """One account at a time: S2, S4, S6, S8, S11 and the takings' part of S9."""
     for side, offers in ((trades.takings, market.sell_offers), (trades.givings, market.buy_offers)):
         limits = offers.rename({"amount": "limit", "collector_id": "of_offer"}, strict=False)
         limited = side.join(limits, on=ACCOUNT, how="left")
@@ -60,17 +58,9 @@ def _check_trades(
         if not _ascends(side):
             yield "S6", side.filter(pl.struct(ACCOUNT).is_duplicated())
         yield "S8", side.filter((pl.col("amount") < 1) | pl.any_horizontal(pl.all().is_null()))
-        yield "S10", side.join(prices, on="debtor_id", how="anti")
     yield "S6", trades.takings.join(trades.givings, on=ACCOUNT, how="semi")
     yield "S11", trades.givings.filter(pl.col("amount") == 1)
     yield "S11", trades.collector_transfers.filter(pl.col("amount") == 1)
-    balance = pl.concat(
-        [
-            trades.takings.select("debtor_id", net=pl.col("amount").cast(pl.Int128)),
-            trades.givings.select("debtor_id", net=0 - pl.col("amount").cast(pl.Int128)),
-        ]
-    )
-    yield "S1", balance.group_by("debtor_id").agg(pl.col("net").sum()).filter(pl.col("net") != 0)
 
 
 def _ascends(side: pl.DataFrame) -> bool:
@@ -81,30 +71,34 @@ def _ascends(side: pl.DataFrame) -> bool:
 
 
 def _check_traders(prices: pl.DataFrame, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:
-    """One trader at a time: S3 and S5."""
-    yield "S5", trades.takings.join(trades.givings, on="creditor_id", how="anti").select("creditor_id")
-    yield "S5", trades.givings.join(trades.takings, on="creditor_id", how="anti").select("creditor_id")
-
-    amount = pl.col("amount").cast(pl.Int128)
+    """One trader or one currency at a time: S1, S3, S5 and S10."""
     changes = pl.concat(
         [
-            trades.takings.select(*ACCOUNT, change=0 - amount),
-            trades.givings.select(*ACCOUNT, change=amount),
+            trades.takings.select(*ACCOUNT, change=0 - pl.col("amount"), is_taking=pl.lit(True)),
+            trades.givings.select(*ACCOUNT, change=pl.col("amount"), is_taking=pl.lit(False)),
         ]
-    ).join(prices, on="debtor_id", how="inner")
+    ).join(prices, on="debtor_id", how="left")
+    yield "S10", changes.filter(pl.col("price").is_null())
+    sums = changes.group_by("debtor_id").agg(pl.col("change").cast(pl.Int128).sum())
+    yield "S1", sums.filter(pl.col("change") != 0)
+
     value = pl.col("change").cast(pl.Float64) * pl.col("price")
     # Each of the n products is rounded twice and each of the n sums once, all by at most 2 ** -53 of what they are.
     balances = changes.group_by("creditor_id").agg(
         imbalance=value.sum().abs(),
         allowed=pl.col("price").sum(),
+        is_one_sided=pl.col("is_taking").any() == pl.col("is_taking").all(),
         doubt=(value.abs().sum() + pl.col("price").sum()) * (pl.len() + 4) * 2.0**-52,
     )
     most = pl.col("imbalance") + pl.col("doubt")
     is_fine = most.is_finite() & (most <= pl.col("allowed"))
-    doubtful = changes.join(balances.filter(~is_fine), on="creditor_id", how="semi").sort(ACCOUNT)
+    yield "S5", balances.filter("is_one_sided").select("creditor_id")
+    doubtful = changes.filter(pl.col("price").is_not_null()).join(
+        balances.filter(~is_fine), on="creditor_id", how="semi"
+    )
     unbalanced = [
         creditor_id
-        for (creditor_id,), rows in doubtful.group_by("creditor_id", maintain_order=True)
+        for (creditor_id,), rows in doubtful.sort(ACCOUNT).group_by("creditor_id", maintain_order=True)
         if not _is_balanced(rows["change"].to_list(), rows["price"].to_list())
     ]
     yield "S3", pl.DataFrame({"creditor_id": pl.Series(unbalanced, dtype=pl.Int64)})
@@ -127,16 +121,23 @@ def _check_collectors(market: Market, trades: Trades) -> Iterator[tuple[str, pl.
     receivers = transfers.select("debtor_id", collector_id="to_collector_id")
     yield "S7", senders.join(receivers, on=KEY, how="semi")
 
-    amount = pl.col("amount").cast(pl.Int128)
+    amount = pl.col("amount").cast(pl.Int128).sum()
+    nothing = pl.lit(0, pl.Int128)
     flows = pl.concat(
         [
-            trades.takings.select(*KEY, incoming=amount, outgoing=pl.lit(0, pl.Int128)),
-            trades.givings.select(*KEY, incoming=pl.lit(0, pl.Int128), outgoing=amount),
+            trades.takings.group_by(KEY).agg(incoming=amount, outgoing=nothing),
+            trades.givings.group_by(KEY).agg(incoming=nothing, outgoing=amount),
             transfers.select(
-                "debtor_id", collector_id="from_collector_id", incoming=pl.lit(0, pl.Int128), outgoing=amount
+                "debtor_id",
+                collector_id="from_collector_id",
+                incoming=nothing,
+                outgoing=pl.col("amount").cast(pl.Int128),
             ),
             transfers.select(
-                "debtor_id", collector_id="to_collector_id", incoming=amount, outgoing=pl.lit(0, pl.Int128)
+                "debtor_id",
+                collector_id="to_collector_id",
+                incoming=pl.col("amount").cast(pl.Int128),
+                outgoing=nothing,
             ),
         ]
     )
@@ -146,4 +147,5 @@ def _check_collectors(market: Market, trades: Trades) -> Iterator[tuple[str, pl.
 
     sellers = market.sell_offers.join(market.collector_accounts, on="debtor_id", how="anti").select(KEY)
     allowed = pl.concat([market.collector_accounts, sellers])
-    yield "S9", trades.givings.join(allowed, on=KEY, how="anti")
+    forbidden = trades.givings.select(KEY).unique().join(allowed, on=KEY, how="anti")
+    yield "S9", trades.givings.join(forbidden, on=KEY, how="semi", nulls_equal=True)

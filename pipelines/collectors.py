@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from pipelines.market import GIVINGS, TAKINGS, Trades
@@ -13,10 +14,13 @@ def choose_collectors(settled: pl.DataFrame, collector_accounts: pl.DataFrame) -
     """Adds the collectors to settled trades.
 
     Sellers pay to the collector of their offer. Buyers are spread over the collectors in proportion to what these
-    collected, so that little has to be sent from one to another.
+    collected, so that little has to be sent from one to another. `settled` is in the order of the creditors.
     """
-    amounts = settled.select("creditor_id", "debtor_id", pl.col("tokens").alias("amount"), "collector_id", "is_sell")
-    takings = amounts.filter("is_sell").select(list(TAKINGS)).sort("debtor_id", "creditor_id")
+    # Sorting what is in the order of the creditors by one number is much faster than sorting by two.
+    amounts = settled.select(
+        "creditor_id", "debtor_id", pl.col("tokens").alias("amount"), "collector_id", "is_sell"
+    ).sort("debtor_id", maintain_order=True)
+    takings = amounts.filter("is_sell").select(list(TAKINGS))
     buyers = amounts.filter(~pl.col("is_sell")).drop("is_sell", "collector_id")
     payers = _payers(takings, collector_accounts)
     givings = _spread(buyers, payers)
@@ -66,27 +70,24 @@ def _payers(takings: pl.DataFrame, collector_accounts: pl.DataFrame) -> pl.DataF
 
 
 def _spread(buyers: pl.DataFrame, payers: pl.DataFrame) -> pl.DataFrame:
-    """Gives each buyer one payer, who pays the whole amount.
+    """Gives each buyer one payer, who pays the whole amount. Both are sorted by their IDs, first by debtor.
 
     Buyers stand in a row, each as long as its amount; payers beside them, stretched to the same length: a buyer gets
     the payer beside its middle.
     """
     amount = pl.col("amount").cast(pl.Float64)
-    places = (
-        buyers.sort("debtor_id", "creditor_id")
-        .with_columns(place=(amount.cum_sum() - amount / 2).over("debtor_id") / amount.sum().over("debtor_id"))
-        .with_columns(collector_id=pl.lit(None, dtype=pl.Int64))
-    )
-    ends = payers.select(*KEY, place=(pl.col("weight").cum_sum() / pl.col("weight").sum()).over("debtor_id"))
-    return (
-        pl.concat([places, ends], how="diagonal")
-        .sort("debtor_id", "place", "creditor_id", "collector_id", nulls_last=True)
-        # Sums of doubles may put the last buyer behind the last payer.
-        .with_columns(pl.col("collector_id").backward_fill().forward_fill().over("debtor_id"))
-        .filter(pl.col("creditor_id").is_not_null())
-        .select(list(GIVINGS))
-        .sort("debtor_id", "creditor_id")
-    )
+    place = (amount.cum_sum() - amount / 2).over("debtor_id") / amount.sum().over("debtor_id")
+    end = (pl.col("weight").cum_sum() / pl.col("weight").sum()).over("debtor_id")
+    debtors, first = np.unique(payers["debtor_id"].to_numpy(), return_index=True)
+    of_payers = np.searchsorted(debtors, payers["debtor_id"].to_numpy())
+    of_buyers = np.searchsorted(debtors, buyers["debtor_id"].to_numpy())
+    # All the rows one after the other, with gaps between them.
+    ends = 2.0 * of_payers + payers.select(end).to_series().to_numpy()
+    places = 2.0 * of_buyers + buyers.select(place).to_series().to_numpy()
+    # Sums of doubles may put the last buyer behind the last payer.
+    last = np.append(first[1:], payers.height) - 1
+    chosen = np.minimum(np.searchsorted(ends, places), last[of_buyers])
+    return buyers.with_columns(collector_id=payers["collector_id"].gather(pl.Series(chosen))).select(list(GIVINGS))
 
 
 def _nets(takings: pl.DataFrame, givings: pl.DataFrame) -> pl.DataFrame:

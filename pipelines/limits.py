@@ -24,11 +24,11 @@ def limit_offers(offers: pl.DataFrame, untraded: Untraded) -> pl.DataFrame:
     keeps an immense offer from setting the scale for everybody else. Without a counterpart it cannot trade at all.
     """
     limit = offers["amount"].to_numpy()
+    price, of_trader, of_currency = comparable_prices(offers), _sides(offers, "trader"), _sides(offers, "currency")
     for _ in range(MAX_ROUNDS):
-        price = comparable_prices(offers)
         value = limit * price
-        bound = np.minimum(_other_side(value, offers, "trader"), value)
-        bound = np.minimum(_other_side(value, offers, "currency"), bound)
+        bound = np.minimum(_other_side(value, of_trader), value)
+        bound = np.minimum(_other_side(value, of_currency), bound)
         is_cut = np.flatnonzero(bound < value)
         tokens = token_amount(bound[is_cut] * SLACK, price[is_cut])
         limit = limit.copy()
@@ -38,6 +38,7 @@ def limit_offers(offers: pl.DataFrame, untraded: Untraded) -> pl.DataFrame:
         if not has_counterpart.all():
             untraded.add("no circle", offers.filter(pl.Series(~has_counterpart)))
             offers, limit = offers.filter(pl.Series(has_counterpart)), limit[has_counterpart]
+            price, of_trader, of_currency = (x[has_counterpart] for x in (price, of_trader, of_currency))
         if is_settled:
             break
     fitting = _fit_sums(offers.with_columns(limit=pl.Series(limit, dtype=pl.Int64)))
@@ -74,12 +75,19 @@ def price_shift(price: np.ndarray) -> int:
     return max(0, int(np.frexp(price.max())[1]) - MAX_PRICE_EXPONENT)
 
 
-def _other_side(value: np.ndarray, offers: pl.DataFrame, column: str) -> np.ndarray:
-    """For every offer, the summed value of the opposite side of its trader or its currency."""
-    side = offers.select(pl.col(column).cast(pl.Int64) * 2 + pl.col("is_sell")).to_series().to_numpy()
-    sums = np.bincount(side, value, 2 + side.max(initial=0))
+def _sides(offers: pl.DataFrame, column: str) -> np.ndarray:
+    """For every offer, the number of the side of its trader or its currency on which it stands."""
+    number: np.ndarray = offers[column].to_numpy().astype(np.int64)
+    number *= 2
+    number += offers["is_sell"].to_numpy()
+    return number
+
+
+def _other_side(value: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """For every offer, the summed value of the opposite side."""
+    sums = np.bincount(sides, value, 2 + sides.max(initial=0))
     # The other side of an even number is the next one, that of an odd number is the one before.
-    other: np.ndarray = sums[side ^ 1]
+    other: np.ndarray = sums[sides ^ 1]
     return other
 
 
@@ -89,8 +97,7 @@ def _fit_sums(offers: pl.DataFrame) -> pl.DataFrame:
     All that is collected, sent, received and dispatched in a currency is part of one sum of takings, so this bound
     is enough for every collector.
     """
-    sums = offers.group_by("debtor_id", "is_sell").agg(pl.col("limit").cast(pl.Float64).sum())
-    if not (sums["limit"] > MAX_AMOUNT / 2).any():
+    if offers["limit"].cast(pl.Float64).sum() < MAX_AMOUNT / 2:
         return offers
     tokens = pl.col("limit").cast(pl.Int128)
     sold = tokens.filter(pl.col("is_sell")).sum().over("debtor_id")

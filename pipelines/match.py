@@ -13,7 +13,7 @@ from pipelines.limits import limit_offers
 from pipelines.minimum import reach_minimum
 from pipelines.network import Network
 from pipelines.progress import Watch
-from pipelines.units import add_units, base_value, units
+from pipelines.units import add_units, base_value, one_of_each_currency, units
 from pipelines.untraded import Untraded
 
 # An offer of fewer units than this is too coarse to be served well on the scale of the others.
@@ -85,12 +85,18 @@ def _serve(
     offers: pl.DataFrame, network: Network, minimum: int, is_fine: np.ndarray, relaxed: Circulation, search: Search
 ) -> np.ndarray:
     """The flow (units) of each offer: 0, or worth at least `minimum` tokens and not above its limit."""
+    some, number = one_of_each_currency(offers)
     # A capacity rounded up may exceed its limit by a part of a unit. Settling can put that right only where all these
     # parts of a currency make less than a token (see settle.py).
-    is_precise = pl.col("denominator").cast(pl.Float64) * pl.len().over("currency") <= pl.col("numerator")
-    bounds = offers.with_columns(minimum=pl.lit(minimum, dtype=pl.Int64)).select(
-        capacity=pl.when(is_precise).then("most_units").otherwise(units("limit", is_rounded_up=False)),
-        least=units("minimum", is_rounded_up=True),
+    count = pl.Series(np.bincount(number, minlength=some.size))
+    currencies = offers.select("numerator", "denominator")[some].select(
+        least=units(pl.lit(minimum, dtype=pl.Int64), is_rounded_up=True),
+        is_precise=pl.col("denominator").cast(pl.Float64) * pl.lit(count) <= pl.col("numerator"),
     )
-    capacity = np.where(is_fine, bounds["capacity"].to_numpy(), 0)
-    return reach_minimum(network, capacity, bounds["least"].to_numpy(), relaxed, search)
+    capacity = np.where(is_fine, offers["most_units"].to_numpy(), 0)
+    is_coarse = np.flatnonzero(~currencies["is_precise"].to_numpy()[number])
+    if is_coarse.size:
+        whole = offers[is_coarse].select(units("limit", is_rounded_up=False)).to_series().to_numpy()
+        capacity[is_coarse] = np.where(is_fine[is_coarse], whole, 0)
+    least = currencies["least"].to_numpy()[number]
+    return reach_minimum(network, capacity, least, relaxed, search)

@@ -33,8 +33,8 @@ WORTH_VARYING = 1e-3
 LEFT_OUT = (0.1, 0.3, 0.5)
 # In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the
 # traders, and go on among larger ones.
-BIG = 200_000
-PARTS = (0.05, 0.1, 0.3)
+BIG = 250_000
+PARTS = (0.1, 0.3)
 
 
 def reach_minimum(
@@ -84,7 +84,9 @@ def _serve(
         is_chosen[network.trader[is_concerned]] = True
         is_chosen |= _with_great_flows(network, start.flow, PARTS[number])
         chosen = np.flatnonzero(is_chosen[network.trader])
-        start = _serve_part(network, chosen, capacity, least, start, search, is_first=number == 0)
+        start = _serve_part(
+            network, chosen, capacity, least, start, search, is_first=number == 0, is_last=number == len(PARTS) - 1
+        )
         if start.is_complete:
             return start
         is_concerned = (start.currency_surplus != 0)[network.currency]
@@ -99,24 +101,28 @@ def _serve_part(
     start: Circulation,
     search: Search,
     is_first: bool,
+    is_last: bool,
 ) -> Circulation:
     """Does the same with the chosen offers (all those of some traders) only; all other flows stay what they are."""
-    part = Network.of(network.trader[chosen], network.currency[chosen], network.is_sell[chosen])
-    outside = np.zeros(part.traders, np.int64), np.zeros(part.currencies, np.int64)
-    flow = start.flow.copy()
-    flow[chosen] = 0
-    outside[1][:] = network.currency_sums(np.where(network.is_sell, flow, -flow))[: part.currencies]
-    levels = Levels(start.levels.trader[: part.traders], start.levels.currency[: part.currencies])
+    is_inside = np.zeros(network.traders, np.bool_)
+    is_inside[network.trader[chosen]] = True
+    number = np.cumsum(is_inside, dtype=np.int32) - 1
+    part = Network.of(number[network.trader[chosen]], network.currency[chosen], network.is_sell[chosen])
+    part = replace(part, currencies=network.currencies)
+    inflow = np.where(network.is_sell, start.flow, -start.flow)
+    inflow[chosen] = 0
+    outside = np.zeros(part.traders, np.int64), network.currency_sums(inflow)
+    levels = Levels(start.levels.trader[is_inside], start.levels.currency)
     found = Circulation(start.flow[chosen], levels, *outside)
     capacity, least = capacity[chosen], least[chosen]
     if is_first:
         found = maximum_circulation(part, capacity, None, found, search, outside)
-    found = _repair(part, capacity, least, found, search, outside)
+    found = _repair(part, capacity, least, found, search, outside, is_last)
+    flow = start.flow.copy()
     flow[chosen] = found.flow
-    surplus = np.zeros(network.traders, np.int64), np.zeros(network.currencies, np.int64)
-    surplus[0][: part.traders] = found.trader_surplus
-    surplus[1][: part.currencies] = found.currency_surplus
-    return Circulation(flow, start.levels, *surplus)
+    trader_surplus = np.zeros(network.traders, np.int64)
+    trader_surplus[is_inside] = found.trader_surplus
+    return Circulation(flow, start.levels, trader_surplus, found.currency_surplus)
 
 
 def _with_great_flows(network: Network, flow: np.ndarray, share: float) -> np.ndarray:
@@ -181,13 +187,14 @@ def _repair(
     found: Circulation,
     search: Search,
     outside: tuple[np.ndarray, np.ndarray] | None = None,
+    is_thorough: bool = True,
 ) -> Circulation:
     """Closes what flows too little, and keeps all other flows at `least` or more, as far as that is possible.
 
     Where it is not, the offers of the traders and currencies in trouble may flow less; those which then do are
     closed as well, and all offers of traders for whom even that does not help. So in every round something is closed
-    or loosened, and in the end it fits. In a part of a market,
-    with flows `outside`, it may be incomplete in the end.
+    or loosened, and in the end it fits. In a part of a market, with flows `outside`, it may be incomplete in the end.
+    When not `is_thorough`, currencies in trouble are left alone: a larger part helps them at less cost.
     """
     is_closed = found.flow < least
     is_loose = np.zeros(least.size, np.bool_)
@@ -201,14 +208,16 @@ def _repair(
             outside,
         )
         is_short = (found.flow > 0) & (found.flow < least)
-        if found.is_complete:
+        if found.is_complete or (not is_thorough and not found.trader_surplus.any()):
             if not is_short.any():
                 return found
             is_closed |= is_short | (is_loose & (found.flow == 0))
             is_loose[:] = False
             continue
         is_stuck = (found.trader_surplus != 0)[network.trader] & ~is_closed
-        is_near = is_stuck | ((found.currency_surplus != 0)[network.currency] & ~is_closed)
+        is_near = is_stuck
+        if is_thorough:
+            is_near = is_stuck | ((found.currency_surplus != 0)[network.currency] & ~is_closed)
         if round_number >= GENTLE_ROUNDS:
             is_closed |= is_near
         elif (is_near & ~is_loose).any():

@@ -18,8 +18,9 @@ SETTLED = {
 
 
 def settle(matched: Match) -> pl.DataFrame:
-    """Returns (creditor_id, debtor_id, is_sell, collector_id, tokens) of all matched offers."""
-    return pl.concat([pl.DataFrame(schema=SETTLED), *map(_settle_part, matched.parts)])
+    """Returns (creditor_id, debtor_id, is_sell, collector_id, tokens) of all matched offers, sorted by account."""
+    settled = pl.concat([pl.DataFrame(schema=SETTLED), *map(_settle_part, matched.parts)])
+    return settled if len(matched.parts) < 2 else settled.sort("creditor_id", "debtor_id")
 
 
 def _settle_part(offers: pl.DataFrame) -> pl.DataFrame:

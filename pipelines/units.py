@@ -28,21 +28,33 @@ def add_units(offers: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     total = float((offers["limit"].cast(pl.Float64).to_numpy() * comparable_prices(offers)).sum())
     scale = TOTAL_BITS - int(np.frexp(total)[1]) - price_shift(price)
 
-    fraction, exponent = np.frexp(price)
+    some, number = one_of_each_currency(offers)
+    fraction, exponent = np.frexp(price[some])
     mantissa = np.ldexp(fraction, MANTISSA_BITS).astype(np.int64)
     shift = np.clip(MANTISSA_BITS - exponent.astype(np.int64) - scale, *SHIFTS)
     low = np.clip(shift, 0, 60)
     one = np.int64(1)
-    with_units = offers.with_columns(
-        numerator=pl.Series(mantissa << np.maximum(-shift, 0)),
-        denominator=pl.Series(one << low).cast(pl.Int128) * pl.Series(one << (np.maximum(shift, 0) - low)),
-    )
+    numerator = pl.Series(mantissa << np.maximum(-shift, 0))
+    denominator = pl.Series(one << low).cast(pl.Int128) * pl.Series(one << (np.maximum(shift, 0) - low))
+    rows = pl.Series(number)
+    with_units = offers.with_columns(numerator=numerator.gather(rows), denominator=denominator.gather(rows))
     return with_units.with_columns(most_units=units("limit", is_rounded_up=True)), scale
 
 
-def units(tokens: str, is_rounded_up: bool) -> pl.Expr:
-    """The value of the column `tokens` in units; 2 ** 62, which is beyond all capacities, stands for more."""
-    exact = pl.col(tokens).cast(pl.Int128) * pl.col("numerator")
+def one_of_each_currency(offers: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The row of one offer of each currency, and for each offer the number of its currency's row among these."""
+    currency = offers["currency"].to_numpy()
+    row = np.full(1 + currency.max(initial=-1), -1)
+    row[currency] = np.arange(currency.size)
+    is_there = row >= 0
+    number = np.cumsum(is_there, dtype=np.int32) - 1
+    return row[is_there], number[currency]
+
+
+def units(tokens: str | pl.Expr, is_rounded_up: bool) -> pl.Expr:
+    """The value of `tokens` (a column) in units; 2 ** 62, which is beyond all capacities, stands for more."""
+    amount = pl.col(tokens) if isinstance(tokens, str) else tokens
+    exact = amount.cast(pl.Int128) * pl.col("numerator")
     rounding = pl.col("denominator") - 1 if is_rounded_up else 0
     return ((exact + rounding) // pl.col("denominator")).clip(upper_bound=2**62).cast(pl.Int64)
 
