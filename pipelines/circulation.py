@@ -118,12 +118,12 @@ def _improve(
         more, less = capacity[free] - flow[free], flow[free] - least[free]
         useful = (more > 0) | (less > 0)
         free, more, less = free[useful], more[useful], less[useful]
-        change = route(network, free, more, less, surplus)
-        if change is None:
+        routed = route(network, free, more, less, surplus)
+        if routed is None:
             raise OptimiserFailed
         search.on_max_flow()
+        change, surplus = routed
         flow[free] += change
-        surplus = _surplus(network, flow, outside)
         if not (surplus[0].any() or surplus[1].any()):
             break
         raised = raise_levels(network, levels, costs, (flow < capacity, flow > least), surplus)
@@ -154,10 +154,15 @@ def _balance_traders(
     surplus = network.trader_sums(np.where(network.is_sell, -flow, flow)) + outside
     if not surplus.any():
         return flow
-    has_too_much = np.repeat(surplus > 0, np.diff(network.first))
-    grows = has_too_much == network.is_sell
-    can = np.where(is_free, np.where(grows, capacity - flow, flow - least), 0)
-    wanted = np.repeat(np.abs(surplus), np.diff(network.first))
-    change = np.clip(wanted - network.before(can), 0, can)
-    balanced: np.ndarray = np.where(grows, flow + change, flow - change)
+    offers = np.flatnonzero(is_free & (surplus != 0)[network.trader])
+    trader = network.trader[offers]
+    grows = (surplus[trader] > 0) == network.is_sell[offers]
+    can = np.where(grows, capacity[offers] - flow[offers], flow[offers] - least[offers])
+    before = np.cumsum(can) - can
+    is_first = np.ones(offers.size, np.bool_)
+    is_first[1:] = trader[1:] != trader[:-1]
+    before -= before[is_first][np.cumsum(is_first) - 1]
+    change = np.clip(np.abs(surplus[trader]) - before, 0, can)
+    balanced = flow.copy()
+    balanced[offers] += np.where(grows, change, -change)
     return balanced

@@ -37,13 +37,13 @@ def choose_collectors(settled: pl.DataFrame, collector_accounts: pl.DataFrame) -
             [
                 givings.join(too_small, on="debtor_id", how="anti"),
                 _spread(
-                    buyers.join(too_small, on="debtor_id", how="semi"),
-                    main_payers.join(too_small, on="debtor_id", how="semi"),
+                    buyers.join(too_small, on="debtor_id", how="semi", maintain_order="left"),
+                    main_payers.join(too_small, on="debtor_id", how="semi", maintain_order="left"),
                 ),
             ]
-        )
+        ).sort("debtor_id", "creditor_id")
         transfers = equalise(_nets(takings, givings))
-    return Trades(takings, givings.sort("debtor_id", "creditor_id"), transfers)
+    return Trades(takings, givings, transfers)
 
 
 def _payers(takings: pl.DataFrame, collector_accounts: pl.DataFrame) -> pl.DataFrame:

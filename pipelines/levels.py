@@ -15,7 +15,7 @@ from pipelines.network import Network
 # The first guess uses this many levels, starts in the middle, and is repeated so often. After that it hardly changes.
 GUESSED = 8
 START = 3
-ROUNDS = 2
+ROUNDS = 1
 UNREACHABLE = np.int32(2**20)
 
 

@@ -120,13 +120,6 @@ class Network:
         np.add.at(sums, self.currency, values)
         return sums
 
-    def before(self, values: np.ndarray) -> np.ndarray:
-        """For each offer, the sum of the values of the trader's offers before it."""
-        ends = np.cumsum(values)
-        before: np.ndarray = ends - values
-        before -= np.repeat(before[self.first[:-1]], np.diff(self.first))
-        return before
-
 
 @dataclass(frozen=True)
 class _Ranges:

@@ -16,8 +16,8 @@ from pipelines.network import Network
 
 def route(
     network: Network, offers: np.ndarray, more: np.ndarray, less: np.ndarray, surplus: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray | None:
-    """Returns by how much the flow of each of `offers` changes, so that as much surplus as possible goes to needs.
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]] | None:
+    """Moves as much surplus as possible to needs: by how much the flow of each of `offers` changes, and what is left.
 
     `offers` are positions in the network, in ascending order; their flows can grow by `more` and shrink by `less`.
     `surplus` is what each trader and each currency has too much of (or too little, below 0). None: the
@@ -45,20 +45,22 @@ def route(
     is_at_hub = is_open[trader]
     entries, exits = np.flatnonzero(is_at_hub & (inward > 0)), np.flatnonzero(is_at_hub & (outward > 0))
 
-    flows = _maximum_flow(
+    found = _maximum_flow(
         np.concatenate([bridges.tail, currency[entries], node[trader[exits]]]),
         np.concatenate([bridges.head, node[trader[entries]], currency[exits]]),
         np.concatenate([bridges.capacity, inward[entries], outward[exits]]),
         np.concatenate([of_currencies, of_traders[hubs]]),
     )
-    if flows is None:
+    if found is None:
         return None
+    flows, left = found
     over_bridges, into, out_of = np.split(flows, [bridges.tail.size, bridges.tail.size + entries.size])
     inflow = bridges.spread(over_bridges, offers.size)
     inflow[entries] += into
     inflow[exits] -= out_of
-    change: np.ndarray = np.where(is_sell, -inflow, inflow)
-    return change
+    left_to_traders = np.zeros(network.traders, np.int64)
+    left_to_traders[hubs] = left[network.currencies :]
+    return np.where(is_sell, -inflow, inflow), (left_to_traders, left[: network.currencies])
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,13 @@ class _Bridges:
         return inflow
 
 
-def _maximum_flow(tail: np.ndarray, head: np.ndarray, capacity: np.ndarray, surplus: np.ndarray) -> np.ndarray | None:
-    """The flow of each edge when as much surplus as possible (> 0) goes to needs (< 0). None: the optimiser failed."""
+def _maximum_flow(
+    tail: np.ndarray, head: np.ndarray, capacity: np.ndarray, surplus: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Takes as much surplus as possible (> 0) to needs (< 0): the flow of each edge, and what is left of the surplus.
+
+    None: the optimiser failed.
+    """
     givers = np.flatnonzero(surplus > 0).astype(np.int32)
     takers = np.flatnonzero(surplus < 0).astype(np.int32)
     source, sink = surplus.size, surplus.size + 1
@@ -132,5 +139,8 @@ def _maximum_flow(tail: np.ndarray, head: np.ndarray, capacity: np.ndarray, surp
     )
     if optimiser.solve(source, sink) != optimiser.OPTIMAL:
         return None
-    flows: np.ndarray = optimiser.flows(edges[: tail.size])
-    return flows
+    flows, given, taken = np.split(optimiser.flows(edges), [tail.size, tail.size + givers.size])
+    left = surplus.copy()
+    left[givers] -= given
+    left[takers] += taken
+    return flows, left
