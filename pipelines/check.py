@@ -6,7 +6,8 @@ and in fractions elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import polars as pl
@@ -24,6 +25,13 @@ def check(market: Market, prices: pl.DataFrame, minimum: int, trades: Trades) ->
     The creditor is null when a whole currency is at fault, the debtor is null when a trader is. `prices` are the
     tradable currencies, `minimum` is the least trade in tokens.
     """
+    parts: list[Callable[[], Iterator[tuple[str, pl.DataFrame]]]] = [
+        lambda: _check_traders(prices, trades),
+        lambda: _check_trades(market, minimum, trades),
+        lambda: _check_collectors(market, trades),
+    ]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        results = [result for part in pool.map(lambda part: list(part()), parts) for result in part]
     found = [
         offenders.select(
             pl.lit(invariant).alias("invariant"),
@@ -32,13 +40,10 @@ def check(market: Market, prices: pl.DataFrame, minimum: int, trades: Trades) ->
                 for column in ACCOUNT
             ),
         )
-        for invariant, offenders in [
-            *_check_trades(market, minimum, trades),
-            *_check_traders(prices, trades),
-            *_check_collectors(market, trades),
-        ]
+        for invariant, offenders in results
     ]
-    return pl.concat([pl.DataFrame(schema=VIOLATIONS), *found]).unique().sort(pl.all(), nulls_last=False)
+    violations: pl.DataFrame = pl.concat([pl.DataFrame(schema=VIOLATIONS), *found]).unique()
+    return violations.sort(pl.all(), nulls_last=False)
 
 
 def _check_trades(market: Market, minimum: int, trades: Trades) -> Iterator[tuple[str, pl.DataFrame]]:

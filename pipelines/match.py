@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from pipelines.circulation import Circulation, NoTimeLeft, OptimiserFailed, Search, maximum_circulation
+from pipelines.circulation import NoTimeLeft, OptimiserFailed, Search, maximum_circulation
 from pipelines.limits import limit_offers
-from pipelines.minimum import reach_minimum
+from pipelines.minimum import prune, reach_minimum
 from pipelines.network import Network
 from pipelines.progress import Watch
 from pipelines.units import add_units, base_value, one_of_each_currency, units
@@ -50,12 +51,14 @@ def match(offers: pl.DataFrame, minimum: int, untraded: Untraded, watch: Watch, 
         network = _network(with_units)
         is_fine = with_units["most_units"].to_numpy() >= FEWEST_UNITS
         try:
-            relaxed = maximum_circulation(network, with_units["most_units"].to_numpy(), search=search)
+            # What the minimum asks for does not depend on the bound, so a second processor finds it meanwhile.
+            with ThreadPoolExecutor(1) as aside:
+                asked = aside.submit(_capacity_and_least, with_units, network, minimum, is_fine)
+                relaxed = maximum_circulation(network, with_units["most_units"].to_numpy(), search=search)
+                capacity, least = asked.result()
             bounds.append(base_value(int(relaxed.flow[network.is_sell].sum()), scale))
             watch.tell("match", upper_bound=bounds[0])
-            flow = _serve(
-                with_units, network, minimum, is_fine, relaxed, replace(search, on_found=_teller(watch, scale))
-            )
+            flow = reach_minimum(network, capacity, least, relaxed, replace(search, on_found=_teller(watch, scale)))
         except (NoTimeLeft, OptimiserFailed) as problem:
             reason = "no time left" if isinstance(problem, NoTimeLeft) else "the optimiser failed"
             bounds.append(base_value(int(with_units.filter("is_sell")["most_units"].sum()), scale))
@@ -81,10 +84,10 @@ def _network(offers: pl.DataFrame) -> Network:
     return Network.of(offers["trader"].to_numpy(), offers["currency"].to_numpy(), offers["is_sell"].to_numpy())
 
 
-def _serve(
-    offers: pl.DataFrame, network: Network, minimum: int, is_fine: np.ndarray, relaxed: Circulation, search: Search
-) -> np.ndarray:
-    """The flow (units) of each offer: 0, or worth at least `minimum` tokens and not above its limit."""
+def _capacity_and_least(
+    offers: pl.DataFrame, network: Network, minimum: int, is_fine: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each offer can carry at most and must carry at least, if anything, in units."""
     some, number = one_of_each_currency(offers)
     # A capacity rounded up may exceed its limit by a part of a unit. Settling can put that right only where all these
     # parts of a currency make less than a token (see settle.py).
@@ -99,4 +102,4 @@ def _serve(
         whole = offers[is_coarse].select(units("limit", is_rounded_up=False)).to_series().to_numpy()
         capacity[is_coarse] = np.where(is_fine[is_coarse], whole, 0)
     least = currencies["least"].to_numpy()[number]
-    return reach_minimum(network, capacity, least, relaxed, search)
+    return prune(network, capacity, least), least

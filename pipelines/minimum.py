@@ -37,15 +37,37 @@ BIG = 250_000
 PARTS = (0.1, 0.3)
 
 
+def prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Lowers capacities to what the trader's and the currency's other side can take, and closes those below `least`."""
+    capacity = np.where(capacity >= least, capacity, 0)
+    for _ in range(PRUNING_ROUNDS):
+        sold, bought = np.where(network.is_sell, capacity, 0), np.where(network.is_sell, 0, capacity)
+        of_trader = np.where(
+            network.is_sell, network.trader_sums(bought)[network.trader], network.trader_sums(sold)[network.trader]
+        )
+        of_currency = np.where(
+            network.is_sell,
+            network.currency_sums(bought)[network.currency],
+            network.currency_sums(sold)[network.currency],
+        )
+        lowered = np.minimum(capacity, np.minimum(of_trader, of_currency))
+        lowered[lowered < least] = 0
+        closed = np.count_nonzero((lowered == 0) & (capacity > 0))
+        capacity = lowered
+        if closed <= FEW * capacity.size:
+            break
+    return capacity
+
+
 def reach_minimum(
     network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, search: Search
 ) -> np.ndarray:
     """Returns flows of a circulation, each 0 or from `least` (> 0) to `capacity`, of as much value as possible.
 
-    `start` is a greatest circulation without the minimum. When time runs out, the best that was found is returned.
+    `capacity` is best pruned, `start` is a greatest circulation without the minimum. When time runs out, the best that
+    was found is returned.
     """
     patient = replace(search, deadline=None)
-    capacity = _prune(network, capacity, least)
     found = _serve(network, capacity, least, start, patient)
     most, best = _value(network, start.flow), _value(network, found.flow)
     search.on_found(best)
@@ -156,28 +178,6 @@ def _vary(
 
 def _value(network: Network, flow: np.ndarray) -> int:
     return int(flow[network.is_sell].sum())
-
-
-def _prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Lowers capacities to what the trader's and the currency's other side can take, and closes those below `least`."""
-    capacity = np.where(capacity >= least, capacity, 0)
-    for _ in range(PRUNING_ROUNDS):
-        sold, bought = np.where(network.is_sell, capacity, 0), np.where(network.is_sell, 0, capacity)
-        of_trader = np.where(
-            network.is_sell, network.trader_sums(bought)[network.trader], network.trader_sums(sold)[network.trader]
-        )
-        of_currency = np.where(
-            network.is_sell,
-            network.currency_sums(bought)[network.currency],
-            network.currency_sums(sold)[network.currency],
-        )
-        lowered = np.minimum(capacity, np.minimum(of_trader, of_currency))
-        lowered[lowered < least] = 0
-        closed = np.count_nonzero((lowered == 0) & (capacity > 0))
-        capacity = lowered
-        if closed <= FEW * capacity.size:
-            break
-    return capacity
 
 
 def _repair(

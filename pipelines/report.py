@@ -60,8 +60,8 @@ class Report:
         path.write_text(json.dumps(asdict(self), indent=2, allow_nan=False) + "\n")
 
 
-def report_on(market: Market, solution: Solution, watch: Stopwatch) -> Report:
-    """Describes a solution. `watch` knows the steps around the solver's own."""
+def report_on(market: Market, traders: int, solution: Solution, watch: Stopwatch) -> Report:
+    """Describes a solution. `watch` knows the steps around the solver's own, `traders` is how many have offers."""
     trades = solution.trades
     share = solution.traded_value / solution.upper_bound if solution.upper_bound > 0.0 else math.nan
     seconds = {**watch.seconds, **solution.seconds}
@@ -70,8 +70,8 @@ def report_on(market: Market, solution: Solution, watch: Stopwatch) -> Report:
         traded_value=_finite(solution.traded_value),
         upper_bound=_finite(solution.upper_bound),
         share_of_bound=_finite(share),
-        traders_served=_traders(trades.takings, trades.givings),
-        traders=_traders(market.sell_offers, market.buy_offers),
+        traders_served=count_traders(trades.takings, trades.givings),
+        traders=traders,
         offers=market.sell_offers.height + market.buy_offers.height,
         takings=trades.takings.height,
         givings=trades.givings.height,
@@ -95,5 +95,6 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _traders(*frames: pl.DataFrame) -> int:
+def count_traders(*frames: pl.DataFrame) -> int:
+    """How many creditors there are in frames with a creditor_id."""
     return pl.concat([frame["creditor_id"] for frame in frames]).drop_nulls().n_unique()

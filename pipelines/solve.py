@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipelines.match import match
 from pipelines.offers import ACCOUNT, eligible_offers
 from pipelines.price import price
 from pipelines.progress import Observer, Progress, Watch
-from pipelines.report import Report, Stopwatch, report_on
+from pipelines.report import Report, Stopwatch, count_traders, report_on
 from pipelines.settle import settle
 from pipelines.untraded import USUAL_REASONS, Untraded
 from pipelines.write import write_directory, write_turn
@@ -101,12 +102,12 @@ def solve_directory(
         observer(Progress("load"))
     with watch("load"):
         market = load_directory(Path(input_dir))
-    solution = solve(market, time_limit=time_limit, observer=observer)
+    solution, traders = _solve_and_count(market, time_limit, observer)
     if observer is not None:
         observer(Progress("write", sum(solution.seconds.values())))
     with watch("write"):
         write_directory(Path(output_dir), solution)
-    report = report_on(market, solution, watch)
+    report = report_on(market, traders, solution, watch)
     report.save(Path(output_dir) / "report.json")
     return report
 
@@ -128,10 +129,17 @@ def solve_turn(
         market = load_turn(connection, turn_id)
     if market is None:
         return None
-    solution = solve(market, time_limit=time_limit, observer=observer)
+    solution, traders = _solve_and_count(market, time_limit, observer)
     with watch("write"):
         is_written = write_turn(connection, turn_id, solution.trades)
-    return report_on(market, solution, watch) if is_written else None
+    return report_on(market, traders, solution, watch) if is_written else None
+
+
+def _solve_and_count(market: Market, time_limit: float | None, observer: Observer | None) -> tuple[Solution, int]:
+    """The solution, and how many traders the market has, which a second processor counts meanwhile."""
+    with ThreadPoolExecutor(1) as aside:
+        traders = aside.submit(count_traders, market.sell_offers, market.buy_offers)
+        return solve(market, time_limit=time_limit, observer=observer), traders.result()
 
 
 def _without_offenders(offers: pl.DataFrame, settled: pl.DataFrame, violations: pl.DataFrame) -> pl.DataFrame:

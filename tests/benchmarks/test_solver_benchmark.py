@@ -97,7 +97,7 @@ def test_the_tables_tell_the_figures() -> None:
     for step in ("load", "write"):
         with stopwatch(step):
             pass
-    report = asdict(report_on(market, solution, stopwatch))
+    report = asdict(report_on(market, 200, solution, stopwatch))
     case = {"size": 1000, "family": "typical", "minimum": 1000}
     other = {
         "seconds": 2.0,
