@@ -31,20 +31,23 @@ class Floors(Generic[QueueName]):
         self._highest = dict(self._current)
         self._marked = dict(self._current)
         self._settled = dict(self._current)
-        self._mark_at = self._rewind_at = self._restart_at = 0.0
-        self._restart(clock())
+        now = clock()
+        self._mark_at = now + COMMIT_SECONDS
+        self._rewind_at = now + REWIND_SECONDS
+        self._restart_at = now + RESTART_SECONDS
 
     def refresh(self) -> None:
         """Goes back as far as it is time. Call it before every round."""
         now = self._clock()
-        if now >= self._restart_at:
-            self._restart(now)
-            return
         if now >= self._mark_at:
             self._settled, self._marked = self._marked, dict(self._highest)
             self._mark_at = now + COMMIT_SECONDS
-        if now >= self._rewind_at:
-            self._current = dict(self._settled)
+        if now >= self._restart_at:
+            self._current = dict.fromkeys(self._current, 0)
+            self._restart_at = now + RESTART_SECONDS
+        elif now >= self._rewind_at:
+            # Never forwards: what was found behind is read to its end first.
+            self._current = {queue: min(floor, self._settled[queue]) for queue, floor in self._current.items()}
             self._rewind_at = now + REWIND_SECONDS
 
     def __getitem__(self, queue: QueueName) -> int:
@@ -58,12 +61,3 @@ class Floors(Generic[QueueName]):
     def found_empty(self, queue: QueueName) -> None:
         """Nothing was found after the floor: time to look for rows that came late."""
         self._current[queue] = self._settled[queue]
-
-    def _restart(self, now: float) -> None:
-        self._current = dict.fromkeys(self._current, 0)
-        self._highest = dict(self._current)
-        self._marked = dict(self._current)
-        self._settled = dict(self._current)
-        self._mark_at = now + COMMIT_SECONDS
-        self._rewind_at = now + REWIND_SECONDS
-        self._restart_at = now + RESTART_SECONDS

@@ -71,7 +71,7 @@ def reach_minimum(
     found = _serve(network, capacity, least, start, patient)
     most, best = _value(network, start.flow), _value(network, found.flow)
     search.on_found(best)
-    worth = WORTH_A_TRY if network.trader.size <= BIG else WORTH_A_TRY_WHEN_BIG
+    worth = WORTH_A_TRY if network.complexity <= BIG else WORTH_A_TRY_WHEN_BIG
     gain = most if most - best > worth * most else 0
     for _ in range(MAX_CHANCES):
         if gain <= GOOD_GAIN * most:

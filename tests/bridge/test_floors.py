@@ -66,3 +66,29 @@ def test_no_row_is_hidden_for_longer_than_a_minute(clock: Clock) -> None:
         if clock.now >= 1000.0 + RESTART_SECONDS:
             break
     assert floors["a"] == 0
+
+
+def test_going_back_to_the_beginning_happens_once_a_minute(clock: Clock) -> None:
+    floors = Floors("a", clock)
+    floors.advance("a", 7)
+    pass_time(floors, clock, RESTART_SECONDS)
+    assert floors["a"] == 0
+    floors.advance("a", 500)
+    for _ in range(round(RESTART_SECONDS * 2) - 1):
+        pass_time(floors, clock, 0.5)
+        assert floors["a"] >= 7
+        floors.found_empty("a")
+    pass_time(floors, clock, 0.5)
+    assert floors["a"] == 0
+
+
+def test_rows_that_came_late_are_read_to_their_end(clock: Clock) -> None:
+    floors = Floors("a", clock)
+    floors.advance("a", 1000)
+    pass_time(floors, clock, RESTART_SECONDS)
+    for last_id in range(1, 100):
+        floors.advance("a", last_id)
+        pass_time(floors, clock, REWIND_SECONDS / 2)
+        assert floors["a"] == (last_id if clock.now < 1000.0 + 2 * RESTART_SECONDS else 0)
+        if floors["a"] == 0:
+            break
