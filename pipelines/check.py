@@ -16,6 +16,8 @@ from pipelines.market import MAX_AMOUNT, Market, Trades
 from pipelines.offers import ACCOUNT
 
 KEY = ["debtor_id", "collector_id"]
+# An odd number, so that no two creditors with the same debtor have the same mix: the fraction of the golden ratio.
+MIXER = 0x9E3779B97F4A7C15
 VIOLATIONS = {"invariant": pl.String, "creditor_id": pl.Int64, "debtor_id": pl.Int64}
 
 
@@ -50,7 +52,7 @@ def _check_trades(market: Market, minimum: int, trades: Trades) -> Iterator[tupl
     """One account at a time: S2, S4, S6, S8, S11 and the takings' part of S9."""
     for side, offers in ((trades.takings, market.sell_offers), (trades.givings, market.buy_offers)):
         limits = offers.rename({"amount": "limit", "collector_id": "of_offer"}, strict=False)
-        limited = side.join(limits, on=ACCOUNT, how="left")
+        limited = _join_by_account(side, limits)
         if limited.height > side.height:
             # Several offers of one account: the greatest counts.
             limited = limited.group_by(side.columns).agg(pl.col("limit").max())
@@ -66,6 +68,17 @@ def _check_trades(market: Market, minimum: int, trades: Trades) -> Iterator[tupl
     yield "S6", trades.takings.join(trades.givings, on=ACCOUNT, how="semi")
     yield "S11", trades.givings.filter(pl.col("amount") == 1)
     yield "S11", trades.collector_transfers.filter(pl.col("amount") == 1)
+
+
+def _join_by_account(side: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
+    """A left join, over a mix of both IDs: much faster than over two columns, as long as nothing else has that mix."""
+    creditor, debtor = (pl.col(name).reinterpret(signed=False) for name in ACCOUNT)
+    mix = (creditor * pl.lit(MIXER, dtype=pl.UInt64) + debtor).alias("mix")
+    joined = side.with_columns(mix).join(limits.with_columns(mix), on="mix", how="left")
+    is_same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_right") for name in ACCOUNT)
+    if joined.height == side.height and joined.select(is_same.fill_null(False).all()).item():
+        return joined.select(*side.columns, *(name for name in limits.columns if name not in ACCOUNT))
+    return side.join(limits, on=ACCOUNT, how="left")
 
 
 def _ascends(side: pl.DataFrame) -> bool:

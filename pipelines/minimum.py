@@ -1,8 +1,8 @@
 """From the greatest circulation to one in which every trade reaches the minimum amount.
 
-Which offers to leave out is a hard problem. The way here: leave out the offers with too small flows, let the others
-share what becomes free, and repair locally what does not fit any more. Then look whether some of those left out
-can come back.
+Which offers to leave out is a hard problem. The way here: raise the flows that are nearly great enough, leave out the
+offers with smaller ones, let the others share what becomes free, and repair locally what does not fit any more. Then
+look whether some of those left out can come back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pipelines.network import Network
 
 PRUNING_ROUNDS = 6
 FEW = 1e-3
+# A flow of this share of its minimum is nearly great enough.
+NEARLY = 0.5
 # After so many rounds, everything near a trouble is left out at once; after the second number, everything.
 GENTLE_ROUNDS = 30
 MAX_ROUNDS = 200
@@ -34,7 +36,7 @@ LEFT_OUT = (0.1, 0.3, 0.5)
 # In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the
 # traders, and go on among larger ones.
 BIG = 250_000
-PARTS = (0.1, 0.3)
+PARTS = (0.02, 0.05, 0.1)
 
 
 def prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndarray:
@@ -91,23 +93,32 @@ def reach_minimum(
 def _serve(
     network: Network, capacity: np.ndarray, least: np.ndarray, start: Circulation, search: Search
 ) -> Circulation:
-    """Closes the offers with too small flows, shares what becomes free, and repairs the rest.
+    """Raises or closes the offers with too small flows, shares what becomes free, and repairs the rest.
 
     In a big market this happens among some of the traders first: those concerned, and those through whom most flows,
     who have room for everybody's changes. Others come in only where that was not enough.
     """
     is_short = (start.flow > 0) & (start.flow < least)
     is_concerned = is_short | (start.flow > capacity)
-    capacity = np.where(is_short, 0, capacity)
+    is_raised = is_short & (start.flow >= NEARLY * least) & (capacity >= least)
+    floor = np.where(is_raised, least, 0)
+    capacity = np.where(is_short & ~is_raised, 0, capacity)
     if network.complexity <= BIG:
-        return _repair(network, capacity, least, maximum_circulation(network, capacity, None, start, search), search)
+        return _repair(network, capacity, least, maximum_circulation(network, capacity, floor, start, search), search)
     is_chosen = np.zeros(network.traders, np.bool_)
     for number in range(len(PARTS)):
         is_chosen[network.trader[is_concerned]] = True
         is_chosen |= _with_great_flows(network, start.flow, PARTS[number])
         chosen = np.flatnonzero(is_chosen[network.trader])
         start = _serve_part(
-            network, chosen, capacity, least, start, search, is_first=number == 0, is_last=number == len(PARTS) - 1
+            network,
+            chosen,
+            capacity,
+            least,
+            start,
+            search,
+            floor=floor if number == 0 else None,
+            is_last=number == len(PARTS) - 1,
         )
         if start.is_complete:
             return start
@@ -122,10 +133,13 @@ def _serve_part(
     least: np.ndarray,
     start: Circulation,
     search: Search,
-    is_first: bool,
+    floor: np.ndarray | None,
     is_last: bool,
 ) -> Circulation:
-    """Does the same with the chosen offers (all those of some traders) only; all other flows stay what they are."""
+    """Does the same with the chosen offers (all those of some traders) only; all other flows stay what they are.
+
+    At first, with a `floor`, they share what became free.
+    """
     is_inside = np.zeros(network.traders, np.bool_)
     is_inside[network.trader[chosen]] = True
     number = np.cumsum(is_inside, dtype=np.int32) - 1
@@ -137,8 +151,8 @@ def _serve_part(
     levels = Levels(start.levels.trader[is_inside], start.levels.currency)
     found = Circulation(start.flow[chosen], levels, *outside)
     capacity, least = capacity[chosen], least[chosen]
-    if is_first:
-        found = maximum_circulation(part, capacity, None, found, search, outside)
+    if floor is not None:
+        found = maximum_circulation(part, capacity, floor[chosen], found, search, outside)
     found = _repair(part, capacity, least, found, search, outside, is_last)
     flow = start.flow.copy()
     flow[chosen] = found.flow

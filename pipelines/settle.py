@@ -36,19 +36,27 @@ def _settle_part(offers: pl.DataFrame) -> pl.DataFrame:
 
     The tokens to add to what was rounded down go to the first offers that can take one.
     """
-    rounded = offers.select(
-        "currency",
-        "is_sell",
-        least=pl.min_horizontal(whole_tokens("flow"), pl.col("limit").cast(pl.Int128)).cast(pl.Int64),
-        can_grow=(whole_tokens("flow") < pl.col("limit")) & has_fraction("flow"),
+    rounded = (
+        offers.lazy()
+        .with_columns(whole=whole_tokens("flow"))
+        .select(
+            side=pl.col("currency") * 2 + pl.col("is_sell"),
+            least=pl.min_horizontal("whole", pl.col("limit").cast(pl.Int128)).cast(pl.Int64),
+            can_grow=(pl.col("whole") < pl.col("limit"))
+            & (pl.col("flow").cast(pl.Int128) * pl.col("denominator") > pl.col("whole") * pl.col("numerator")),
+        )
+        .collect()
     )
     tokens = rounded["least"].to_numpy() + _additions(offers, rounded)
     return offers.with_columns(tokens=pl.Series(tokens, dtype=pl.Int64)).select(list(SETTLED))
 
 
 def _additions(offers: pl.DataFrame, rounded: pl.DataFrame) -> np.ndarray:
-    """Which offers get one token more than the quotient rounded down: 0 or 1 for each."""
-    sides = rounded.group_by("currency", "is_sell").agg(
+    """Which offers get one token more than the quotient rounded down: 0 or 1 for each.
+
+    The number of a side of a currency is twice that of the currency, and one more where it sells.
+    """
+    sides = rounded.group_by("side").agg(
         least=pl.col("least").cast(pl.Int128).sum(), can_grow=pl.col("can_grow").sum().cast(pl.Int128)
     )
     # A currency's total: the quotient of the whole flow, rounded up, if both sides can reach it.
@@ -58,14 +66,12 @@ def _additions(offers: pl.DataFrame, rounded: pl.DataFrame) -> np.ndarray:
         .agg(pl.col("flow").sum(), pl.col("numerator", "denominator").first())
         .select("currency", total=whole_tokens("flow") + has_fraction("flow").cast(pl.Int128))
     )
+    sides = sides.with_columns(currency=pl.col("side") // 2)
     totals = sides.group_by("currency").agg(most=(pl.col("least") + pl.col("can_grow")).min())
-    wanted = (
-        sides.join(flows.join(totals, on="currency"), on="currency")
-        .with_columns(to_add=(pl.min_horizontal("total", "most") - pl.col("least")).cast(pl.Int64))
-        .select(side=pl.col("currency") * 2 + pl.col("is_sell"), to_add="to_add")
+    wanted = sides.join(flows.join(totals, on="currency"), on="currency").select(
+        "side", to_add=(pl.min_horizontal("total", "most") - pl.col("least")).cast(pl.Int64)
     )
-    grows = rounded["can_grow"].to_numpy()
-    side = rounded.select(pl.col("currency") * 2 + pl.col("is_sell")).to_series().to_numpy()
+    grows, side = rounded["can_grow"].to_numpy(), rounded["side"].to_numpy()
     to_add = np.zeros(2 + side.max(initial=0), np.int64)
     to_add[wanted["side"].to_numpy()] = wanted["to_add"].to_numpy()
 
