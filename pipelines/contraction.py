@@ -57,6 +57,9 @@ class Contraction:
             return None
         if not is_joined.all():
             buy, sell, pair, low, high = (values[is_joined] for values in (buy, sell, pair, low, high))
+        # The smallest come first, so that as many as possible are served, and the last one most likely in full.
+        order = np.lexsort((high, pair))
+        buy, sell, pair, low, high = (values[order] for values in (buy, sell, pair, low, high))
         is_first = np.ones(pair.size, np.bool_)
         is_first[1:] = pair[1:] != pair[:-1]
         first = np.flatnonzero(is_first)

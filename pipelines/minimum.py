@@ -7,6 +7,7 @@ look whether some of those left out can come back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,9 @@ import numpy as np
 from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circulation
 from pipelines.levels import Levels
 from pipelines.network import Network
+
+Outside = tuple[np.ndarray, np.ndarray]
+"""What traders and currencies get through offers that are not in a network (see maximum_circulation)."""
 
 PRUNING_ROUNDS = 6
 FEW = 1e-3
@@ -26,6 +30,7 @@ MAX_ROUNDS = 200
 WORTH_A_TRY = 1e-4
 WORTH_A_TRY_WHEN_BIG = 1e-2
 GOOD_GAIN = 1e-4
+GOOD_GAIN_OF_PART = 1e-5
 MAX_CHANCES = 6
 # In a market of up to so many offers, other choices are tried as well, each without another share of the traders, when
 # the minimum still costs more than a share of the value.
@@ -34,9 +39,12 @@ VARIATIONS = 16
 WORTH_VARYING = 1e-3
 LEFT_OUT = (0.1, 0.3, 0.5)
 # In a market of more offers than this, not counting traders without a choice, repairs begin among a share of the
-# traders, and go on among larger ones.
-BIG = 250_000
+# traders, and go on among larger ones. Second chances are given to shares as well, if at all.
+LARGE = 100_000
 PARTS = (0.02, 0.05, 0.1)
+CHANCES = (0.1, 0.3)
+# From so many on, only a greater loss makes them worth while.
+BIG = 400_000
 
 
 def prune(network: Network, capacity: np.ndarray, least: np.ndarray) -> np.ndarray:
@@ -74,12 +82,16 @@ def reach_minimum(
     most, best = _value(network, start.flow), _value(network, found.flow)
     search.on_found(best)
     worth = WORTH_A_TRY if network.complexity <= BIG else WORTH_A_TRY_WHEN_BIG
+    good_gain = GOOD_GAIN if network.complexity <= LARGE else GOOD_GAIN_OF_PART
     gain = most if most - best > worth * most else 0
-    for _ in range(MAX_CHANCES):
-        if gain <= GOOD_GAIN * most:
+    for number in range(MAX_CHANCES if network.complexity <= LARGE else len(CHANCES)):
+        if gain <= good_gain * most:
             break
         try:
-            found = _reopen(network, capacity, least, found, search)
+            if network.complexity <= LARGE:
+                found = _reopen(network, capacity, least, found, search)
+            else:
+                found = _reopen_part(network, capacity, least, start.flow, found, search, CHANCES[number])
         except NoTimeLeft:
             break
         gain = _value(network, found.flow) - best
@@ -103,43 +115,38 @@ def _serve(
     is_raised = is_short & (start.flow >= NEARLY * least) & (capacity >= least)
     floor = np.where(is_raised, least, 0)
     capacity = np.where(is_short & ~is_raised, 0, capacity)
-    if network.complexity <= BIG:
+    if network.complexity <= LARGE:
         return _repair(network, capacity, least, maximum_circulation(network, capacity, floor, start, search), search)
     is_chosen = np.zeros(network.traders, np.bool_)
-    for number in range(len(PARTS)):
+    for share in PARTS:
         is_chosen[network.trader[is_concerned]] = True
-        is_chosen |= _with_great_flows(network, start.flow, PARTS[number])
-        chosen = np.flatnonzero(is_chosen[network.trader])
-        start = _serve_part(
-            network,
-            chosen,
-            capacity,
-            least,
-            start,
-            search,
-            floor=floor if number == 0 else None,
-            is_last=number == len(PARTS) - 1,
-        )
+        is_chosen |= _with_great_flows(network, start.flow, share)
+
+        def repair(
+            part: Network, chosen: np.ndarray, found: Circulation, outside: Outside, share: float = share
+        ) -> Circulation:
+            if share == PARTS[0]:
+                found = maximum_circulation(part, capacity[chosen], floor[chosen], found, search, outside)
+            return _repair(part, capacity[chosen], least[chosen], found, search, outside, share == PARTS[-1])
+
+        start = _among(network, is_chosen, start, repair)
         if start.is_complete:
             return start
         is_concerned = (start.currency_surplus != 0)[network.currency]
     return _repair(network, capacity, least, start, search)
 
 
-def _serve_part(
+def _among(
     network: Network,
-    chosen: np.ndarray,
-    capacity: np.ndarray,
-    least: np.ndarray,
+    is_chosen: np.ndarray,
     start: Circulation,
-    search: Search,
-    floor: np.ndarray | None,
-    is_last: bool,
+    change: Callable[[Network, np.ndarray, Circulation, Outside], Circulation],
 ) -> Circulation:
-    """Does the same with the chosen offers (all those of some traders) only; all other flows stay what they are.
+    """Lets `change` improve the flows of some traders; those of all others stay what they are.
 
-    At first, with a `floor`, they share what became free.
+    It gets the network of these traders, the positions of their offers, their flows, and what flows outside.
     """
+    chosen = np.flatnonzero(is_chosen[network.trader])
     is_inside = np.zeros(network.traders, np.bool_)
     is_inside[network.trader[chosen]] = True
     number = np.cumsum(is_inside, dtype=np.int32) - 1
@@ -149,11 +156,7 @@ def _serve_part(
     inflow[chosen] = 0
     outside = np.zeros(part.traders, np.int64), network.currency_sums(inflow)
     levels = Levels(start.levels.trader[is_inside], start.levels.currency)
-    found = Circulation(start.flow[chosen], levels, *outside)
-    capacity, least = capacity[chosen], least[chosen]
-    if floor is not None:
-        found = maximum_circulation(part, capacity, floor[chosen], found, search, outside)
-    found = _repair(part, capacity, least, found, search, outside, is_last)
+    found = change(part, chosen, Circulation(start.flow[chosen], levels, *outside), outside)
     flow = start.flow.copy()
     flow[chosen] = found.flow
     trader_surplus = np.zeros(network.traders, np.int64)
@@ -200,7 +203,7 @@ def _repair(
     least: np.ndarray,
     found: Circulation,
     search: Search,
-    outside: tuple[np.ndarray, np.ndarray] | None = None,
+    outside: Outside | None = None,
     is_thorough: bool = True,
 ) -> Circulation:
     """Closes what flows too little, and keeps all other flows at `least` or more, as far as that is possible.
@@ -249,13 +252,38 @@ def _repair(
 
 
 def _reopen(
-    network: Network, capacity: np.ndarray, least: np.ndarray, found: Circulation, search: Search
+    network: Network,
+    capacity: np.ndarray,
+    least: np.ndarray,
+    found: Circulation,
+    search: Search,
+    outside: Outside | None = None,
 ) -> Circulation:
     """Keeps what is served at `least` or more, and lets all other offers in that reach their minimum beside it."""
     is_served = found.flow > 0
     floor = np.where(is_served, least, 0)
-    found = maximum_circulation(network, capacity, floor, found, search)
+    found = maximum_circulation(network, capacity, floor, found, search, outside)
     while ((found.flow > 0) & (found.flow < least)).any():
         capacity = np.where(is_served | (found.flow >= least), capacity, 0)
-        found = maximum_circulation(network, capacity, floor, found, search)
+        found = maximum_circulation(network, capacity, floor, found, search, outside)
     return found
+
+
+def _reopen_part(
+    network: Network,
+    capacity: np.ndarray,
+    least: np.ndarray,
+    wanted: np.ndarray,
+    found: Circulation,
+    search: Search,
+    share: float,
+) -> Circulation:
+    """The same for the traders who lost something of the `wanted` flow, and for the share with the greatest flows."""
+    is_chosen = _with_great_flows(network, wanted, share)
+    is_chosen[network.trader[(wanted > 0) & (found.flow == 0)]] = True
+    return _among(
+        network,
+        is_chosen,
+        found,
+        lambda part, chosen, flows, outside: _reopen(part, capacity[chosen], least[chosen], flows, search, outside),
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from pipelines.check import check
+from pipelines.check import MIXER, check
 from pipelines.market import Market, Trades
 from pipelines.price import price
 from pipelines.solve import solve
@@ -109,3 +109,22 @@ def test_s8_sums_of_collectors_are_checked_beyond_64_bits() -> None:
     givings = pl.DataFrame([(t, c, big, 9) for t, c in ((1, 2), (2, 2), (11, 1), (12, 1))], schema=schema, orient="row")
     trades = replace(Trades.none(), takings=takings, givings=givings)
     assert set(check(market, prices, 1000, trades)["invariant"]) == {"S8"}
+
+
+def account_like(creditor_id: int, debtor_id: int, other_creditor_id: int) -> int:
+    """The debtor with which another creditor's account has the same mix of IDs."""
+    mix = (creditor_id - other_creditor_id) * MIXER + debtor_id
+    return (mix + 2**63) % 2**64 - 2**63
+
+
+def test_s2_offers_of_two_accounts_with_the_same_mix_are_told_apart() -> None:
+    trades = solve(MARKET).trades
+    creditor_id, debtor_id, amount, collector_id = trades.takings.row(0)
+    other = account_like(creditor_id, debtor_id, 77)
+    for of_other in (amount + 1, amount - 1):
+        row = {"creditor_id": 77, "debtor_id": other, "amount": of_other, "collector_id": collector_id}
+        twin = pl.DataFrame([row], schema=MARKET.sell_offers.schema)
+        offers = pl.concat([MARKET.sell_offers, twin])
+        assert found_rules(replace(MARKET, sell_offers=offers), trades) == set()
+        own = (pl.col("creditor_id") == creditor_id) & (pl.col("debtor_id") == debtor_id)
+        assert found_rules(replace(MARKET, sell_offers=offers.filter(~own)), trades) >= {"S2"}

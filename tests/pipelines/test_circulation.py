@@ -97,7 +97,7 @@ def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], 
     relaxed = maximum_circulation(network, capacity)
     with pytest.MonkeyPatch.context() as patch:
         # Big markets are repaired in parts.
-        patch.setattr("pipelines.minimum.BIG", 0 if is_big else 2**31)
+        patch.setattr("pipelines.minimum.LARGE", 0 if is_big else 2**31)
         patch.setattr("pipelines.contraction.LARGE", 0)
         flow = reach_minimum(network, capacity, least, relaxed, Search())
     assert is_circulation(network, flow)
@@ -130,6 +130,17 @@ def test_joining_simple_traders_changes_nothing(seed: int, traders: int, currenc
         least = np.where(rng.random(capacity.size) < 0.1, capacity, 0)
         found = maximum_circulation(network, capacity, least, found)
         assert found.is_complete == (greatest_value(network, capacity, least) is not None)
+
+
+def test_of_traders_without_a_choice_as_many_as_possible_are_served() -> None:
+    # Four buy in currency 0 what they sell in 1, the last one goes back with 12: enough for 5 and 7, or 9 and 3 units.
+    capacity = np.repeat([9, 5, 7, 8, 12], 2)
+    sides = [False, True] * 4 + [True, False]
+    network = Network.of(np.repeat(np.arange(5), 2), np.array([0, 1] * 5), np.array(sides))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.contraction.LARGE", 0)
+        flow = maximum_circulation(network, capacity).flow
+    assert flow.reshape(5, 2)[:, 0].tolist() == [0, 5, 7, 0, 12]
 
 
 def market_of_simple_traders(seed: int, traders: int, currencies: int, others: int) -> tuple[Network, np.ndarray]:
