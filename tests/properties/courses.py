@@ -19,14 +19,13 @@ from tests.properties.worlds import (
     CUSTOMERS,
     DEBTORS,
     NOW,
+    START,
     STARTED,
     account_row,
     moment,
     turn_rows,
 )
 from tests.sql.messages import message
-
-START = [clock(NOW.isoformat()), Step("publish")]
 
 
 def say(type_: str, **fields: Any) -> Message:

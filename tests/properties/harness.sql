@@ -30,6 +30,34 @@ begin
 end
 $$;
 
+-- Collectors that would take their next steps, but are held.
+create table property.held (status worker.dispatching_key primary key);
+
+alter function worker.advance_statuses(worker.dispatching_key[]) rename to advance_statuses_unheld;
+
+create function worker.advance_statuses(p_statuses worker.dispatching_key[])
+  returns integer
+  language plpgsql
+as $$
+begin
+  if current_setting('property.is_held')::boolean then
+    insert into property.held (status) select unnest(p_statuses) on conflict do nothing;
+    return 0;
+  end if;
+  return worker.advance_statuses_unheld(p_statuses);
+end
+$$;
+
+create function property.take_steps()
+  returns void
+  language plpgsql
+as $$
+begin
+  perform worker.advance_statuses_unheld(array[h.status]) from (select status from property.held order by status) as h;
+  delete from property.held;
+end
+$$;
+
 -- Request IDs that depend on nothing but the account (or attempt) and how often it took one: so a message can be
 -- written down before its request is made, and the order of rows in a batch does not matter.
 create table property.request (first_id bigint primary key, taken integer not null);
@@ -181,6 +209,7 @@ declare
   v_number integer := 0;
 begin
   perform set_config('property.step', '-1', true);
+  perform set_config('property.is_held', 'false', true);
   for v_step in select s.value from jsonb_array_elements(p_steps) with ordinality as s order by s.ordinality loop
     if v_step ->> 'kind' <> 'rows' then
       perform set_config('property.step', v_number::text, true);
@@ -189,6 +218,9 @@ begin
       when 'rows' then perform property.insert_rows(v_step ->> 'table', v_step -> 'rows');
       when 'clock' then perform set_config('swpt.now', v_step ->> 'now', true);
       when 'deliver' then perform property.deliver(v_step -> 'messages');
+      when 'hold' then
+        perform set_config('property.is_held', v_step ->> 'is_held', true);
+        perform property.take_steps();
       when 'publish' then update worker.configuration set local_delivery = false;
       when 'next phase' then
         update worker.worker_turn

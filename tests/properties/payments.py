@@ -121,7 +121,8 @@ def staged_rows() -> list[Step]:
     ]
 
 
-def _status(**columns: Any) -> Step:
+def payment_status(**columns: Any) -> Step:
+    """Where the collector is: at the beginning, if no `columns` are given."""
     return rows(
         "dispatching_status",
         {
@@ -147,15 +148,15 @@ def payment_world() -> st.SearchStrategy[list[Step]]:
     """One collector of one turn: before 3/0, while it collects, sends and receives, or dispatches."""
     early = st.sampled_from([[], turn_rows(TURN, 2, 10), [*turn_rows(TURN, 3, 0), *staged_rows()]])
     collecting = st.tuples(st.tuples(st.booleans(), st.booleans()), st.sampled_from((0, RECEIVED)), st.booleans()).map(
-        lambda drawn: [_status(awaiting_signal_flag=drawn[2]), *expected_rows(drawn[0], drawn[1])]
+        lambda drawn: [payment_status(awaiting_signal_flag=drawn[2]), *expected_rows(drawn[0], drawn[1])]
     )
     sending = any_of({}, received=(0, RECEIVED), all_sent=(False, True), flag=(False, True)).map(
         lambda drawn: [
-            _status(**_SENDING, all_sent=drawn["all_sent"], awaiting_signal_flag=drawn["flag"]),
+            payment_status(**_SENDING, all_sent=drawn["all_sent"], awaiting_signal_flag=drawn["flag"]),
             *expected_rows((True, True), drawn["received"])[2 if drawn["all_sent"] else 1 :],
         ]
     )
-    dispatching = st.just([_status(**_DISPATCHING), dispatching_rows()])
+    dispatching = st.just([payment_status(**_DISPATCHING), dispatching_rows()])
     late = st.one_of(collecting, sending, dispatching).map(lambda steps: [*turn_rows(TURN, 3, 5), *steps])
     return st.one_of(early, late)
 

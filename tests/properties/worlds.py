@@ -15,6 +15,7 @@ from tests.sql.messages import message
 NOW = datetime.fromisoformat("2026-03-20T12:00:00+00:00")
 STARTED = NOW - timedelta(days=3)
 DEADLINE = STARTED + timedelta(days=30)
+START = (clock(NOW.isoformat()), Step("publish"))
 DEBTORS = (666, 777)
 COLLECTORS = (0x10000000000, 0x10000000001)
 CUSTOMERS = (0x10100000011, 0x10100000012)
@@ -63,7 +64,7 @@ def in_batches(
     batch = st.lists(messages, min_size=1, max_size=7).map(deliver)
     step = batch | st.sampled_from(moves) if moves else batch
     steps = draw(st.lists(step, min_size=1, max_size=most_batches))
-    return History([clock(NOW.isoformat()), Step("publish"), *draw(world), *steps])
+    return History([*START, *draw(world), *steps])
 
 
 def turn_rows(turn_id: int, phase: int, subphase: int) -> list[Step]:
