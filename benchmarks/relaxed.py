@@ -18,6 +18,8 @@ from pipelines.price import price
 from pipelines.untraded import Untraded
 
 LARGEST_SUM = 2.0**60
+LARGEST_VALUE = 2.0**900
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,30 @@ class Graph:
 
 
 def graph_of(market: Market) -> Graph:
-    """The graph of all offers that can take part. An offer is worth at most what its trader offers for it."""
+    """The graph of all offers that can take part.
+
+    An offer is worth at most what its trader offers for it, and what others offer in its currency.
+    """
     prices, _ = price(market.currencies, market.parameters)
     minimum = market.parameters.least_trade
     offers = eligible_offers(market, prices, minimum, Untraded())
     trader, currency = (offers[column].rank("dense").to_numpy().astype(np.int64) - 1 for column in ACCOUNT)
     is_sell = offers["is_sell"].to_numpy()
     rate = offers["price"].to_numpy()
-    value = offers["amount"].to_numpy() * rate
-    sold = np.bincount(trader, np.where(is_sell, value, 0.0))
-    bought = np.bincount(trader, np.where(is_sell, 0.0, value))
-    node = currency + sold.size
+    with np.errstate(over="ignore"):
+        capacity = np.minimum(offers["amount"].to_numpy() * rate, LARGEST_VALUE)
+    # Absurd prices make absurd values; what nobody can pay must not blur the rest.
+    for _ in range(ROUNDS):
+        for party in (trader, currency):
+            sold = np.bincount(party, np.where(is_sell, capacity, 0.0))
+            bought = np.bincount(party, np.where(is_sell, 0.0, capacity))
+            capacity = np.minimum(capacity, np.where(is_sell, bought[party], sold[party]))
+    node = currency + int(trader.max()) + 1
     return Graph(
         tail=np.where(is_sell, trader, node),
         head=np.where(is_sell, node, trader),
         is_sell=is_sell,
-        capacity=np.minimum(value, np.where(is_sell, bought[trader], sold[trader])),
+        capacity=capacity,
         least=minimum * rate,
         nodes=int(node.max()) + 1,
     )

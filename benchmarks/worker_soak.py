@@ -41,8 +41,9 @@ SERVER_SETTINGS = {
     "checkpoint_timeout": "30min",
     "autovacuum_naptime": "15s",
 }
-"""What a busy server should have (docs/operations.md): after a checkpoint every page is logged whole once more. The nap
-is PostgreSQL's own default; beside a snapshot, more frequent vacuums read whole tables and may remove nothing."""
+"""What a busy server should have (docs/operations.md): after a checkpoint every page is logged whole once more. The
+queue tables of a busy shard should be vacuumed more often than once a minute (the default); beside a snapshot, vacuums
+every second would read whole tables and may remove nothing."""
 SHARES = (("UpdatedLedger", 0.7), ("UpdatedPolicy", 0.3))
 
 _QUEUE_BYTES = """

@@ -70,5 +70,6 @@ def has_fraction(value: str) -> pl.Expr:
 
 
 def base_value(value_units: int, scale: int) -> float:
-    """A number of units in base tokens."""
-    return float(np.ldexp(float(value_units), -scale))
+    """A number of units in base tokens; infinite, where absurd prices make it more than floats can hold."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(float(value_units), -scale))
