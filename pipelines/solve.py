@@ -50,6 +50,7 @@ def solve(market: Market, *, time_limit: float | None = None, observer: Observer
         watch.tell("settle")
         with stopwatch("settle"):
             settled = settle(matched)
+            matched.parts.clear()  # In a big market these take hundreds of megabytes.
         watch.tell("collectors")
         with stopwatch("collectors"):
             trades = choose_collectors(settled, market.collector_accounts)
