@@ -8,7 +8,7 @@ Every function returns the flow of each arc, in base tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from pipelines.untraded import Untraded
 LARGEST_SUM = 2.0**60
 LARGEST_VALUE = 2.0**900
 ROUNDS = 3
+# Sums of doubles are no more exact than this.
+PRECISION = 1e-9
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,7 @@ def graph_of(market: Market) -> Graph:
         capacity = np.minimum(offers["amount"].to_numpy() * rate, LARGEST_VALUE)
     # Absurd prices make absurd values; what nobody can pay must not blur the rest.
     for _ in range(ROUNDS):
-        for party in (trader, currency):
-            sold = np.bincount(party, np.where(is_sell, capacity, 0.0))
-            bought = np.bincount(party, np.where(is_sell, 0.0, capacity))
-            capacity = np.minimum(capacity, np.where(is_sell, bought[party], sold[party]))
+        capacity = _tightened(capacity, is_sell, trader, currency)
     node = currency + int(trader.max()) + 1
     return Graph(
         tail=np.where(is_sell, trader, node),
@@ -67,6 +66,31 @@ def graph_of(market: Market) -> Graph:
         least=minimum * rate,
         nodes=int(node.max()) + 1,
     )
+
+
+def without_the_hopeless(graph: Graph) -> Graph:
+    """The graph in which offers that cannot reach their minimum are worth nothing.
+
+    They cannot when the other side of their trader, or of their currency, is too small. So the most that flows here in
+    parts of tokens is a ceiling for every answer that keeps the minimum.
+    """
+    trader, currency = (np.where(graph.is_sell, *ends) for ends in ((graph.tail, graph.head), (graph.head, graph.tail)))
+    capacity = graph.capacity
+    closed = -1
+    while closed < np.count_nonzero(capacity == 0):
+        closed = np.count_nonzero(capacity == 0)
+        hopeful = np.where(capacity < graph.least * (1 - PRECISION), 0.0, capacity)
+        capacity = _tightened(hopeful, graph.is_sell, trader, currency)
+    return replace(graph, capacity=capacity)
+
+
+def _tightened(capacity: np.ndarray, is_sell: np.ndarray, *parties: np.ndarray) -> np.ndarray:
+    """Capacities of at most what the other side of each party of an offer can take."""
+    for party in parties:
+        sold = np.bincount(party, np.where(is_sell, capacity, 0.0))
+        bought = np.bincount(party, np.where(is_sell, 0.0, capacity))
+        capacity = np.minimum(capacity, np.where(is_sell, bought[party], sold[party]))
+    return capacity
 
 
 def min_cost_flow(graph: Graph) -> np.ndarray:
@@ -176,3 +200,5 @@ ALTERNATIVES: dict[str, Callable[[Graph], np.ndarray]] = {
     "linprog with HiGHS (scipy)": linear_program,
     "network_simplex (networkx)": network_simplex,
 }
+CEILING = "ceiling"
+"""The most that offers can trade which can reach their minimum."""

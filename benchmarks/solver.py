@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 
 from benchmarks.markets import FAMILIES
-from benchmarks.relaxed import ALTERNATIVES
+from benchmarks.relaxed import ALTERNATIVES, CEILING
 from benchmarks.solver_document import print_tables, write_document
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +124,7 @@ def measure(cases: list[Case], with_alternatives: bool, console: Console) -> Ite
                 meta = json.loads((folder / "meta.json").read_text())
                 (folder / "meta.json").write_text(json.dumps({**meta, "min_trade_amount": case.minimum}))
                 is_compared = with_alternatives and family == "typical" and case.minimum == MINIMUMS[0]
-                for what in ("solve", BARE, *(OTHERS if is_compared else ())):
+                for what in ("solve", BARE, CEILING, *(OTHERS if is_compared else ())):
                     if what in given_up:
                         continue
                     console.print(f"{offers:>9,} {family:10} {case.minimum:>7,}  {what}", highlight=False)

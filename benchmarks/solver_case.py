@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.solver_case make FOLDER OFFERS FAMILY
        python -m benchmarks.solver_case solve FOLDER
-       python -m benchmarks.solver_case NAME FOLDER      with a name of benchmarks.relaxed.ALTERNATIVES
+       python -m benchmarks.solver_case NAME FOLDER      with a name of benchmarks.relaxed.ALTERNATIVES, or ceiling
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import polars as pl
 
 from benchmarks.collector_choice import chosen_and_random
 from benchmarks.markets import market_of_offers, save_market
-from benchmarks.relaxed import ALTERNATIVES, graph_of
+from benchmarks.relaxed import ALTERNATIVES, CEILING, PRECISION, graph_of, min_cost_flow, without_the_hopeless
 from pipelines.load import load_directory
 from pipelines.market import Trades
 from pipelines.solve import solve_directory
@@ -33,6 +33,8 @@ def main() -> None:
         result = make(Path(folder), int(rest[0]), rest[1])
     elif command == "solve":
         result = solve(Path(folder))
+    elif command == CEILING:
+        result = ceiling(Path(folder))
     else:
         result = try_alternative(command, Path(folder))
     print(json.dumps(result))
@@ -58,6 +60,12 @@ def solve(folder: Path) -> dict[str, Any]:
     return {**asdict(report), "memory_bytes": memory, "collectors": collectors}
 
 
+def ceiling(folder: Path) -> dict[str, Any]:
+    """The value of what no answer that keeps the minimum can exceed."""
+    graph = without_the_hopeless(graph_of(load_directory(folder)))
+    return {"traded_value": float(min_cost_flow(graph)[graph.is_sell].sum())}
+
+
 def try_alternative(name: str, folder: Path) -> dict[str, Any]:
     """Times one alternative. `too_small`: trades of less than the minimum, which nobody may make."""
     graph = graph_of(load_directory(folder))
@@ -65,13 +73,13 @@ def try_alternative(name: str, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     flows = ALTERNATIVES[name](graph)
     seconds = time.perf_counter() - started
-    is_trade = flows > 1e-9 * graph.least
+    is_trade = flows > PRECISION * graph.least
     return {
         "seconds": seconds,
         "memory_bytes": _status_bytes("VmHWM") - before,
         "traded_value": float(flows[graph.is_sell].sum()),
         "trades": int(np.count_nonzero(is_trade)),
-        "too_small": int(np.count_nonzero(is_trade & (flows < graph.least * (1 - 1e-9)))),
+        "too_small": int(np.count_nonzero(is_trade & (flows < graph.least * (1 - PRECISION)))),
     }
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.markets import FAMILIES
-from benchmarks.relaxed import ALTERNATIVES
+from benchmarks.relaxed import ALTERNATIVES, CEILING
 
 Figures = dict[str, Any]
 BARE = next(iter(ALTERNATIVES))
@@ -26,6 +26,7 @@ def key(result: Figures) -> tuple[int, str, int]:
 def solver_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the solver's table."""
     bare = {key(result): result["seconds"] for result in results if result["what"] == BARE}
+    ceiling = {key(result): result["traded_value"] for result in results if result["what"] == CEILING}
     rows = []
     for result in results:
         if result["what"] == "solve":
@@ -36,6 +37,7 @@ def solver_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str]]]
                     f"{result['offers']:,}",
                     f"{result['minimum']:,}",
                     percent(result["share_of_bound"]),
+                    percent(result["traded_value"] / ceiling[key(result)]),
                     f"{result['traders_served']:,} of {result['traders']:,}",
                     *(seconds(result["seconds"][step]) for step in STEPS),
                     seconds(total),
@@ -44,16 +46,16 @@ def solver_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str]]]
                     f"{total / bare[key(result)]:.1f}",
                 ]
             )
-    head = ["family", "offers", "minimum", "share of bound", "traders served", *STEPS]
+    head = ["family", "offers", "minimum", "share of bound", "of ceiling", "traders served", *STEPS]
     return [*head, "total s", "peak MiB", "bare s", "ratio"], rows
 
 
 def alternative_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table beside other ways to do it, on the markets where these were tried."""
-    compared = {key(result) for result in results if result["what"] not in ("solve", BARE)}
+    compared = {key(result) for result in results if result["what"] not in ("solve", BARE, CEILING)}
     rows = []
     for market in sorted(compared):
-        here = {result["what"]: result for result in results if key(result) == market}
+        here = {r["what"]: r for r in results if key(r) == market and r["what"] != CEILING}
         bound = here["solve"]["upper_bound"]
         rows += [[f"{here['solve']['offers']:,}", *_alternative(what, here[what], bound)] for what in here]
     return ["offers", "what", "s", "peak MiB", "share of bound", "trades", "below the minimum", "whole tokens"], rows
@@ -196,9 +198,12 @@ Written by `make bench-solver`; do not edit. {machine}.
 
 Each line is a market solved in a process of its own, from parquet files to parquet files. *Share of bound* is the
 value traded, as a share of what could be traded without a minimum amount and with parts of tokens: no answer reaches
-more. *Peak* is memory above that of the imported packages. *Bare* is what OR-Tools' SimpleMinCostFlow needs, alone,
-to compute that bound on the same offers; *ratio* says how many times that the whole pipeline takes. The offers of a
-market are the same for each minimum; those below it stay untraded.
+more. The *ceiling* is lower: what could be traded in parts of tokens when offers are left out that cannot reach the
+minimum amount, because all that their trader, or others in their currency, offer in return is too little. No answer
+that keeps the minimum reaches more. (Where an odd market has a bound that is hardly reached at all, it consists of
+immense values that nobody can trade in whole tokens.) *Peak* is memory above that of the imported packages. *Bare* is
+what OR-Tools' SimpleMinCostFlow needs, alone, to compute the bound on the same offers; *ratio* says how many times
+that the whole pipeline takes. The offers of a market are the same for each minimum; those below it stay untraded.
 
 {solver}
 
