@@ -241,6 +241,8 @@ def _repair(
             is_loose |= is_near
         elif is_stuck.any():
             is_closed |= is_stuck
+        elif is_thorough and (is_around := network.of_same_traders(is_near) & ~is_closed & ~is_loose).any():
+            is_loose |= is_around
         elif outside is not None:
             return found
         else:

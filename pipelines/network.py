@@ -79,6 +79,12 @@ class Network:
         wanted: np.ndarray = offers[is_wanted[offers]]
         return wanted
 
+    def of_same_traders(self, is_chosen: np.ndarray) -> np.ndarray:
+        """Says of each offer whether its trader has one of the chosen offers."""
+        is_trader = np.zeros(self.traders, np.bool_)
+        is_trader[self.trader[is_chosen]] = True
+        return is_trader[self.trader]
+
     @cached_property
     def _by_currency(self) -> tuple[np.ndarray, np.ndarray]:
         """The offers in the order of their currencies, and where in it the offers of each currency begin."""
