@@ -83,7 +83,8 @@ class Network:
         """Says of each offer whether its trader has one of the chosen offers."""
         is_trader = np.zeros(self.traders, np.bool_)
         is_trader[self.trader[is_chosen]] = True
-        return is_trader[self.trader]
+        of_them: np.ndarray = is_trader[self.trader]
+        return of_them
 
     @cached_property
     def _by_currency(self) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.collector_choice import chosen_and_random, random_transfers
 from benchmarks.markets import FAMILIES, make_market, market_of_offers
-from benchmarks.relaxed import Graph, graph_of, greedy_circles, min_cost_flow
+from benchmarks.relaxed import CEILING, Graph, graph_of, greedy_circles, min_cost_flow
 from benchmarks.solver_document import alternative_rows, collector_rows, solver_rows, with_sizes
 from pipelines.report import Stopwatch, report_on
 from pipelines.solve import solve
@@ -112,6 +112,7 @@ def test_the_tables_tell_the_figures() -> None:
             "results": [
                 {**case, "what": "solve", **report, "memory_bytes": 3 * 2**20, "collectors": collectors},
                 {**case, "what": "SimpleMinCostFlow (OR-Tools)", **other},
+                {**case, "what": CEILING, **other, "traded_value": 2 * report["traded_value"]},
                 {**case, "what": "greedy", **other},
                 {**case, "what": "slow", "more_than_seconds": 30.0},
             ]
@@ -121,6 +122,7 @@ def test_the_tables_tell_the_figures() -> None:
     assert len(head) == len(row)
     assert row[head.index("bare s")] == "2.00"
     assert row[head.index("peak MiB")] == "3"
+    assert row[head.index("of ceiling")] == "50.0000%"
     assert row[1] == f"{report['offers']:,}"
     head, rows = alternative_rows(results)
     assert {len(row) for row in rows} == {len(head)}
