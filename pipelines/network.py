@@ -14,6 +14,9 @@ import numpy as np
 # The offers of some nodes are looked up one node after the other when they are less than one in so many.
 FEW = 6
 
+Outside = tuple[np.ndarray, np.ndarray]
+"""What traders and currencies get (or give, below 0) through offers that are not in a network."""
+
 
 @dataclass(frozen=True)
 class Network:
