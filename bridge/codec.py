@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -79,9 +81,14 @@ def build(type_name: str, fields: Mapping[str, object]) -> WireMessage:
 
     Accepts what PostgreSQL's jsonb makes of a message as well. Raises ValueError when the message would be invalid.
     """
+    plan = _PLANS[type_name]
     values = dict(fields)
     values["type"] = type_name
-    return _convert(_PLANS[type_name], STRUCTS[type_name], values)
+    for name in plan.integers:
+        value = values.get(name)
+        if isinstance(value, float) and value.is_integer() and MIN_INT64 <= value < MAX_INT64 + 1:
+            values[name] = int(value)
+    return _convert(plan, STRUCTS[type_name], values)
 
 
 def encode(type_name: str, fields: Mapping[str, object]) -> bytes:
@@ -154,7 +161,7 @@ def _read_fast(plan: _Plan, body: bytes) -> WireMessage | None:
 
 def _read_carefully(plan: _Plan, struct: type[WireMessage], body: bytes) -> WireMessage:
     body.decode("utf-8")  # fields that nobody knows must be valid UTF-8, too
-    values = msgspec.json.decode(body)
+    values = _decode_any(body)
     if not isinstance(values, dict):
         raise ValueError("not an object")
     for name in plan.moments:
@@ -165,10 +172,6 @@ def _read_carefully(plan: _Plan, struct: type[WireMessage], body: bytes) -> Wire
 
 
 def _convert(plan: _Plan, struct: type[WireMessage], values: dict[str, Any]) -> WireMessage:
-    for name in plan.integers:
-        value = values.get(name)
-        if isinstance(value, float) and value.is_integer() and MIN_INT64 <= value < MAX_INT64 + 1:
-            values[name] = int(value)
     for name in plan.moments:
         value = values.get(name)
         if isinstance(value, datetime):
@@ -191,6 +194,21 @@ def _convert(plan: _Plan, struct: type[WireMessage], values: dict[str, Any]) -> 
     return message
 
 
+def _read_number(text: str) -> int | float:
+    """A number with a point or an exponent: an integer when it is one, digit for digit, and 64 bits hold it.
+
+    Whatever a float had to round stays a float, so that it is no integer: IDs and amounts must not change.
+    """
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("number out of range")
+    try:
+        is_exact = number.is_integer() and MIN_INT64 <= number < MAX_INT64 + 1 and Decimal(text) == number
+    except InvalidOperation:  # an exponent of dozens of digits
+        is_exact = False
+    return int(number) if is_exact else number
+
+
 def _jsonable(value: object) -> str:
     if isinstance(value, datetime):
         return format_moment(value)
@@ -202,3 +220,4 @@ def _jsonable(value: object) -> str:
 _PLANS = {name: _plan_for(struct) for name, struct in STRUCTS.items()}
 _WIRE_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_jsonable)
 _encode_json = msgspec.json.Encoder().encode
+_decode_any = msgspec.json.Decoder(float_hook=_read_number).decode

@@ -244,6 +244,16 @@ def test_m11() -> None:
         (b"9223372036854775808.0", False),
         (b"-9223372036854775808.0", True),
         (b"1e30", False),
+        (b"1.2e1", True),
+        (b"9007199254740992.0", True),
+        # What a float would have to round: another amount, or none at all.
+        (b"9007199254740993.0", False),
+        (b"12345678901234567e0", False),
+        (b"4611686018427387904.5", False),
+        (b"4.00000000000000000001", False),
+        (b"1e-400", False),
+        (b"1e-99999999999999999999", False),
+        (b"-9223372036854775808.5", False),
     ],
 )
 def test_m12_integers(text: bytes, good: bool) -> None:
