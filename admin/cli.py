@@ -40,19 +40,23 @@ def configure(dry_run: bool, check: bool) -> None:
     """
     from admin import set_up
     from admin.config import ConfigError, load
+    from admin.urls import hide_passwords
 
     try:
         config = load("configure")
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    if dry_run or check:
+    try:
+        if not (dry_run or check):
+            set_up.run(config, click.echo)
+            return
         plans = set_up.plans(config)
-        for line in (line for plan in plans for line in plan.lines()):
-            click.echo(line)
-        if check and any(plan.has_drift for plan in plans):
-            sys.exit(1)
-        return
-    set_up.run(config, click.echo)
+    except set_up.FAILURES as error:
+        raise click.ClickException(hide_passwords(str(error).strip())) from None
+    for line in (line for plan in plans for line in plan.lines()):
+        click.echo(line)
+    if check and any(plan.has_drift for plan in plans):
+        sys.exit(1)
 
 
 @main.command(section=sections.TOOLS)

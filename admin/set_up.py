@@ -16,6 +16,9 @@ from sql import Kind
 _PAUSES = (1, 2, 4, 8, 16)
 """Seconds to wait before the next try of a step that failed: servers may still be starting."""
 
+FAILURES = (psycopg.Error, ConfigureError, TopologyError, OSError, ValueError)
+"""What servers, and what is wrong with them or with their URLs, can make `run` and `plans` raise."""
+
 Report = Callable[[str], None]
 
 

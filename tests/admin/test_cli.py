@@ -61,6 +61,20 @@ def test_configure_names_a_missing_setting() -> None:
     assert "WORKER_POSTGRES_URL" in result.output
 
 
+@pytest.mark.parametrize("option", [None, "--dry-run", "--check"])
+def test_configure_ends_with_the_last_error_and_without_a_traceback(
+    option: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admin.set_up.time.sleep", lambda _seconds: None)
+    url = "postgresql://worker:secret@127.0.0.1:1/nothing"
+    environment = {"SOLVER_POSTGRES_URL": url, "WORKER_POSTGRES_URL": url}
+    result = CliRunner().invoke(main, ["configure", *([option] if option else [])], env=environment)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "Error: connection failed" in result.output
+    assert "secret" not in result.output
+
+
 def test_solve_writes_the_answer_and_explains_it(tmp_path: Path) -> None:
     save_market(make_market(seed=1, traders=200, minimum=1000), tmp_path)
     result = CliRunner().invoke(main, ["solve", str(tmp_path), str(tmp_path / "out")])
