@@ -48,6 +48,7 @@ def load_policies(
     import psycopg
 
     from admin.creditors_api import ApiError, CreditorsApi, Pace
+    from admin.daemons.databases import connect
     from admin.load_policies import Bookmark, load
 
     auth = _auth(token, token_url, client_id, client_secret, scope)
@@ -55,7 +56,7 @@ def load_policies(
     owner = {"url": url, "binding_key": config.realm.binding_key}
     try:
         with (
-            psycopg.connect(config.worker_postgres_url, autocommit=True) as worker,
+            connect(config.worker_postgres_url, "load_policies") as worker,
             CreditorsApi(url, auth, Pace(rate)) as api,
         ):
             counts = load(api, worker, config.realm, Bookmark(bookmark, owner), click.echo)

@@ -39,6 +39,8 @@ def connect(url: str, name: str) -> Connection:
         autocommit=True,
         connect_timeout=_CONNECT_SECONDS,
         application_name=f"swpt-trade {name}",
+        # That of the messages. The environment, or the server for this user, may prefer another one.
+        client_encoding="utf-8",
         **_KEEPALIVES,
     )
     log_notices(connection)

@@ -39,6 +39,7 @@ class Database:
                 "row_factory": dict_row,
                 "application_name": "swpt-trade webserver",
                 "connect_timeout": int(WAIT_SECONDS),
+                "client_encoding": "utf-8",
             },
             # Connections do not outlive their server unnoticed.
             check=ConnectionPool.check_connection,

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
 
+from admin.daemons.databases import connect
 from bridge.inbound import ForeignShard, Inbound
 from bridge.loopback import LoopbackBroker, LoopbackSource
 from bridge.ports import Publication
 from bridge.sharding import Realm, binary_routing_key, hash32
 from bridge.topology import worker_topology
+from sql import Kind
 from tests.bridge.examples import EXAMPLES, WORKED, changed
 from tests.conftest import Connection
 
@@ -199,3 +201,18 @@ def test_a_message_the_inbox_refuses_stops_no_other(worker_db: Connection) -> No
     )
     assert shard.inbound.run_once(0) == 10
     assert (sum(map(len, shard.inbox().values())), shard.dead()) == (9, 1)
+
+
+def test_texts_arrive_whole_whatever_encoding_the_environment_prefers(
+    new_database: Callable[[Kind], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    locator = "https://example.com/монета"
+    with connect(new_database("worker"), "test") as worker:
+        shard = Shard(worker)
+        body = changed("StoreDocument", debtor_info_locator=locator)
+        shard.send(message("StoreDocument", body, binary_routing_key(locator)))
+        assert shard.inbound.run_once(0) == 1
+        lane = hash32(locator) & (LANES - 1)
+        query = f"select worker.hash32(message ->> 'debtor_info_locator') from pgmq.q_inbox_{lane}"
+        assert worker.execute(query.encode()).fetchall() == [(hash32(locator),)]
