@@ -26,6 +26,10 @@ class ForeignShard(Exception):
     """The queue's bindings and the configured realm disagree. Nothing was acknowledged; consuming must end."""
 
 
+class _Refused(Exception):
+    """The database does not take one of these messages."""
+
+
 class Checked(NamedTuple):
     """A good delivery: its tag, its type, its lane, and the message as PostgreSQL will store it."""
 
@@ -111,11 +115,9 @@ class Inbound:
             return [], []
         try:
             self._copy(messages)
-        except psycopg.Error as error:
-            if remedy(error) is not Remedy.SET_ASIDE:
-                raise
+        except _Refused as refusal:
             if len(messages) == 1:
-                _log.error("rejected a message that the inbox refuses: %s %s", error.sqlstate, error)
+                _log.error("rejected a message that the inbox refuses: %s", refusal)
                 return [], [messages[0].tag]
             # Halving finds a bad message among thousands with few transactions.
             middle = len(messages) // 2
@@ -130,6 +132,12 @@ class Inbound:
             lanes.setdefault(message.lane, []).append(b"-infinity\t" + message.json.replace(b"\\", b"\\\\") + b"\n")
         with self._connection.transaction(), self._connection.cursor() as cursor:
             for lane, lines in sorted(lanes.items()):
-                with cursor.copy(self._copies[lane]) as copy:
-                    copy.write(b"".join(lines))
+                try:
+                    with cursor.copy(self._copies[lane]) as copy:
+                        copy.write(b"".join(lines))
+                except psycopg.Error as error:
+                    if remedy(error) is Remedy.SET_ASIDE:
+                        raise _Refused(f"{error.sqlstate} {error}") from None
+                    raise
+            # What fails from here on is no message's fault, though a full queue of notifications has such a code.
             cursor.execute("select pg_notify('worker_inbox', %s)", (",".join(map(str, sorted(lanes))),))

@@ -203,6 +203,27 @@ def test_a_message_the_inbox_refuses_stops_no_other(worker_db: Connection) -> No
     assert (sum(map(len, shard.inbox().values())), shard.dead()) == (9, 1)
 
 
+def test_a_commit_that_fails_is_no_message_s_fault(worker_db: Connection) -> None:
+    """As when the queue of notifications is full, which has the same code as a message that is too large."""
+    shard = Shard(worker_db)
+    worker_db.execute(
+        """
+        create function pgmq.refuse() returns trigger language plpgsql as $$
+        begin raise program_limit_exceeded using message = 'too many notifications in the NOTIFY queue'; end $$
+        """
+    )
+    for lane in range(LANES):
+        worker_db.execute(
+            f"create constraint trigger refuse after insert on pgmq.q_inbox_{lane}"
+            " deferrable initially deferred for each row execute function pgmq.refuse()".encode()
+        )
+    shard.send(*(message("UpdatedFlags", changed("UpdatedFlags", creditor_id=n)) for n in range(1, 5)))
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+        shard.inbound.run_once(0)
+    shard.source.close()
+    assert (shard.inbox(), shard.dead(), shard.broker.depth("q")) == ({}, 0, 4)
+
+
 def test_texts_arrive_whole_whatever_encoding_the_environment_prefers(
     new_database: Callable[[Kind], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
