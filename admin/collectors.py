@@ -30,6 +30,9 @@ def read_id(text: str) -> int:
         raise click.BadParameter(f"{text!r} is not a decimal or 0x hexadecimal ID of 64 bits") from None
 
 
+# A negative number looks like an option.
+_NEGATIVE_IDS = {"ignore_unknown_options": True}
+
 DEBTOR = click.argument("debtor_id", metavar="DEBTOR", type=read_id)
 
 
@@ -37,11 +40,12 @@ DEBTOR = click.argument("debtor_id", metavar="DEBTOR", type=read_id)
 def collectors() -> None:
     """Look at collector accounts, add and remove them, and block currencies.
 
-    Needs the environment of the solver. Debtor and collector IDs are decimal or 0x hexadecimal numbers.
+    Needs the environment of the solver. Debtor and collector IDs are decimal or 0x hexadecimal numbers,
+    signed or unsigned.
     """
 
 
-@collectors.command("list")
+@collectors.command("list", context_settings=_NEGATIVE_IDS)
 @click.argument("debtor_id", metavar="[DEBTOR]", type=read_id, required=False)
 def list_(debtor_id: int | None) -> None:
     """List the collector accounts of a currency, or of all currencies."""
@@ -56,7 +60,7 @@ def list_(debtor_id: int | None) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
-@collectors.command()
+@collectors.command(context_settings=_NEGATIVE_IDS)
 @DEBTOR
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="Collectors to have in the end.")
 def add(debtor_id: int, count: int) -> None:
@@ -73,7 +77,7 @@ def add(debtor_id: int, count: int) -> None:
     click.echo(f"{created} collectors created; workers will open their accounts within a minute or so")
 
 
-@collectors.command()
+@collectors.command(context_settings=_NEGATIVE_IDS)
 @DEBTOR
 @click.argument("collector_id", metavar="COLLECTOR", type=read_id)
 def remove(debtor_id: int, collector_id: int) -> None:
@@ -98,14 +102,14 @@ def remove(debtor_id: int, collector_id: int) -> None:
         )
 
 
-@collectors.command()
+@collectors.command(context_settings=_NEGATIVE_IDS)
 @DEBTOR
 def block(debtor_id: int) -> None:
     """Let a currency get no new collector accounts by itself. The ones it has stay."""
     _mark(debtor_id, lambda solver: _value(solver, "select solver.block_currency(%s)", (debtor_id,)), "blocked")
 
 
-@collectors.command()
+@collectors.command(context_settings=_NEGATIVE_IDS)
 @DEBTOR
 def unblock(debtor_id: int) -> None:
     """Let a currency get collector accounts again when somebody wants to trade it."""

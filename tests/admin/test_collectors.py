@@ -56,6 +56,14 @@ def test_g20_blocking(collectors: Command) -> None:
     assert output(collectors("unblock", "18446744073709551615")) == "the currency was unblocked before\n"
 
 
+def test_negative_ids_as_logs_show_them(collectors: Command) -> None:
+    assert output(collectors("block", "-1")) == "the currency is blocked now\n"
+    assert output(collectors("add", "-1", "--count", "1")).startswith("1 collectors created")
+    assert output(collectors("list", "-1")).splitlines()[1].split()[0] == "18446744073709551615"
+    assert "there is no such collector" in collectors("remove", "-1", "-2").output
+    assert "unexpected extra argument" in collectors("add", "-1", "--cuont", "1").output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
