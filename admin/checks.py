@@ -5,6 +5,7 @@ A rule is checked for the roles it names only: a web server does not mind a sett
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ LOG_FORMATS = ("text", "json")
 
 ValueOf = Callable[[str], Any]
 
+_BROKER_URL = re.compile("amqps?://", re.IGNORECASE)
 _RESERVED_IDS = 2**32
 _ZERO = timedelta(0)
 
@@ -63,6 +65,19 @@ def warnings(value_of: ValueOf) -> list[str]:
 
 def _each(variables: tuple[str, ...], roles: tuple[Role, ...], allowed: str, holds: Callable[..., bool]) -> list[Rule]:
     return [Rule((variable,), roles, allowed, holds) for variable in variables]
+
+
+def _broker_rules(variable: str, allowed: str, holds: Callable[[str], bool]) -> list[Rule]:
+    """Workers always need the broker, `configure` only when it sets it up."""
+    return [
+        Rule((variable,), ("worker",), allowed, holds),
+        Rule(
+            (variable, "SETUP_RABBITMQ_BINDINGS"),
+            ("configure",),
+            allowed,
+            lambda value, set_up: set_up != "yes" or holds(value),
+        ),
+    ]
 
 
 def _is_http_url(text: str) -> bool:
@@ -151,6 +166,13 @@ RULES: tuple[Rule, ...] = (
         _WA,
         "at least 1",
         lambda count: count >= 1,
+    ),
+    *_broker_rules(
+        "PROTOCOL_BROKER_URL", "a URL that begins with amqp:// or amqps://", lambda url: bool(_BROKER_URL.match(url))
+    ),
+    # For an empty name the broker would invent one, and fill that queue for ever. The longest has room for `.XQ`.
+    *_broker_rules(
+        "PROTOCOL_BROKER_QUEUE", "a name of 1 to 252 bytes", lambda name: 1 <= len(name.encode(errors="replace")) <= 252
     ),
     Rule(("PROTOCOL_BROKER_PREFETCH_COUNT",), _WA, "from 0 to 65535", lambda count: 0 <= count <= 65535),
     Rule(("PROTOCOL_BROKER_PREFETCH_SIZE",), _WA, "0", lambda size: size == 0),

@@ -38,6 +38,14 @@ VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
     (ROLES, "SOLVER_POSTGRES_URL", "set", {"SOLVER_POSTGRES_URL": ""}),
     (ROLES, "SOLVER_POSTGRES_URL", "a URL", {"SOLVER_POSTGRES_URL": "mysql://host/db"}),
     (("worker", "configure"), "WORKER_POSTGRES_URL", "set", {"WORKER_POSTGRES_URL": ""}),
+    (W, "PROTOCOL_BROKER_URL", "a URL that begins", {"PROTOCOL_BROKER_URL": ""}),
+    (W, "PROTOCOL_BROKER_URL", "a URL that", {"PROTOCOL_BROKER_URL": "http://localhost"}),
+    (W, "PROTOCOL_BROKER_QUEUE", "a name of 1 to 252 bytes", {"PROTOCOL_BROKER_QUEUE": ""}),
+    (W, "PROTOCOL_BROKER_QUEUE", "a name of 1 to 252 bytes", {"PROTOCOL_BROKER_QUEUE": "é" * 127}),
+    *(
+        (("worker", "configure"), variable, allowed, {variable: "", "SETUP_RABBITMQ_BINDINGS": "yes"})
+        for variable, allowed in [("PROTOCOL_BROKER_URL", "a URL that"), ("PROTOCOL_BROKER_QUEUE", "a name of")]
+    ),
     (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": ""}),
     (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": "http://example.com/"}),
     (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": "https://" + 193 * "x"}),
