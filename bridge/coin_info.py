@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Annotated
 
 import msgspec
@@ -76,8 +78,7 @@ def parse_coin_info(body: bytes) -> CoinInfo:
     if len(body) > MAX_BODY_BYTES:
         raise InvalidDocument("larger than 1 MiB")
     try:
-        body.decode("utf-8")
-        document = _decode(body)
+        document = _read(body, body.decode("utf-8"))
         until = document.will_not_change_until
         return CoinInfo(
             debtor_info_locator=document.latest_debtor_info.uri,
@@ -87,6 +88,29 @@ def parse_coin_info(body: bytes) -> CoinInfo:
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidDocument(f"{type(error).__name__}: {error}"[:300]) from None
+
+
+def _read(body: bytes, text: str) -> _Document:
+    try:
+        return _decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # It stumbles over half a surrogate pair, too, which a summary cut off in an emoji ends with. In texts that are
+        # not used, this does no harm.
+        document = msgspec.convert(json.loads(text, parse_float=_finite, parse_constant=_finite), _Document)
+    # Half a pair in a text that is used raises UnicodeEncodeError, a ValueError.
+    document.latest_debtor_info.uri.encode()
+    if not isinstance(document.peg, UnsetType):
+        document.peg.latest_debtor_info.uri.encode()
+    return document
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number out of range")
+    return number
 
 
 def parse_debtor_uri(uri: str) -> int:

@@ -225,6 +225,37 @@ def test_other_errors_are_tolerated(path: str, value: object) -> None:
     assert isinstance(parsed.peg.exchange_rate, float)
 
 
+@pytest.mark.parametrize("path", ["summary", "debtorName", "unit", "peg.display.unit", "extra"])
+def test_half_a_surrogate_pair_is_tolerated_where_it_is_not_used(path: str) -> None:
+    """A text cut off in the middle of an emoji ends so."""
+    body = document(path, "cut off HALF").replace(b"HALF", rb"\ud83d")
+    assert parse_coin_info(body) == parse_coin_info(document())
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b"https://currencies.swaptacular.org/", rb"https://\ud83d/"),
+        (b"https://example.com/", rb"https://\ud83d/"),
+        (b"swpt:666", rb"swpt:\ud83d"),
+        (b"swpt:666", b"swpt:-666"),
+        (b'"CoinInfo"', rb'"CoinInfo\ud83d"'),
+        (b"0.5", b"1e400"),
+        (b"0.5", b"NaN"),
+        (b"0.5", b"Infinity"),
+        (b"0.5", b"9" * 5000),
+        (b'{"uri"', b'{"extra":1,"uri"'),
+        (b"{", b"\xef\xbb\xbf{"),
+    ],
+)
+def test_half_a_surrogate_pair_excuses_nothing_else(good: bytes, bad: bytes) -> None:
+    body = json.dumps(DOCUMENT | {"summary": "cut off \ud83d"}, separators=(",", ":")).encode()
+    assert parse_coin_info(body) == parse_coin_info(document())
+    assert good in body
+    with pytest.raises(InvalidDocument):
+        parse_coin_info(body.replace(good, bad, 1))
+
+
 def test_optional_fields() -> None:
     assert parse_coin_info(document("peg")).peg is None
     assert parse_coin_info(document("willNotChangeUntil")).will_not_change_until is None
