@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.properties.attempts import attempt_histories
 from tests.properties.conftest import Explore
 from tests.properties.harness import Body, Call, History, Shard, Step, again, deliver, differences
-from tests.properties.locks import lock_histories
+from tests.properties.locks import lock_histories, payment_note
 from tests.properties.mixed import mixed_histories
 from tests.properties.payments import (
     BUYERS,
@@ -64,6 +64,12 @@ def subject(body: Body) -> tuple[object, ...]:
         return ("account", *account)
     if type_ == "AccountTransfer":
         return (type_, *account, body["transfer_note"], body["acquired_amount"] < 0)
+    if "unpaid" in body:
+        # A notice is about the payment that will never come.
+        parties = (body["collector_id"], body["creditor_id"])
+        first, second = parties if body["unpaid"] == "collecting" else parties[::-1]
+        note = payment_note(body["unpaid"], body["turn_id"], first, second)
+        return ("AccountTransfer", body["collector_id"], body["debtor_id"], note, False)
     if type_ in ("DiscoverDebtor", "ConfirmDebtor"):
         return ("claim", body["debtor_id"])
     names = ("creditor_id", "debtor_id", "collector_id", "turn_id", "is_dispatching", "unpaid", "iri")

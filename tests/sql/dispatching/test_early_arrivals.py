@@ -10,6 +10,7 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
+from tests.sql.delivery.test_drain import put
 from tests.sql.dispatching.test_account_transfers import collected, note, received, transfer
 from tests.sql.dispatching.test_steps import advance, count, flags, totals
 from tests.sql.messages import apply, message
@@ -216,6 +217,31 @@ def test_notice_of_a_sending(db: Connection) -> None:
     apply(db, *[unpaid("sending", OTHER_COLLECTOR + n, TURN) for n in (1, 2)])
     query = "select from_collector_id - %s, received_amount from worker.worker_receiving order by 1"
     assert rows(db, query, OTHER_COLLECTOR) == [(0, 0), (2, 1)]
+
+
+@pytest.mark.parametrize("kind", ["collecting", "sending"])
+def test_v13_17_in_a_batch_no_notice_overtakes_the_payment(db: Connection, kind: str) -> None:
+    """The notice comes after the payment, but behind a message of its own type that came before both."""
+    add_status(db, 9000, 0, 9000, 18000)
+    add_payment(db, "collecting", SELLER, 9000)
+    add_payment(db, "receiving", OTHER_COLLECTOR, 9000)
+    payer, first, second = {
+        "collecting": (SELLER, COLLECTOR, SELLER),
+        "sending": (OTHER_COLLECTOR, OTHER_COLLECTOR, COLLECTOR),
+    }[kind]
+    other = {"collector_id": COLLECTOR, "turn_id": TURN, "debtor_id": DEBTOR, "creditor_id": 5, "is_dispatching": True}
+    put(
+        db,
+        lane(db),
+        message("TriggerTransfer", **other),
+        transfer(kind, first, second, COLLECTOR, 9000),
+        unpaid(kind, payer, TURN),
+    )
+    assert rows(db, "select taken from worker.drain_inbox(%s, 100, 0)", lane(db)) == [(3,)]
+    if kind == "collecting":
+        assert totals(db) == (9000, None)
+    else:
+        assert received(db) == [9000]
 
 
 def test_v13_17(db: Connection) -> None:

@@ -36,16 +36,31 @@ as $$
     when 'DiscoverDebtor' then concat_ws(',', 'claim', p_message ->> 'debtor_id')
     when 'ConfirmDebtor' then concat_ws(',', 'claim', p_message ->> 'debtor_id')
     when 'NeededCollector' then concat_ws(',', 'needed', p_message ->> 'debtor_id')
-    else concat_ws(
-      ',',
-      'collector',
-      p_message ->> 'collector_id',
-      p_message ->> 'turn_id',
-      p_message ->> 'debtor_id',
-      p_message ->> 'creditor_id',
-      p_message ->> 'is_dispatching',
-      p_message ->> 'unpaid'
-    )
+    else case
+      -- Notices are about the payment that will never come: none may overtake it, should it have come after all.
+      when p_message ->> 'unpaid' is not null then concat_ws(
+        ',',
+        'payment',
+        p_message ->> 'collector_id',
+        p_message ->> 'debtor_id',
+        false,
+        worker.transfer_note(
+          p_message ->> 'unpaid',
+          (p_message ->> 'turn_id')::integer,
+          (p_message ->> case p_message ->> 'unpaid' when 'sending' then 'creditor_id' else 'collector_id' end)::bigint,
+          (p_message ->> case p_message ->> 'unpaid' when 'sending' then 'collector_id' else 'creditor_id' end)::bigint
+        )
+      )
+      else concat_ws(
+        ',',
+        'collector',
+        p_message ->> 'collector_id',
+        p_message ->> 'turn_id',
+        p_message ->> 'debtor_id',
+        p_message ->> 'creditor_id',
+        p_message ->> 'is_dispatching'
+      )
+    end
   end
 $$;
 
