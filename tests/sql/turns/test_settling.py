@@ -41,6 +41,11 @@ def _settle(worker: Connection) -> None:
         assert value(worker, "select worker.settle_lane(1, %s)", lane)
 
 
+def _advance(worker: Connection) -> int:
+    """One pass over all lanes, as the worker makes now and then."""
+    return sum(value(worker, "select worker.advance_dispatching(%s, 100)", lane) for lane in range(LANES))
+
+
 def test_v3_14(worker: Connection) -> None:
     for kind in ("collecting", "sending", "receiving", "dispatching"):
         _stage(worker, kind, 999, 5, 7)
@@ -103,14 +108,47 @@ def test_sums_are_clamped(worker: Connection) -> None:
     assert rows(worker, query) == [(MAX64, MAX64)]
 
 
-def test_a_collector_that_sends_its_own_tokens_does_not_stop_the_turn(worker: Connection) -> None:
+@pytest.mark.parametrize(("collected", "expected"), [(True, {998: 600.0}), (False, {998: 500.0})])
+def test_g21_a_collector_sends_its_own_tokens_too(
+    worker: Connection, collected: bool, expected: dict[int, float]
+) -> None:
+    """They are not paid in, so nothing is missing when only they are there."""
     _stage(worker, "collecting", 999, 5, 100)
     _stage(worker, "collecting", 999, 999, 500)
     _stage(worker, "sending", 999, 998, 600)
     _settle(worker)
-    query = "select amount_to_collect, amount_to_send from worker.dispatching_status"
-    assert rows(worker, query) == [(100, 100)]
+    query = "select amount_to_collect, amount_to_send, self_taken_amount from worker.dispatching_status"
+    assert rows(worker, query) == [(100, 600, 500)]
     assert rows(worker, "select amount from worker.worker_sending") == [(600,)]
+    if collected:
+        worker.execute("update worker.worker_collecting set collected = true")
+    else:
+        worker.execute("delete from worker.worker_collecting")
+    assert _advance(worker) == 1
+    assert dict(rows(worker, "select creditor_id, nominal_amount from worker.transfer_attempt")) == expected
+
+
+def test_g21_a_collector_sends_nothing_but_its_own_tokens(worker: Connection) -> None:
+    _stage(worker, "collecting", 999, 999, 500)
+    _stage(worker, "sending", 999, 998, 500)
+    _stage(worker, "collecting", 997, 997, 500)
+    _settle(worker)
+    query = "select collector_id, amount_to_collect, amount_to_send, self_taken_amount from worker.dispatching_status"
+    assert rows(worker, query) == [(999, 0, 500, 500)]
+    assert _advance(worker) == 1
+    assert rows(worker, "select creditor_id, nominal_amount from worker.transfer_attempt") == [(998, 500.0)]
+
+
+def test_a_collector_that_is_to_send_what_it_can_not_have_stops_nobody(worker: Connection) -> None:
+    """No right answer of the solver says so. Nothing is sent, and the receiver hears of it."""
+    _stage(worker, "sending", 999, 998, 500)
+    _settle(worker)
+    assert _advance(worker) == 4
+    for table in ("dispatching_status", "worker_sending", "transfer_attempt"):
+        assert rows(worker, f"select * from worker.{table}") == []
+    lane = value(worker, "select worker.lane_of(worker.hash32(998::bigint))")
+    query = f"select message ->> 'unpaid', message ->> 'creditor_id' from pgmq.q_inbox_{lane}"
+    assert rows(worker, query) == [("sending", "999")]
 
 
 def _lock(worker: Connection, debtor_id: int, amount: int, **columns: Any) -> None:

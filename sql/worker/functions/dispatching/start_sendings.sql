@@ -43,7 +43,7 @@ begin
       w.turn_id,
       w.debtor_id,
       w.to_collector_id as creditor_id,
-      w.amount::float8 * (a.available_to_send::float8 / s.amount_to_send::float8) as nominal_amount,
+      w.amount::float8 * coalesce(a.available_to_send::float8 / nullif(s.amount_to_send, 0)::float8, 0) as nominal_amount,
       coalesce(t.collection_started_at, s.inserted_at) as collection_started_at
     from started as s
     cross join lateral worker.available_amounts(

@@ -11,13 +11,12 @@ begin
 
   with payment as materialized (
     -- What a collector takes from itself or gives to itself does not move. Single tokens would not survive the cut.
-    select kind, collector_id, debtor_id, other_id, amount
+    select case when collector_id = other_id then 'own' else kind end as kind, collector_id, debtor_id, other_id, amount
     from worker.staged_collector_payment
     where turn_id = p_turn_id
       and (key_hash & (v_config.lane_count - 1)) = p_lane
       and (key_hash & v_config.realm_mask) = v_config.realm
-      and collector_id <> other_id
-      and (kind = 'collecting' or amount > 1)
+      and (kind = 'collecting' or collector_id <> other_id and amount > 1)
     -- The order of the primary keys, which all begin with these.
     order by collector_id, debtor_id, other_id
   ),
@@ -52,16 +51,18 @@ begin
       collector_id,
       debtor_id,
       worker.clamp64(coalesce(sum(amount) filter (where kind = 'collecting'), 0)) as to_collect,
+      worker.clamp64(coalesce(sum(amount) filter (where kind = 'own'), 0)) as self_taken,
       worker.clamp64(coalesce(sum(amount) filter (where kind = 'sending'), 0)) as to_send,
       worker.clamp64(coalesce(sum(amount) filter (where kind = 'receiving'), 0)) as to_receive,
       count(*) filter (where kind = 'receiving') as to_receive_from,
       worker.clamp64(coalesce(sum(amount) filter (where kind = 'dispatching'), 0)) as to_dispatch
     from payment
     group by collector_id, debtor_id
+    having bool_or(kind <> 'own')
   )
   insert into worker.dispatching_status (
     collector_id, turn_id, debtor_id, inserted_at,
-    amount_to_collect, amount_to_send, amount_to_receive, number_to_receive, amount_to_dispatch
+    amount_to_collect, amount_to_send, amount_to_receive, number_to_receive, amount_to_dispatch, self_taken_amount
   )
   select
     collector_id,
@@ -69,11 +70,12 @@ begin
     debtor_id,
     worker.now(),
     to_collect,
-    -- What a collector takes from itself is sent but not collected; it must not stop the turn.
-    least(to_send, to_collect),
+    -- Nothing that the solver may arrange must stop the turn.
+    least(to_send, worker.clamp64(to_collect::numeric + self_taken)),
     to_receive,
     to_receive_from,
-    to_dispatch
+    to_dispatch,
+    self_taken
   from total;
 end
 $$;
