@@ -41,4 +41,5 @@ _DESCRIPTIONS = {
     "requests": "requests to the solver",
     "unroutable": "to be sent again, no queue wanted them",
     "set_aside": "set aside, could not be applied",
+    "failed": "payments given up for good, see worker.failed_transfer",
 }

@@ -28,7 +28,8 @@ class Queue(ma.Schema):
         required=True,
         metadata={
             "description": "inbox (a lane), outbox (of one message type), requests (for the solver's database), "
-            "unroutable (no queue of the broker wanted them), set_aside (could not be applied)."
+            "unroutable (no queue of the broker wanted them), set_aside (could not be applied), "
+            "failed (payments that were given up for good)."
         },
     )
     message_type = ma.fields.String(data_key="messageType", required=True, metadata={"description": "Of an outbox."})

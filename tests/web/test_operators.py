@@ -107,7 +107,7 @@ def test_queues(web: Web) -> None:
         "messages": 0,
         "oldestSeconds": 0.0,
     }
-    assert len(queues) == 27
+    assert len(queues) == 28
     everything = web.get("/trade/queues/").json
     assert everything is not None
     assert [item["worker"] for item in everything["items"]] == [0]

@@ -183,9 +183,30 @@ where coordinator_request_id is not null;
 create index transfer_attempt_rescheduled_idx on worker.transfer_attempt (rescheduled_for)
 where rescheduled_for is not null;
 
+create index transfer_attempt_fatal_idx on worker.transfer_attempt (coordinator_request_id)
+where fatal_error is not null;
+
 comment on table worker.transfer_attempt is
   'One payment of a collector to another collector or to a buyer, with its tries. Key: collector_id.';
 comment on column worker.transfer_attempt.nominal_amount is 'Tokens before demurrage and cut.';
 comment on column worker.transfer_attempt.failure_code is
   'Why the last try failed: 0 unspecified, 1 timeout, 2 newer interest rate, 3 recipient unreachable, 4 '
   'insufficient amount.';
+
+create view worker.failed_transfer as
+select
+  a.coordinator_request_id,
+  a.collector_id,
+  a.turn_id,
+  a.debtor_id,
+  a.creditor_id,
+  a.is_dispatching,
+  a.amount,
+  a.attempted_at,
+  a.fatal_error
+from worker.transfer_attempt as a
+where a.fatal_error is not null;
+
+comment on view worker.failed_transfer is
+  'Transfer attempts that no repetition heals, for operators: nobody tries them again, and their recipients were not '
+  'paid, or not what they should be.';

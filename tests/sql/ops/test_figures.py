@@ -24,10 +24,10 @@ def test_every_queue_has_figures(worker_db: Connection) -> None:
     assert {row[2:] for row in figures.values()} == {(0, 0.0)}
     assert {row[1] for row in figures.values() if row[0] == "outbox"} == set(OUTGOING_TYPES)
     assert sum(row[0] == "inbox" for row in figures.values()) == 8
-    assert {row[0] for row in figures.values()} == {"inbox", "outbox", "requests", "unroutable", "set_aside"}
+    assert {row[0] for row in figures.values()} == {"inbox", "outbox", "requests", "unroutable", "set_aside", "failed"}
     tables = worker_db.execute("select count(*) from pg_class where relname like 'q\\_%' and relkind = 'r'").fetchone()
     assert tables is not None
-    assert len(figures) == tables[0] + 4
+    assert len(figures) == tables[0] + 5
 
 
 @pytest.mark.parametrize("type_name", OUTGOING_TYPES)
@@ -75,6 +75,22 @@ def test_messages_in_columns_and_in_trouble(worker_db: Connection) -> None:
     assert figures["out_finalize_transfer"] == ("outbox", "FinalizeTransfer", 1, 3600.0)
     assert figures["unroutable"] == ("unroutable", "", 1, 86400.0)
     assert figures["set_aside"] == ("set_aside", "", 1, 60.0)
+
+
+def test_g11_payments_that_were_given_up_are_counted(worker_db: Connection) -> None:
+    tried = {"coordinator_request_id": 1, "final_interest_rate_ts": NOW, "amount": 5, "failure_code": 0}
+    for creditor_id, error in ((1, "RECIPIENT_SAME_AS_SENDER"), (2, None)):
+        attempt = {"creditor_id": creditor_id, **tried, "coordinator_request_id": creditor_id, "fatal_error": error}
+        worker_db.execute(
+            "insert into worker.transfer_attempt (collector_id, turn_id, debtor_id, creditor_id, is_dispatching,"
+            " nominal_amount, collection_started_at, inserted_at, recipient, attempted_at, coordinator_request_id,"
+            " final_interest_rate_ts, amount, failure_code, fatal_error)"
+            " values (9, 1, 1, %(creditor_id)s, true, 6, %(final_interest_rate_ts)s, %(final_interest_rate_ts)s, 'a',"
+            " %(final_interest_rate_ts)s::timestamptz - interval '1 day', %(coordinator_request_id)s,"
+            " %(final_interest_rate_ts)s, %(amount)s, %(failure_code)s, %(fatal_error)s)",
+            attempt,
+        )
+    assert queue_figures(worker_db)["failed_transfer"] == ("failed", "", 1, 86400.0)
 
 
 def insert_turn(solver: Connection, turn_id: int, phase: int, deadline: str | None) -> None:

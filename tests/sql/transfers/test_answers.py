@@ -18,9 +18,11 @@ from tests.sql.transfers.rows import (
     NOW,
     OTHER_COLLECTOR,
     REQUEST,
+    SELLER,
     SETTLED,
     STATES,
     TRANSFER,
+    TURN,
     add_account,
     add_attempt,
     attempt,
@@ -151,14 +153,18 @@ def test_table_of_failures(db: Connection, state: str, status_code: str, code: i
 
 
 @pytest.mark.parametrize("status_code", ["RECIPIENT_SAME_AS_SENDER", "TRANSFER_NOTE_IS_TOO_LONG"])
-def test_errors_that_no_repetition_heals(db: Connection, status_code: str) -> None:
+def test_g11_errors_that_no_repetition_heals(db: Connection, status_code: str) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda d: notices.append(d.message_detail))
     add_attempt(db, **INITIATED)
     offer(db, reply("RejectedTransfer", status_code=status_code))
     expected = (0, None, 0, status_code)
     assert attempt(db, "failure_code", "rescheduled_for", "backoff_counter", "fatal_error") == expected
-    assert notices == [status_code]
+    assert notices == [f"{status_code} (collector {COLLECTOR}, turn {TURN}, debtor {DEBTOR}, recipient {BUYER})"]
+    add_attempt(db, **{**STATES["waiting"], "coordinator_request_id": REQUEST + 1}, creditor_id=SELLER)
+    assert rows(db, "select creditor_id, amount, fatal_error from worker.failed_transfer") == [
+        (BUYER, 500, status_code)
+    ]
 
 
 def test_v13_8(db: Connection) -> None:

@@ -29,7 +29,8 @@ begin
       ('out_prepare_transfer', 'outbox', 'outbox', 'prepare_transfer', 'ts', 'outbox_id'),
       ('out_finalize_transfer', 'outbox', 'outbox', 'finalize_transfer', 'ts', 'outbox_id'),
       ('unroutable', 'unroutable', 'worker', 'unroutable_message', 'parked_at', 'unroutable_id'),
-      ('set_aside', 'set_aside', 'worker', 'set_aside', 'set_aside_at', 'set_aside_id')
+      ('set_aside', 'set_aside', 'worker', 'set_aside', 'set_aside_at', 'set_aside_id'),
+      ('failed_transfer', 'failed', 'worker', 'failed_transfer', 'attempted_at', 'coordinator_request_id')
     order by 2, 1
   loop
     execute format(
@@ -50,4 +51,5 @@ $$;
 comment on function worker.queue_figures is
   'How many messages wait in each queue of this shard, counted up to p_limit, and for how many seconds the oldest of '
   'these does. kind: inbox (a lane), outbox (of one message type), requests (for the solver database), unroutable (no '
-  'queue of the broker wanted them), set_aside (could not be applied). Called by the metrics server and the admin API.';
+  'queue of the broker wanted them), set_aside (could not be applied), failed (no messages, but payments that nobody '
+  'tries any more). Called by the metrics server and the admin API.';

@@ -14,7 +14,7 @@ as $$
 declare
   v_wait interval := (select c.healthy_max_commit_delay from worker.configuration as c);
   v_count integer;
-  v_fatal_errors text[];
+  v_fatal_errors text;
   v_unreachable worker.transfer_attempt_key[];
 begin
   if coalesce(cardinality(p_request_ids), 0) = 0 then
@@ -60,7 +60,13 @@ begin
   )
   select
     count(*),
-    array_agg(distinct f.fatal_error) filter (where f.fatal_error is not null),
+    string_agg(
+      format(
+        '%s (collector %s, turn %s, debtor %s, recipient %s)',
+        f.fatal_error, f.collector_id, f.turn_id, f.debtor_id, f.creditor_id
+      ),
+      ', '
+    ) filter (where f.fatal_error is not null),
     array_agg(
       row(f.collector_id, f.turn_id, f.debtor_id, f.creditor_id, f.is_dispatching)::worker.transfer_attempt_key
     ) filter (where f.failure_code = 3)
@@ -69,7 +75,7 @@ begin
 
   perform worker.send_account_id_requests(v_unreachable);
   if v_fatal_errors is not null then
-    raise warning 'transfer attempts failed for good' using detail = array_to_string(v_fatal_errors, ', ');
+    raise warning 'transfer attempts failed for good' using detail = left(v_fatal_errors, 1000);
   end if;
   return v_count;
 end
