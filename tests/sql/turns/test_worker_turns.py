@@ -86,6 +86,38 @@ def test_overlooked_and_forgotten_turns(worker_db: Connection) -> None:
     assert [turn_id for turn_id, *_ in _phases(worker_db)] == [1, 3, 4]
 
 
+def test_accounts_of_forgotten_turns_are_free_again(worker_db: Connection) -> None:
+    """Nobody will ever give a verdict on them, and without one they could not trade for a year."""
+    for turn_id, phase in ((1, 2), (2, 2), (3, 3)):
+        insert_worker_turn(worker_db, phase, 5, turn_id)
+    lock = {
+        "collector_id": 999,
+        "initiated_at": "2026-03-01T02:11:00Z",
+        "amount": -5000,
+        "collection_deadline": "2026-04-01T00:00:00Z",
+        "has_been_revised": False,
+        "finalized_at": None,
+    }
+    settled = {"has_been_revised": True, "finalized_at": "2026-03-01T02:12:00Z"}
+    for creditor_id, turn_id, transfer_id, state in (
+        (11, 1, 905, {}),
+        (12, 1, None, {}),
+        (13, 1, 906, settled),
+        (14, 2, 907, {}),
+        (15, 3, 908, {}),
+    ):
+        row = {"creditor_id": creditor_id, "debtor_id": 666, "turn_id": turn_id, "transfer_id": transfer_id}
+        insert(worker_db, "worker.account_lock", {**lock, **row, **state})
+    insert(worker_db, "worker.staged_price", {"turn_id": 1, "debtor_id": 666, "price": 1.0})
+    assert value(worker_db, "select worker.forget_turns('{1,3}')") == 1
+    for lane in range(8):
+        worker_db.execute("select worker.drain_inbox(%s, 100, 0)", (lane,))
+    assert rows(worker_db, "select creditor_id from worker.account_lock order by 1") == [(13,), (14,), (15,)]
+    query = "select creditor_id, transfer_id, committed_amount from outbox.finalize_transfer"
+    assert rows(worker_db, query) == [(11, 905, 0)]
+    assert rows(worker_db, "select * from worker.staged_price") == []
+
+
 def test_g22(worker_db: Connection) -> None:
     stop_clock(worker_db, "2027-03-01T02:00:01Z")
     insert_worker_turn(worker_db, 3, 10, 1)
