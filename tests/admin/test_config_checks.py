@@ -263,6 +263,13 @@ def test_warnings(role: Role, variables: dict[str, str], expected: str | None) -
     assert all(warning.startswith(expected or "") for warning in warnings)
 
 
+@pytest.mark.parametrize(("wait", "is_long"), [("420", False), ("420.5", True)])
+def test_g23_a_worker_that_looks_too_seldom(wait: str, is_long: bool) -> None:
+    """The phases take 70 minutes together."""
+    warnings = load_with("worker", APP_ROLL_WORKER_TURNS_WAIT=wait).warnings()
+    assert [warning.startswith("APP_ROLL_WORKER_TURNS_WAIT") for warning in warnings] == [True] * is_long
+
+
 def test_the_smallest_environments_have_nothing_to_spare() -> None:
     for role, environ in ENVIRONMENTS.items():
         for name in environ:
