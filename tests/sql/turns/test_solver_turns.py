@@ -130,6 +130,20 @@ def test_phase2_begins_after_the_deadline_and_only_once(solver_db: Connection) -
     ) == [(2, True, True)]
 
 
+def test_a_day_has_24_hours_whatever_the_time_zone(solver_db: Connection) -> None:
+    """An authority that keeps prepared transfers for 30 days has bad terms for a deadline in 30 days and an hour."""
+    solver_db.execute("set timezone = 'Europe/Berlin'")
+    stop_clock(solver_db, "2026-10-20T02:00:00Z")
+    assert value(solver_db, "select solver.start_turn('7 days', '0', '10 days', 'B', 1, 10, 1000)")
+    assert value(solver_db, "select phase_deadline = '2026-10-30T02:00:00Z' from solver.turn")
+    solver_db.execute("update solver.turn set phase_deadline = '2026-10-20T01:59:59Z'")
+    assert value(solver_db, "select solver.begin_phase2(%s, '20 days', '30 days')", 1)
+    assert rows(
+        solver_db,
+        "select phase_deadline = '2026-11-09T02:00:00Z', collection_deadline = '2026-11-19T02:00:00Z' from solver.turn",
+    ) == [(True, True)]
+
+
 def test_deletions_cover_all_turns_past_the_phase(solver_db: Connection) -> None:
     stop_clock(solver_db, "2026-03-01T04:00:00Z")
     insert_turn(solver_db, 4, 1)

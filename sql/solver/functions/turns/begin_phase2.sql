@@ -5,6 +5,8 @@ create or replace function solver.begin_phase2(
 )
   returns boolean
   language plpgsql
+  -- A day has 24 hours: authorities count the seconds of their periods.
+  set timezone = 'UTC'
 as $$
 begin
   perform from solver.turn

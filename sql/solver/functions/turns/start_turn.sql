@@ -9,6 +9,8 @@ create or replace function solver.start_turn(
 )
   returns integer
   language plpgsql
+  -- A day has 24 hours: authorities count the seconds of their periods.
+  set timezone = 'UTC'
 as $$
 declare
   v_now timestamptz := solver.now();
