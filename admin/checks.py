@@ -55,10 +55,10 @@ def warnings(value_of: ValueOf) -> list[str]:
     half_of_phases = value_of("TURN_PHASE1_DURATION") / 2 + value_of("TURN_PHASE2_DURATION") / 2
     if half_of_phases >= value_of("TURN_PERIOD") / 2 > _ZERO:
         lines.append("TURN_PHASE1_DURATION + TURN_PHASE2_DURATION is not shorter than TURN_PERIOD: turns will be late")
-    if half_of_phases / 5 < value_of("APP_ROLL_WORKER_TURNS_WAIT"):
+    if min(value_of("APP_TURN_PHASE_CUSHION_PERIOD"), half_of_phases / 5) < value_of("APP_ROLL_WORKER_TURNS_WAIT"):
         lines.append(
-            "APP_ROLL_WORKER_TURNS_WAIT is longer than a tenth of TURN_PHASE1_DURATION + TURN_PHASE2_DURATION: "
-            "workers may look at a turn too late to take part"
+            "APP_ROLL_WORKER_TURNS_WAIT is longer than APP_TURN_PHASE_CUSHION_PERIOD, or than a tenth of "
+            "TURN_PHASE1_DURATION + TURN_PHASE2_DURATION: workers may look at a turn too late to ship offers"
         )
     if value_of("TRANSFERS_HEALTHY_MAX_COMMIT_DELAY") < value_of("TURN_PHASE2_DURATION"):
         lines.append(

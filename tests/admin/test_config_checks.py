@@ -263,10 +263,14 @@ def test_warnings(role: Role, variables: dict[str, str], expected: str | None) -
     assert all(warning.startswith(expected or "") for warning in warnings)
 
 
-@pytest.mark.parametrize(("wait", "is_long"), [("420", False), ("420.5", True)])
-def test_g23_a_worker_that_looks_too_seldom(wait: str, is_long: bool) -> None:
+@pytest.mark.parametrize(
+    ("wait", "cushion", "is_long"),
+    [("420", "1h", False), ("420.5", "1h", True), ("300", "5m", False), ("300.5", "5m", True), ("0.5", "0", True)],
+)
+def test_g23_a_worker_that_looks_too_seldom(wait: str, cushion: str, is_long: bool) -> None:
     """The phases take 70 minutes together."""
-    warnings = load_with("worker", APP_ROLL_WORKER_TURNS_WAIT=wait).warnings()
+    variables = {"APP_ROLL_WORKER_TURNS_WAIT": wait, "APP_TURN_PHASE_CUSHION_PERIOD": cushion}
+    warnings = load_with("worker", **variables).warnings()
     assert [warning.startswith("APP_ROLL_WORKER_TURNS_WAIT") for warning in warnings] == [True] * is_long
 
 
