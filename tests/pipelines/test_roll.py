@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +12,7 @@ import psycopg
 import pytest
 
 from bridge.sharding import binary_routing_key
-from pipelines import turn_steps
+from pipelines import roll, turn_steps
 from pipelines.roll import (
     CollectorPolicy,
     TurnSettings,
@@ -287,6 +289,50 @@ def test_several_connections_share_the_lanes(
         assert roll_worker_turns(worker, solver_db, [second]).steps == ((1, 2, 0),)
     assert value(worker, "select count(*) from worker.account_lock") == 80
     assert value(worker, "select count(*) from outbox.prepare_transfer") == 80
+
+
+def test_loops_that_do_not_notice_each_other_do_everything_once(
+    connect: Callable[[Any], tuple[str, Connection]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a pooler the lock of a session means little. The steps themselves keep order."""
+    monkeypatch.setattr(roll, "_alone", lambda *_: nullcontext(True))
+    (worker_url, worker), (solver_url, solver) = connect("worker"), connect("solver")
+    _bidding(worker, solver)
+
+    def loop(now: str) -> None:
+        with ExitStack() as closing:
+            urls = (worker_url, solver_url, worker_url)
+            here, there, lane = (closing.enter_context(psycopg.connect(url, autocommit=True)) for url in urls)
+            for connection in (here, there, lane):
+                stop_clock(connection, f"2026-03-01T{now}Z")
+            for _ in range(2):
+                roll_worker_turns(here, there, [lane])
+
+    def loops(now: str) -> list[tuple[Any, ...]]:
+        with ThreadPoolExecutor(3) as threads:
+            for done in [threads.submit(loop, now) for _ in range(3)]:
+                done.result()
+        return _states(worker)
+
+    assert loops("02:30:00") == [(1, 2, 5)]
+    assert value(worker, "select count(*) from outbox.prepare_transfer") == 80
+    worker.execute("update worker.account_lock set transfer_id = 7")
+    assert loops("03:08:00") == [(1, 2, 10)]
+    assert value(solver, "select count(*) from solver.sell_offer") == 40
+    stop_clock(solver, "2026-03-01T03:11:00Z")
+    solver.execute("create table public.sale as select * from solver.sell_offer; select solver.begin_phase3(1)")
+    for table in ("creditor_taking", "collector_collecting"):
+        solver.execute(
+            f"insert into solver.{table} (turn_id, creditor_id, debtor_id, amount, collector_id)"
+            " select turn_id, creditor_id, debtor_id, 1000, collector_id from public.sale".encode()
+        )
+    assert loops("03:12:00") == [(1, 3, 10)]
+    assert rows(worker, "select committed_amount, count(*) from outbox.finalize_transfer group by 1 order by 1") == [
+        (0, 40),
+        (1000, 40),
+    ]
+    assert value(worker, "select sum(amount) from worker.worker_collecting") == 40_000
+    assert value(solver, "select solver.end_turn(1)")
 
 
 def test_lost_solver_rows_are_loaded_again(worker_db: Connection, solver_db: Connection) -> None:
