@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
@@ -15,6 +15,8 @@ NAME_SECONDS = 3600.0
 NAMES_KEPT = 10_000
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Special as well, but not to every version of the library: relays of 6to4, and addresses for documentation.
+_SPECIAL = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 
 
 class AddressRefused(Exception):
@@ -35,6 +37,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
+    if any(ip in network for network in _SPECIAL):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
@@ -87,12 +91,17 @@ class CheckingBackend(httpcore.AsyncNetworkBackend):
         addresses = await self._names.addresses(host, port)
         if not self._allow_special and not all(map(is_public, addresses)):
             raise AddressRefused(f"{host} has an address outside the Internet")
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        failure: BaseException = httpcore.ConnectError(f"{host} has no address")
+        # An address that does not answer must not take the time of the others.
+        share = timeout and timeout / max(len(addresses), 1)
         for address in addresses:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            except asyncio.CancelledError as error:
+                failure = error
+                break
         self._names.forget(host, port)
         raise failure
 

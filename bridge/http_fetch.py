@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal, LiteralString
 
 import httpcore
@@ -102,8 +103,12 @@ class HttpFetch:
         # Names are resolved in threads; with the few of the default, slow ones would hold up the others.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._connections))
         transport = _Transport(self._verify, self._connections, CheckingBackend(self._allow_private, self._names))
+        # What one server sets must not reach another one of the same domain: that one may refuse the request for it.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         # A proxy would resolve names for us, behind the back of the address check.
-        async with httpx.AsyncClient(transport=transport, timeout=self._timeout, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            transport=transport, timeout=self._timeout, trust_env=False, cookies=no_cookies
+        ) as client:
             return list(await asyncio.gather(*(self._fetch_one(client, slots, url) for url in urls)))
 
     async def _fetch_one(self, client: httpx.AsyncClient, slots: asyncio.Semaphore, url: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import trustme
@@ -23,21 +23,28 @@ class Page:
         content_type: str = CONTENT_TYPE,
         delay: float = 0.0,
         headers: dict[str, str] | None = None,
+        drip: float = 0.0,
     ) -> None:
+        """`delay` is before the answer, `drip` between its bytes, both in seconds."""
         self.body = body
         self.status = status
         self.content_type = content_type
         self.delay = delay
         self.headers = headers or {}
+        self.drip = drip
 
 
 class DocumentServer:
-    """`pages` may be changed at any time; `requests` records path and Accept header of every request."""
+    """`pages` may be changed at any time.
+
+    `requests` records path and Accept header of every request, `cookies` its Cookie header.
+    """
 
     def __init__(self) -> None:
         authority = trustme.CA()
         self.pages: dict[str, Page] = {}
         self.requests: list[tuple[str, str | None]] = []
+        self.cookies: list[str | None] = []
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -61,6 +68,7 @@ class DocumentServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.requests.append((self.path, self.headers.get("Accept")))
+                server.cookies.append(self.headers.get("Cookie"))
                 page = server.pages.get(self.path, Page(status=404))
                 if page.delay:
                     server.closing.wait(page.delay)
@@ -71,7 +79,13 @@ class DocumentServer:
                 if "Content-Length" not in page.headers:
                     self.send_header("Content-Length", str(len(page.body)))
                 self.end_headers()
-                self.wfile.write(page.body)
+                if not page.drip:
+                    self.wfile.write(page.body)
+                    return
+                with suppress(OSError):
+                    for byte in page.body:
+                        self.wfile.write(bytes([byte]))
+                        server.closing.wait(page.drip)
 
             def log_message(self, *_args: object) -> None:
                 pass

@@ -4,7 +4,9 @@ import asyncio
 import gzip
 import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +36,7 @@ def running_server() -> Iterator[DocumentServer]:
 @pytest.fixture
 def server(running_server: DocumentServer) -> DocumentServer:
     running_server.pages = {"/good": Page(document())}
-    running_server.requests = []
+    running_server.requests, running_server.cookies = [], []
     return running_server
 
 
@@ -158,14 +160,18 @@ def test_g18_public(address: str) -> None:
         "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
         "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0",
         "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::1", "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::1", "64:ff9b::a9fe:a9fe", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "5f00::1",
+        "192.88.99.1", "3fff::1", "2002:c058:6301::1", "100.127.255.255", "239.255.255.255", "0.1.2.3",
     ],
 )  # fmt: skip
 def test_g18_special(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "2130706433", "127.1", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "127.0.0.1", "[::1]", "2130706433", "127.1", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]"],
+)
 def test_g18_refused(server: DocumentServer, host: str) -> None:
     assert fetch(server, f"https://{host}:{server.port}/good", allow_private=False) == [Outcome("drop")]
     assert server.requests == []
@@ -260,6 +266,55 @@ def test_m23_g18_no_more_than_the_limit_is_read(server: DocumentServer, caplog: 
     with caplog.at_level("INFO"):
         assert fetch(server, server.url + "/endless", timeout=FAR) == [Outcome("retry")]
     assert "larger than 1 MiB" in caplog.text
+
+
+def test_cookies_stay_with_nobody(server: DocumentServer) -> None:
+    """A document must not depend on what other servers of its domain did in the same batch."""
+    cookie = {"Set-Cookie": "a=" + "x" * 3000 + "; Path=/; Secure"}
+    server.pages["/sets"] = Page(document(), headers=cookie)
+    server.pages["/leads"] = Page(status=302, headers={"Location": "/good", **cookie})
+    outcomes = fetch(server, *(server.url + path for path in ("/sets", "/leads", "/good")), connections=1)
+    assert [outcome.outcome for outcome in outcomes] == ["document"] * 3
+    assert server.cookies == [None] * 4
+
+
+@pytest.fixture
+def silent_address(server: DocumentServer) -> Iterator[str]:
+    """An address that answers no attempt to connect to the server's port."""
+    with ExitStack() as sockets:
+        listening = sockets.enter_context(socket.socket())
+        listening.bind(("127.0.0.2", server.port))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.2", server.port))
+        yield "127.0.0.2"
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_others(
+    server: DocumentServer, silent_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve(monkeypatch, [[silent_address, "127.0.0.1"]])
+    assert fetch(server, f"https://documents.example:{server.port}/good", timeout=6.0)[0].outcome == "document"
+
+
+def test_a_server_that_does_not_answer_is_looked_up_again(
+    server: DocumentServer, silent_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = count_lookups(monkeypatch, silent_address)
+    fetcher = HttpFetch(None, verify=server.trust, allow_private=True, timeout=0.5)
+    for lookups in (1, 2):
+        assert fetcher.fetch([f"https://documents.example:{server.port}/good"]) == [Outcome("retry")]
+        assert len(asked) == lookups
+
+
+def test_timeout_counts_the_whole_body(server: DocumentServer) -> None:
+    """Bytes that drip in keep a fetch alive no longer than others."""
+    server.pages["/drips"] = Page(b" " * 1000, drip=0.2)
+    started = time.monotonic()
+    assert fetch(server, server.url + "/drips", timeout=1.0) == [Outcome("retry")]
+    assert time.monotonic() - started < 10.0
 
 
 def test_international_addresses(server: DocumentServer) -> None:
