@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge.sharding import hash32
 from tests.conftest import Connection
 from tests.sql.messages import apply, message
 from tests.sql.outgoing import sent
@@ -306,6 +307,22 @@ def test_limit_takes_the_longest_waiting(db: Connection) -> None:
         order(db, f"https://example.com/{n}", is_discovery_fetch=True)
     db.execute("set swpt.now = '2026-03-01T02:00:10Z'")
     assert sorted(lease[0] for lease in take(db, 2)) == ["https://example.com/1", "https://example.com/2"]
+
+
+def test_fetches_without_http_do_not_end_the_queue(db: Connection) -> None:
+    """Whole batches that were left over from a split, or that stored documents answer."""
+    store(db, "1 hour")
+    foreign = [f"https://example.com/{n}" for n in range(20) if hash32(f"https://example.com/{n}") < 0]
+    for n, iri in enumerate([*foreign, *[LOCATOR] * 4, IRI]):
+        db.execute(f"set swpt.now = '2026-03-01T02:00:{n:02}Z'".encode())
+        order(db, iri, debtor_id=n, is_locator_fetch=True)
+    own = [iri for iri in (LOCATOR, IRI) if hash32(iri) >= 0]
+    assert own == [LOCATOR, IRI]
+    assert len(foreign) > 4
+    db.execute("update worker.configuration set binding_key = '0.#', realm_mask = -2147483648, realm = 0")
+    assert [lease[0] for lease in take(db, 2)] == [IRI]
+    assert [row[0] for row in fetches(db)] == [IRI]
+    assert take(db, 2) == []
 
 
 def test_many_results_at_once(db: Connection) -> None:

@@ -3,56 +3,62 @@ create or replace function worker.take_due_fetches(p_limit integer, p_lease inte
   language plpgsql
 as $$
 declare
+  v_count bigint;
   v_foreign_iris text[];
   v_settled jsonb[];
   v_iris text[];
   v_debtor_ids bigint[];
 begin
-  with due as materialized (
+  loop
+    with due as materialized (
+      select
+        f.iri,
+        f.debtor_id,
+        f.forced_iri,
+        worker.in_realm(f.key_hash) as is_own
+      from worker.debtor_info_fetch as f
+      where f.next_attempt_at <= worker.now()
+      order by f.next_attempt_at
+      limit p_limit
+      for update skip locked
+    ),
+    found as (
+      select
+        d.iri,
+        d.debtor_id,
+        d.is_own,
+        case when d.is_own and k.debtor_info_locator is not null then jsonb_build_object(
+          'iri', d.iri,
+          'debtor_id', d.debtor_id,
+          'is_cached', true,
+          'document', to_jsonb(k)
+        ) end as settled
+      from due as d
+      cross join worker.configuration as c
+      left join worker.debtor_info_document as k on
+        d.forced_iri is null
+        and d.iri = k.debtor_info_locator
+        and (
+          k.fetched_at >= worker.now() - c.debtor_info_expiry
+          -- A promise not to change is believed for a month, so that a document in use never gets lost.
+          or (k.will_not_change_until > worker.now() and k.fetched_at >= worker.now() - interval '30 days')
+        )
+    )
     select
-      f.iri,
-      f.debtor_id,
-      f.forced_iri,
-      worker.in_realm(f.key_hash) as is_own
-    from worker.debtor_info_fetch as f
-    where f.next_attempt_at <= worker.now()
-    order by f.next_attempt_at
-    limit p_limit
-    for update skip locked
-  ),
-  found as (
-    select
-      d.iri,
-      d.debtor_id,
-      d.is_own,
-      case when d.is_own and k.debtor_info_locator is not null then jsonb_build_object(
-        'iri', d.iri,
-        'debtor_id', d.debtor_id,
-        'is_cached', true,
-        'document', to_jsonb(k)
-      ) end as settled
-    from due as d
-    cross join worker.configuration as c
-    left join worker.debtor_info_document as k on
-      d.forced_iri is null
-      and d.iri = k.debtor_info_locator
-      and (
-        k.fetched_at >= worker.now() - c.debtor_info_expiry
-        -- A promise not to change is believed for a month, so that a document in use never gets lost.
-        or (k.will_not_change_until > worker.now() and k.fetched_at >= worker.now() - interval '30 days')
-      )
-  )
-  select
-    array_agg(f.iri) filter (where not f.is_own),
-    array_agg(f.settled) filter (where f.settled is not null),
-    array_agg(f.iri order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null),
-    array_agg(f.debtor_id order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null)
-  into v_foreign_iris, v_settled, v_iris, v_debtor_ids
-  from found as f;
+      count(*),
+      array_agg(f.iri) filter (where not f.is_own),
+      array_agg(f.settled) filter (where f.settled is not null),
+      array_agg(f.iri order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null),
+      array_agg(f.debtor_id order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null)
+    into v_count, v_foreign_iris, v_settled, v_iris, v_debtor_ids
+    from found as f;
 
-  -- Left over from before a shard was split; the other half has its own copy. Foreign for one debtor, foreign for all.
-  delete from worker.debtor_info_fetch as f where f.iri = any(v_foreign_iris) and f.next_attempt_at <= worker.now();
-  perform worker.settle_fetches(v_settled);
+    -- Left over from before a shard was split; the other half has its own copy. Foreign for one debtor, foreign for all.
+    delete from worker.debtor_info_fetch as f where f.iri = any(v_foreign_iris) and f.next_attempt_at <= worker.now();
+    perform worker.settle_fetches(v_settled);
+    -- A batch that needs no HTTP must not look like the end of the queue.
+    exit when v_iris is not null or v_count < p_limit or v_count = 0;
+  end loop;
 
   return query
   update worker.debtor_info_fetch as f set
@@ -66,5 +72,5 @@ $$;
 
 comment on function worker.take_due_fetches is
   'Leases up to p_limit due fetches that need an HTTP request of url; after p_lease without a result they are '
-  'due again. Fetches that a stored document answers are settled here, those of other shards are dropped. '
-  'Called by the fetcher.';
+  'due again. Fetches that a stored document answers are settled here, those of other shards are dropped, until some '
+  'need HTTP or none are due. Called by the fetcher.';
