@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 2
 LEASE_MARGIN = 60.0
+# Nobody can stop the look-up of a name, so it may go on for several times as long as the fetch that wanted it.
+THREADS_PER_CONNECTION = 4
 
 _TAKE: LiteralString = "select iri, debtor_id, url, leased_until from worker.take_due_fetches(%s, %s)"
 _APPLY: LiteralString = "select worker.apply_fetch_results(%s)"
@@ -101,7 +103,8 @@ class HttpFetch:
     async def _fetch_all(self, urls: Sequence[str]) -> list[Outcome]:
         slots = asyncio.Semaphore(self._connections)
         # Names are resolved in threads; with the few of the default, slow ones would hold up the others.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._connections))
+        threads = ThreadPoolExecutor(THREADS_PER_CONNECTION * self._connections)
+        asyncio.get_running_loop().set_default_executor(threads)
         transport = _Transport(self._verify, self._connections, CheckingBackend(self._allow_private, self._names))
         # What one server sets must not reach another one of the same domain: that one may refuse the request for it.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))

@@ -292,6 +292,22 @@ def silent_address(server: DocumentServer) -> Iterator[str]:
         yield "127.0.0.2"
 
 
+def test_m24_slow_names_hold_up_no_other(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetches that have given up leave their look-ups behind, which end when they like."""
+    look_up = socket.getaddrinfo
+
+    def slow(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.startswith("slow"):
+            time.sleep(4.0)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    urls = [f"https://slow{number}.example/" for number in range(6)]
+    outcomes = fetch(server, *urls, server.url + "/good", connections=2, timeout=1.0)
+    assert [outcome.outcome for outcome in outcomes] == ["retry"] * 6 + ["document"]
+
+
 def test_an_address_that_does_not_answer_leaves_time_for_the_others(
     server: DocumentServer, silent_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
