@@ -4,6 +4,7 @@ create or replace function worker.take_due_fetches(p_limit integer, p_lease inte
 as $$
 declare
   v_count bigint;
+  v_floor timestamptz := '-infinity';
   v_foreign_iris text[];
   v_settled jsonb[];
   v_iris text[];
@@ -15,9 +16,11 @@ begin
         f.iri,
         f.debtor_id,
         f.forced_iri,
+        f.next_attempt_at,
         worker.in_realm(f.key_hash) as is_own
       from worker.debtor_info_fetch as f
-      where f.next_attempt_at <= worker.now()
+      -- What was deleted in earlier rounds is still in the index.
+      where f.next_attempt_at >= v_floor and f.next_attempt_at <= worker.now()
       order by f.next_attempt_at
       limit p_limit
       for update skip locked
@@ -26,6 +29,7 @@ begin
       select
         d.iri,
         d.debtor_id,
+        d.next_attempt_at,
         d.is_own,
         case when d.is_own and k.debtor_info_locator is not null then jsonb_build_object(
           'iri', d.iri,
@@ -46,11 +50,12 @@ begin
     )
     select
       count(*),
+      max(f.next_attempt_at),
       array_agg(f.iri) filter (where not f.is_own),
       array_agg(f.settled) filter (where f.settled is not null),
       array_agg(f.iri order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null),
       array_agg(f.debtor_id order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null)
-    into v_count, v_foreign_iris, v_settled, v_iris, v_debtor_ids
+    into v_count, v_floor, v_foreign_iris, v_settled, v_iris, v_debtor_ids
     from found as f;
 
     -- Left over from before a shard was split; the other half has its own copy. Foreign for one debtor, foreign for all.
