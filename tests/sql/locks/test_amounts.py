@@ -31,7 +31,9 @@ def test_v6_1_to_v6_4(worker_db: Connection, rate: float, seconds: float, share:
     assert row == (pytest.approx(share, rel=1e-15, abs=0),)
 
 
-@pytest.mark.parametrize(("rate", "seconds"), [(-99.9999, 1e12), (1e300, 1e12)])
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [(-99.9999, 1e12), (1e300, 1e12), (-5e-324, 1e12), (5e-324, MONTH), (-1e-15, 1e-9)]
+)
 def test_demurrage_of_centuries(worker_db: Connection, rate: float, seconds: float) -> None:
     """No numeric error, whatever the peers say."""
     row = worker_db.execute("select worker.demurrage(%s, %s) between 0 and 1", (rate, seconds)).fetchone()
