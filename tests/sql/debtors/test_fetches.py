@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+import psycopg
 import pytest
 
 from bridge.sharding import hash32
@@ -16,6 +17,8 @@ from tests.sql.outgoing import sent
 IRI = "https://example.com/iri"
 LOCATOR = "https://example.com/666"
 PEG_LOCATOR = "https://example.com/777"
+FOREIGN = "https://example.com/0"
+"""Its hash begins with a 1; that of IRI and LOCATOR with a 0."""
 
 
 def order(connection: Connection, iri: str, **fields: Any) -> None:
@@ -263,6 +266,17 @@ def test_fetches_of_other_shards_are_dropped(db: Connection) -> None:
     assert 0 < len(own) < 20
     assert sorted(lease[0] for lease in take(db)) == own
     assert sorted(row[0] for row in fetches(db)) == own
+
+
+def test_fetchers_that_drop_at_once_do_not_wait_for_each_other(db: Connection) -> None:
+    for debtor_id in (1, 2):
+        order(db, FOREIGN, debtor_id=debtor_id, is_discovery_fetch=True)
+    db.execute("update worker.configuration set binding_key = '0.#', realm_mask = -2147483648, realm = 0")
+    with psycopg.connect(db.info.dsn) as other:
+        other.execute("select from worker.debtor_info_fetch where debtor_id = 1 for update")
+        db.execute("set lock_timeout = '5 s'")
+        assert take(db) == []
+        assert fetches(db) == [(FOREIGN, 1)]
 
 
 def test_g18_lease(db: Connection) -> None:

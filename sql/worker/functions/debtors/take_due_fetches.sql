@@ -4,8 +4,9 @@ create or replace function worker.take_due_fetches(p_limit integer, p_lease inte
 as $$
 declare
   v_count bigint;
-  v_floor timestamptz := '-infinity';
+  v_floor timestamptz := '-infinity'::timestamptz;
   v_foreign_iris text[];
+  v_foreign_debtor_ids bigint[];
   v_settled jsonb[];
   v_iris text[];
   v_debtor_ids bigint[];
@@ -52,14 +53,18 @@ begin
       count(*),
       max(f.next_attempt_at),
       array_agg(f.iri) filter (where not f.is_own),
+      array_agg(f.debtor_id) filter (where not f.is_own),
       array_agg(f.settled) filter (where f.settled is not null),
       array_agg(f.iri order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null),
       array_agg(f.debtor_id order by f.iri, f.debtor_id) filter (where f.is_own and f.settled is null)
-    into v_count, v_floor, v_foreign_iris, v_settled, v_iris, v_debtor_ids
+    into v_count, v_floor, v_foreign_iris, v_foreign_debtor_ids, v_settled, v_iris, v_debtor_ids
     from found as f;
 
-    -- Left over from before a shard was split; the other half has its own copy. Foreign for one debtor, foreign for all.
-    delete from worker.debtor_info_fetch as f where f.iri = any(v_foreign_iris) and f.next_attempt_at <= worker.now();
+    -- Left over from before a shard was split; the other half has its own copy. No more than what is locked: another
+    -- fetcher may hold others of the same address, and wait for these.
+    delete from worker.debtor_info_fetch as f
+    using unnest(v_foreign_iris, v_foreign_debtor_ids) as d(iri, debtor_id)
+    where f.iri = d.iri and f.debtor_id = d.debtor_id;
     perform worker.settle_fetches(v_settled);
     -- A batch that needs no HTTP must not look like the end of the queue.
     exit when v_iris is not null or v_count < p_limit or v_count = 0;
