@@ -16,7 +16,7 @@ from admin.logs import APPLICATION_LOGGERS
 from sandbox.postgres import PrivateServer, server_programs
 from sql import KINDS, Kind
 from tests.bridge.broker import private_broker, server_script
-from tests.databases import DatabasePool
+from tests.databases import SERVER_SETTINGS, DatabasePool
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -47,7 +47,7 @@ def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def postgres() -> Iterator[PrivateServer]:
     """The server of the run, of the oldest version at hand; the newest one is tested apart."""
     programs = server_programs()
-    with PrivateServer(programs[min(v for v in programs if v >= 15)]) as server:
+    with PrivateServer(programs[min(v for v in programs if v >= 15)], **SERVER_SETTINGS) as server:
         yield server
 
 
@@ -63,9 +63,12 @@ def rabbitmq_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pools(postgres: PrivateServer) -> dict[Kind, DatabasePool]:
+def pools(postgres: PrivateServer) -> Iterator[dict[Kind, DatabasePool]]:
     """Databases to use again and again."""
-    return {kind: DatabasePool(postgres, kind) for kind in KINDS}
+    made = {kind: DatabasePool(postgres, kind) for kind in KINDS}
+    yield made
+    for pool in made.values():
+        pool.close()
 
 
 @pytest.fixture
@@ -83,14 +86,14 @@ def new_database(postgres: PrivateServer, pools: dict[Kind, DatabasePool]) -> It
 
 
 @pytest.fixture
-def worker_db(new_database: Callable[[Kind], str]) -> Iterator[Connection]:
+def worker_db(pools: dict[Kind, DatabasePool]) -> Iterator[Connection]:
     """A connection (autocommit) to a fresh worker database. `set swpt.now = '…'` stops its clock."""
-    with psycopg.connect(new_database("worker"), autocommit=True) as connection:
+    with pools["worker"].connection() as connection:
         yield connection
 
 
 @pytest.fixture
-def solver_db(new_database: Callable[[Kind], str]) -> Iterator[Connection]:
+def solver_db(pools: dict[Kind, DatabasePool]) -> Iterator[Connection]:
     """A connection (autocommit) to a fresh solver database."""
-    with psycopg.connect(new_database("solver"), autocommit=True) as connection:
+    with pools["solver"].connection() as connection:
         yield connection

@@ -1,27 +1,34 @@
-"""Databases for tests: cloned from a template once, then emptied and used again.
+"""Databases for tests: cloned from a template once, then made as good as new and used again.
 
-Cloning copies hundreds of files, which is most of what a short test would cost. A database whose schema a test has
-changed is thrown away.
+Cloning copies hundreds of files, which is more than most tests cost. The server counts what happens to each table, so
+a used database tells what there is to mend: tables that were written to are emptied, sequences that were used begin
+anew, what was analyzed is forgotten. A database whose schema or settings a test has changed is thrown away.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
 
 from admin.configure import configure, install_test_clock
 from sandbox.postgres import PrivateServer
 from sql import Kind
 
-_FINGERPRINT = """
-select
-  (select count(*)::text || sum(hashtext(p.oid::text || p.xmin::text)) from pg_proc as p),
-  (select count(*)::text || sum(hashtext(c.oid::text || c.xmin::text)) from pg_class as c
-   where c.relpersistence <> 't'),
-  (select count(*)::text || sum(hashtext(c.oid::text || c.xmin::text)) from pg_constraint as c),
-  (select count(*)::text || sum(hashtext(a.attrelid::text || a.attnum || a.xmin::text))
-   from pg_attribute as a join pg_class as c on c.oid = a.attrelid where c.relpersistence <> 't')
-"""
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+SERVER_SETTINGS = {
+    # Nobody but a test vacuums or analyzes.
+    "autovacuum": "off",
+    "full_page_writes": "off",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+}
 
 EMPTY = """
 do $$
@@ -48,6 +55,104 @@ end
 $$
 """
 
+_RELATIONS = """
+select c.oid, c.relkind::text, c.oid::regclass::text, s.seqstart
+from pg_class as c
+left join pg_sequence as s on s.seqrelid = c.oid
+where c.relkind in ('r', 'S') and c.relnamespace::regnamespace::text in ('worker', 'solver', 'outbox', 'pgmq')
+order by c.oid
+"""
+_FRESH_SIZES = """
+select array_agg(oid) as oids, array_agg(relpages) as pages, array_agg(reltuples) as tuples,
+  array_agg(relallvisible) as visible
+from pg_class
+"""
+_FORGET = """
+with toast as (
+  select reltoastrelid as oid from pg_class where oid = any(%(tables)s::oid[])
+), relation as (
+  select unnest(%(tables)s::oid[]) as oid
+  union all
+  select oid from toast
+  union all
+  select indexrelid from pg_index where indrelid = any(%(tables)s::oid[]) or indrelid in (select oid from toast)
+), forgotten as (
+  delete from pg_statistic where starelid in (select oid from relation)
+)
+update pg_class as c
+set relpages = f.pages, reltuples = f.tuples, relallvisible = f.visible
+from unnest(%(oids)s::oid[], %(pages)s::integer[], %(tuples)s::real[], %(visible)s::integer[])
+  as f (oid, pages, tuples, visible)
+where c.oid = f.oid and f.oid in (select oid from relation)
+"""
+
+# These hold what `configure` wrote. They are compared, not emptied.
+_KEPT = ("worker.applied_file", "solver.applied_file", "pgmq.meta")
+
+# A change of the schema writes to one of these; so do temporary tables and transactions that are rolled back.
+_CATALOGS = """
+select oid, relname::text
+from pg_class
+where relkind = 'r'
+  and relnamespace = 'pg_catalog'::regnamespace
+  and not relisshared
+  and relname not in ('pg_depend', 'pg_statistic', 'pg_statistic_ext_data')
+"""
+_CLASS = (
+    "c.oid, relname, relowner, relam, relfilenode, relpersistence, relacl, reloptions, relhasindex, relchecks, "
+    "relhasrules, relhastriggers, relrowsecurity, relreplident"
+)
+_IS_TEMPORARY = "~ '^pg_(toast_)?temp_'"
+_IS_SETTING = "setdatabase = (select oid from pg_database where datname = current_database())"
+
+
+class _Counters(NamedTuple):
+    """What the server has counted in a database; where a number is the same as before, everything is as before."""
+
+    written: list[int]
+    """Rows inserted, updated or deleted, by table."""
+    drawn: list[int]
+    """Blocks fetched, by sequence."""
+    analyzed: list[int]
+    """How often analyzed or vacuumed, by table."""
+    schema: list[int]
+    """Rows inserted, updated or deleted, by catalog and by kept table; and settings of the database."""
+
+
+def _counters_query(tables: list[int], sequences: list[int], catalogs: list[int]) -> str:
+    def by_relation(value: str, oids: list[int]) -> str:
+        # A constant list, not a parameter, so that the order is the one of the list.
+        return f"array(select {value} from unnest('{{{','.join(map(str, oids))}}}'::oid[]) as x (t))"
+
+    written = "pg_stat_get_tuples_inserted(t) + pg_stat_get_tuples_updated(t) + pg_stat_get_tuples_deleted(t)"
+    columns = (
+        by_relation(written, tables),
+        by_relation("pg_stat_get_blocks_fetched(t)", sequences),
+        by_relation("pg_stat_get_analyze_count(t) + pg_stat_get_vacuum_count(t)", tables),
+        f"{by_relation(written, catalogs)} || (select count(*) from pg_db_role_setting where {_IS_SETTING})",
+    )
+    return f"select {', '.join(columns)}"
+
+
+def _fingerprint_query(catalogs: list[str], kept: list[str]) -> str:
+    def digest(value: str, source: str) -> str:
+        return f"(select count(*) || ' ' || coalesce(sum(hashtext({value})), 0) from {source})"
+
+    version = "t.ctid::text || t.xmin::text"
+    columns = [
+        *(digest(version, f"{name} as t") for name in catalogs if name not in ("pg_class", "pg_namespace")),
+        digest(version, f"pg_namespace as t where nspname !{_IS_TEMPORARY}"),
+        # Not how many pages and rows it thinks there are.
+        digest(f"row({_CLASS})::text", "pg_class as c"),
+        digest("t::text", f"pg_db_role_setting as t where {_IS_SETTING}"),
+        *(digest("t::text", f"{name} as t") for name in kept),
+    ]
+    return f"select {', '.join(columns)}"
+
+
+def _grown(oids: Iterable[int], seen: list[int], known: list[int]) -> list[int]:
+    return [oid for oid, now, before in zip(oids, seen, known, strict=True) if now != before]
+
 
 class DatabasePool:
     """Fresh databases of one kind, with the test clock."""
@@ -57,36 +162,95 @@ class DatabasePool:
         self._kind = kind
         self._numbers = itertools.count(1)
         self._template = f"template_{kind}"
-        self._idle: list[str] = []
-        self._fingerprint: tuple[Any, ...] | None = None
-        with server.admin() as admin:
-            admin.execute(f"create database {self._template}".encode())
+        self.idle: list[str] = []
+        self._known: dict[str, _Counters] = {}
+        self._admin = server.admin()
+        self._admin.execute(f"create database {self._template}".encode())
         with server.admin(self._template) as connection:
             configure(connection, kind)
             install_test_clock(connection, kind)
+            # Relations have the same OIDs in every clone.
+            relations = connection.execute(_RELATIONS).fetchall()
+            tables = {oid: name for oid, relkind, name, _ in relations if relkind == "r"}
+            kept = {oid: name for oid, name in tables.items() if name in _KEPT}
+            catalogs = dict(connection.execute(_CATALOGS).fetchall())
+            self._tables = {oid: name for oid, name in tables.items() if oid not in kept}
+            self._sequences = {oid: start for oid, relkind, _, start in relations if relkind == "S"}
+            self._counters = _counters_query([*self._tables], [*self._sequences], [*catalogs, *kept])
+            self._print = _fingerprint_query([*catalogs.values()], [*kept.values()])
+            self._fingerprint = connection.execute(self._print.encode()).fetchone()
+            self._fresh_sizes = connection.cursor(row_factory=dict_row).execute(_FRESH_SIZES).fetchone() or {}
+
+    def close(self) -> None:
+        self._admin.close()
 
     def take(self) -> str:
-        """The name of an empty database."""
-        if self._idle:
-            return self._idle.pop()
-        name = f"{self._kind}_{next(self._numbers)}"
-        with self._server.admin() as admin:
-            admin.execute(f"create database {name} template {self._template} strategy wal_log".encode())
-        if self._fingerprint is None:
-            with self._server.admin(name) as connection:
-                self._fingerprint = connection.execute(_FINGERPRINT).fetchone()
+        """The name of a database that is as good as new."""
+        name, connection = self._connect()
+        connection.close()
+        self._end_sessions(name)
         return name
 
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The first connection to a database that is as good as new, in autocommit mode."""
+        name, connection = self._connect()
+        with connection:
+            yield connection
+        self.give_back(name)
+
     def give_back(self, name: str) -> None:
-        """Ends every connection to the database, and empties it for the next test."""
-        with self._server.admin() as admin:
-            admin.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (name,))
-        with self._server.admin(name) as connection:
-            is_unchanged = connection.execute(_FINGERPRINT).fetchone() == self._fingerprint
-            if is_unchanged:
-                connection.execute(EMPTY)
-        if is_unchanged:
-            self._idle.append(name)
-        else:
-            with self._server.admin() as admin:
-                admin.execute(f"drop database {name} with (force)".encode())
+        """Ends every connection to the database, and keeps it to be used again."""
+        self._end_sessions(name)
+        self.idle.append(name)
+
+    def _connect(self) -> tuple[str, Connection]:
+        while self.idle:
+            name = self.idle.pop()
+            connection = self._server.admin(name)
+            if self._renew(name, connection):
+                return name, connection
+            connection.close()
+            self._admin.execute(f"drop database {name} with (force)".encode())
+        name = f"{self._kind}_{next(self._numbers)}"
+        # The other strategy writes every page to the log.
+        self._admin.execute(f"create database {name} template {self._template} strategy file_copy".encode())
+        connection = self._server.admin(name)
+        self._known[name] = self._count(connection)
+        return name, connection
+
+    def _renew(self, name: str, connection: Connection) -> bool:
+        """Makes the database as good as new, or returns False if its schema has changed."""
+        seen, known = self._count(connection), self._known[name]
+        if seen == known:
+            return True
+        if seen.schema != known.schema and connection.execute(self._print.encode()).fetchone() != self._fingerprint:
+            return False
+        written = _grown(self._tables, seen.written, known.written)
+        drawn = _grown(self._sequences, seen.drawn, known.drawn)
+        analyzed = _grown(self._tables, seen.analyzed, known.analyzed)
+        with connection.transaction():
+            for oid in written:
+                connection.execute(f"delete from {self._tables[oid]}".encode())
+                if self._tables[oid] == "worker.configuration":
+                    connection.execute("insert into worker.configuration default values")
+            for oid in drawn:
+                connection.execute("select setval(%s::oid::regclass, %s, false)", (oid, self._sequences[oid]))
+            if analyzed:
+                connection.execute(_FORGET, {"tables": analyzed, **self._fresh_sizes})
+            # So that the next look sees what this transaction has done.
+            connection.execute("select pg_stat_force_next_flush()")
+        self._known[name] = self._count(connection)
+        return True
+
+    def _count(self, connection: Connection) -> _Counters:
+        row = connection.execute(self._counters.encode()).fetchone()
+        assert row is not None
+        return _Counters(*row)
+
+    def _end_sessions(self, name: str) -> None:
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+        deadline = time.monotonic() + 10.0
+        while self._admin.execute(query, (name,)).fetchall():
+            assert time.monotonic() < deadline, f"a session of {name} does not end"
+            time.sleep(0.001)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.ports import Publication
@@ -15,6 +15,7 @@ def publications(count: int) -> list[Publication]:
     return [Publication("e", "k", "T", b"%d" % (n // 2), mandatory=n % 3 == 0) for n in range(count)]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 10**12), st.randoms(use_true_random=False))
 def test_any_mixture_of_confirmations(count: int, first: int, chance: random.Random) -> None:
     """Single and multiple ones, refusals, repetitions: compared with a plain set of numbers."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sandbox.postgres import PrivateServer
 from sql import Kind
 from tests.databases import DatabasePool
 from tests.properties.harness import Shard
@@ -56,9 +54,7 @@ def explore(request: pytest.FixtureRequest) -> Explore:
 
 
 @pytest.fixture(scope="session")
-def shard(postgres: PrivateServer, pools: dict[Kind, DatabasePool]) -> Iterator[Shard]:
+def shard(pools: dict[Kind, DatabasePool]) -> Iterator[Shard]:
     """The database of all histories of this process. Nothing is ever committed to it."""
-    name = pools["worker"].take()
-    with psycopg.connect(postgres.database_url(name), autocommit=True) as connection:
+    with pools["worker"].connection() as connection:
         yield Shard(connection)
-    pools["worker"].give_back(name)

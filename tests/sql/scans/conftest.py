@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from sandbox.postgres import PrivateServer
 from sql import Kind
 from tests.conftest import Connection
 from tests.databases import DatabasePool
@@ -17,13 +16,11 @@ _STOP_CLOCK = "select set_config('swpt.now', %s, false)"
 
 
 @pytest.fixture(scope="module")
-def module_db(postgres: PrivateServer, pools: dict[Kind, DatabasePool]) -> Iterator[Connection]:
+def module_db(pools: dict[Kind, DatabasePool]) -> Iterator[Connection]:
     """One database for all tests of a module that need only one connection."""
-    name = pools["worker"].take()
-    with psycopg.connect(postgres.database_url(name), autocommit=True) as connection:
+    with pools["worker"].connection() as connection:
         connection.execute(_STOP_CLOCK, (NOW.isoformat(),))
         yield connection
-    pools["worker"].give_back(name)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_a_step_reads_only_its_blocks(db: Connection, plans: list[str], scan: st
     table = TABLES[scan]
     db.execute("update worker.configuration set delete_parent_shard_records = true")
     add_many(db, scan, 5000)
-    # As autovacuum does after so many new rows; what it last saw may be the empty table of another test.
+    # As autovacuum does after so many new rows.
     db.execute(f"analyze worker.{table}")
     plans.clear()
     for first in range(7):
