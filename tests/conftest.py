@@ -18,6 +18,8 @@ from sql import KINDS, Kind
 from tests.bridge.broker import private_broker, server_script
 from tests.databases import SERVER_SETTINGS, DatabasePool
 
+pytest_plugins = ["tests.examples"]
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 

@@ -18,7 +18,7 @@ from tests.conftest import Connection, skip_or_fail
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=["distribution", "embedded"])
+@pytest.fixture(scope="module", params=["distribution", pytest.param("embedded", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
     """The two servers that `configure` has to work on: PostgreSQL 15 and the newest embedded one."""
     if request.param == "embedded":

@@ -14,6 +14,7 @@ from benchmarks.relaxed import CEILING, Graph, graph_of, greedy_circles, min_cos
 from benchmarks.solver_document import alternative_rows, collector_rows, solver_rows, with_sizes
 from pipelines.report import Stopwatch, report_on
 from pipelines.solve import solve
+from tests.examples import examples
 
 
 def assert_is_circulation(graph: Graph, flows: np.ndarray) -> None:
@@ -53,7 +54,7 @@ def test_greedy_circles_leaves_no_circle() -> None:
 @pytest.mark.parametrize("traders", [50, 300, 2000])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chosen_collectors_are_never_worse_than_random_ones(family: str, traders: int) -> None:
-    for seed in range(3):
+    for seed in range(examples(3)):
         market = make_market(seed, traders, 1000, family)
         trades = solve(market).trades
         found = chosen_and_random(market, trades)

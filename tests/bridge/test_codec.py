@@ -13,6 +13,7 @@ from bridge.codec import BadMessage, Message, build, decode, encode, encode_mess
 from bridge.moments import format_moment, parse_moment
 from bridge.ports import Delivery
 from tests.bridge.examples import EXAMPLES, WORKED, changed, delivery
+from tests.examples import examples
 
 MIN64, MAX64 = -(2**63), 2**63 - 1
 
@@ -178,7 +179,7 @@ def test_m5(body: bytes) -> None:
         decode(delivery(type_name, body))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_m5_nothing_else_escapes(data: st.DataObject) -> None:
     type_name, _, body = data.draw(st.sampled_from(WORKED))

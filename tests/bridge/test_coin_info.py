@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.coin_info import CoinInfo, InvalidDocument, Peg, parse_coin_info, parse_debtor_uri
+from tests.examples import examples
 
 DOCUMENT: dict[str, Any] = {
     "type": "CoinInfo",
@@ -261,7 +262,7 @@ def test_optional_fields() -> None:
     assert parse_coin_info(document("willNotChangeUntil")).will_not_change_until is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, len(document())), st.binary(max_size=6), st.integers(0, 10))
 def test_nothing_but_invalid_document_escapes(place: int, junk: bytes, skipped: int) -> None:
     body = document()

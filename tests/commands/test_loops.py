@@ -24,13 +24,18 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     "command",
     [
         "roll_turns",
-        "roll_worker_turns",
-        "roll_transfers",
-        "trigger_transfers",
-        "handle_pristine_collectors",
-        "fetch_debtor_infos",
         "scan_all",
-        "scan_interest_rate_changes",
+        *(
+            pytest.param(command, marks=pytest.mark.slow)
+            for command in (
+                "roll_worker_turns",
+                "roll_transfers",
+                "trigger_transfers",
+                "handle_pristine_collectors",
+                "fetch_debtor_infos",
+                "scan_interest_rate_changes",
+            )
+        ),
     ],
 )
 def test_a_command_does_one_round(command: str, environment: Environment) -> None:

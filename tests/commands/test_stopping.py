@@ -15,6 +15,7 @@ from bridge.rabbitmq_setup import declare
 from bridge.topology import worker_topology
 from tests.commands.service import Environment, children, eventually, is_running, server
 
+SLOW = pytest.mark.slow
 AT_ONCE = 5.0
 """Seconds within which a process ends that would otherwise sleep for hours."""
 
@@ -30,7 +31,9 @@ def listening(environment: Environment, name: str) -> Callable[[], bool]:
     return is_idle
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=SLOW), pytest.param(signal.SIGHUP, marks=SLOW)]
+)
 def test_c14_a_signal_ends_a_wait_of_hours(number: int, environment: Environment, tmp_path: Path) -> None:
     with server(environment, tmp_path, "trigger_transfers", "-w", "9999") as process:
         eventually(listening(environment, "trigger_transfers"), "idle")
@@ -40,6 +43,7 @@ def test_c14_a_signal_ends_a_wait_of_hours(number: int, environment: Environment
         assert time.monotonic() - asked < AT_ONCE
 
 
+@pytest.mark.slow
 def test_c14_no_processes_wait_for_a_signal(environment: Environment, tmp_path: Path) -> None:
     with server(environment | {"APP_LOG_LEVEL": "debug"}, tmp_path, "fetch_debtor_infos", "-p", "0") as process:
         time.sleep(2)
@@ -81,6 +85,7 @@ def test_c14_several_processes_end_with_status_0(environment: Environment, tmp_p
         assert not any(map(is_running, started))
 
 
+@pytest.mark.slow
 def test_one_early_death_ends_all_processes(environment: Environment, tmp_path: Path) -> None:
     with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
         eventually(lambda: len(_own(process.pid)) == 2, "two processes")
@@ -91,6 +96,7 @@ def test_one_early_death_ends_all_processes(environment: Environment, tmp_path: 
         assert not is_running(second)
 
 
+@pytest.mark.slow
 def test_processes_do_not_outlive_a_killed_parent(environment: Environment, tmp_path: Path) -> None:
     with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
         eventually(lambda: len(_own(process.pid)) == 2, "two processes")

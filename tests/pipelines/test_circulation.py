@@ -14,6 +14,7 @@ from pipelines.circulation import Circulation, NoTimeLeft, Search, maximum_circu
 from pipelines.contraction import Contraction
 from pipelines.minimum import reach_minimum
 from pipelines.network import Network
+from tests.examples import examples
 
 
 def random_network(seed: int, traders: int, currencies: int, density: float) -> tuple[Network, np.ndarray]:
@@ -55,7 +56,7 @@ def is_circulation(network: Network, flow: np.ndarray) -> bool:
 SIZES = st.tuples(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 12), st.sampled_from([0.1, 0.3, 0.6]))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(size=SIZES)
 def test_the_value_is_the_greatest(size: tuple[int, int, int, float]) -> None:
     network, capacity = random_network(*size)
@@ -67,7 +68,7 @@ def test_the_value_is_the_greatest(size: tuple[int, int, int, float]) -> None:
     assert value(network, found.flow) == greatest_value(network, capacity, nothing)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(size=SIZES, other=st.integers(0, 2**32))
 def test_the_value_is_the_greatest_from_any_start_and_above_any_floor(
     size: tuple[int, int, int, float], other: int
@@ -89,7 +90,7 @@ def test_the_value_is_the_greatest_from_any_start_and_above_any_floor(
     assert found.is_complete == (greatest_value(network, capacity, least) is not None)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(size=SIZES, minimum=st.sampled_from([1, 50, 1000, 20000]), is_big=st.booleans())
 def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], minimum: int, is_big: bool) -> None:
     network, capacity = random_network(*size)
@@ -106,7 +107,7 @@ def test_flows_reach_the_minimum_or_are_none(size: tuple[int, int, int, float], 
         assert value(network, flow) == value(network, relaxed.flow)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), traders=st.integers(31, 80), currencies=st.integers(2, 8), others=st.integers(0, 30))
 def test_joining_simple_traders_changes_nothing(seed: int, traders: int, currencies: int, others: int) -> None:
     network, capacity = market_of_simple_traders(seed, traders, currencies, others)

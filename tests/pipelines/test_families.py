@@ -18,6 +18,7 @@ from pipelines.load import load_directory
 from pipelines.market import BUY_OFFERS, COLLECTOR_ACCOUNTS, CURRENCIES, SELL_OFFERS, Market, TurnParameters
 from pipelines.price import price
 from pipelines.solve import solve
+from tests.examples import examples
 from tests.pipelines.markets import BASE, broken_rules, locator
 from tests.pipelines.test_solve import AMOUNTS, RATES, solve_and_check
 
@@ -43,7 +44,7 @@ def test_every_family_gets_a_valid_answer(family: str, minimum: int) -> None:
     assert solution.traded_value <= solution.upper_bound * (1 + 1e-12) + tokens["price"].sum()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 @given(
     family=st.sampled_from(sorted(FAMILIES)),
     seed=st.integers(0, 2**32),
@@ -61,7 +62,7 @@ TRADERS = st.sampled_from([None, 0, 1, 2, 3, 4, -(2**63)])
 COLLECTORS = st.sampled_from([None, 0, 7, 8, 9])
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(
     currencies=st.lists(CURRENCY, max_size=8),
     collectors=st.lists(st.tuples(DEBTORS, COLLECTORS), max_size=6),
@@ -129,6 +130,7 @@ def test_the_order_of_rows_does_not_matter(family: str) -> None:
     assert (first.untraded_counts, first.warnings) == (second.untraded_counts, second.warnings)
 
 
+SLOW = pytest.mark.slow
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -155,7 +157,10 @@ def markets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-@pytest.mark.parametrize(("hash_seed", "threads"), [("1", "1"), ("2", "2"), ("3", "7")])
+@pytest.mark.parametrize(
+    ("hash_seed", "threads"),
+    [("1", "1"), pytest.param("2", "2", marks=SLOW), pytest.param("3", "7", marks=SLOW)],
+)
 def test_a_fresh_process_gives_the_same_answer(markets: dict[str, Path], hash_seed: str, threads: str) -> None:
     """Whatever Python's hash seed is, and however many threads polars uses."""
     for folder in markets.values():

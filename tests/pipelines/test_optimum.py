@@ -19,6 +19,7 @@ from functools import cache
 import pytest
 
 from pipelines.solve import solve
+from tests.examples import examples
 from tests.pipelines.exact import (
     Offer,
     best_value,
@@ -28,7 +29,7 @@ from tests.pipelines.exact import (
     values_by_economy,
 )
 
-COUNT = 250
+COUNT = examples(250)
 
 
 @dataclass(frozen=True)
@@ -94,30 +95,28 @@ def test_no_answer_is_better_than_the_optimum(scale: Scale) -> None:
 @pytest.mark.parametrize("scale", FREE)
 def test_without_a_minimum_that_matters_every_answer_is_optimal(scale: Scale) -> None:
     found = results(scale)
-    assert sum(result.optimum > 0 for result in found) > 200
+    assert sum(result.optimum > 0 for result in found) > 0.8 * COUNT
     assert [result for result in found if not result.is_optimal] == []
 
 
-@pytest.mark.parametrize(
-    ("scale", "optimal", "share"), list(zip(BOUND, (248, 245, 248), (0.999, 0.996, 0.999), strict=True))
-)
-def test_s4_most_answers_are_optimal(scale: Scale, optimal: int, share: float) -> None:
-    """`optimal` of 250 economies at least, and in all of them together this share of the optimum."""
+@pytest.mark.parametrize(("scale", "missed", "share"), list(zip(BOUND, (2, 5, 2), (0.999, 0.996, 0.999), strict=True)))
+def test_s4_most_answers_are_optimal(scale: Scale, missed: int, share: float) -> None:
+    """All but `missed` of 250 economies, and in all of them together this share of the optimum."""
     found = results(scale)
-    assert sum(result.is_optimal for result in found) >= optimal
+    assert sum(result.is_optimal for result in found) >= COUNT - missed
     assert sum(result.value for result in found) >= share * sum(result.optimum for result in found)
     assert all(result.value >= 0.85 * result.optimum - result.token_of_each for result in found)
 
 
 def test_the_integer_program_agrees_with_trying_everything() -> None:
     tried = 0
-    for seed in range(500):
+    for seed in range(examples(500)):
         offers = random_offers(seed, (1, 2, 3), 2, 5)
         if len(offers) <= 7:
             for slack in (0, 1):
                 tried += 1
                 assert best_value(offers, 2, in_tokens=True, slack=slack) == best_value_by_trying(offers, 2, slack)
-    assert tried > 50
+    assert tried > examples(50)
 
 
 def test_a_choice_between_two_circles_takes_the_better_one() -> None:

@@ -16,6 +16,7 @@ from pipelines.limits import token_amount
 from pipelines.market import Market, Solution
 from pipelines.price import price
 from pipelines.solve import solve
+from tests.examples import examples
 from tests.pipelines.markets import broken_rules, make_market, random_market
 
 MAX64 = 2**63 - 1
@@ -247,7 +248,7 @@ RATES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(
     offers=st.lists(
         st.one_of(
@@ -269,7 +270,7 @@ def test_hostile_markets_get_a_valid_answer(
     solve_and_check(make_market(offers, rates, collectors, minimum))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_small_contested_markets_get_a_valid_answer(data: st.DataObject) -> None:
     minimum = data.draw(st.sampled_from([1, 2, 5, 100]))

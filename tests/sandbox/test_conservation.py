@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sandbox import smp
 from sandbox.authority import Authority, AuthoritySettings, PaymentError, RootConfig, Rule, ScriptedFaults
+from tests.examples import examples
 from tests.sandbox.box import COLLECTOR, DEBTOR, SELLER, configure, finalize, of_kind, prepare
 from tests.sandbox.conftest import FakeClock
 
@@ -101,7 +102,7 @@ class History:
 
 
 @given(st.lists(actions, max_size=60), st.integers(0, 1000), st.sampled_from(["u64", "opaque"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_money_is_conserved(history: list[tuple[object, ...]], seed: int, account_ids: str) -> None:
     world = History(seed, account_ids)
     for action in history:

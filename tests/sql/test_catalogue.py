@@ -97,6 +97,7 @@ def test_no_clock_calls() -> None:
             assert call not in code.replace("worker.now()", "").replace("solver.now()", ""), f"{path}: {call}"
 
 
+@pytest.mark.slow
 def test_wheel_carries_every_sql_file(tmp_path: Path) -> None:
     source = tmp_path / "source"
     subprocess.run(["git", "clone", "--quiet", ROOT, source], check=True)

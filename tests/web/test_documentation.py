@@ -121,6 +121,7 @@ def test_random_requests_get_documented_answers(web: Web) -> None:
     assert len(operations) == len(SCOPES)
 
     @settings(
+        # Each operation has to succeed once, for which a part would not do.
         max_examples=300,
         deadline=None,
         derandomize=True,

@@ -130,6 +130,7 @@ def test_the_server_refuses_to_start_unchecked() -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_no_processes_mean_an_idle_server(variables: dict[str, str]) -> None:
     process = command({**variables, "WEBSERVER_PROCESSES": "0", "APP_LOG_LEVEL": "info"})
     assert process.stdout is not None
@@ -141,6 +142,7 @@ def test_no_processes_mean_an_idle_server(variables: dict[str, str]) -> None:
         process.wait()
 
 
+@pytest.mark.slow
 def test_the_development_server_finds_the_application(tokens: IntrospectionServer) -> None:
     environ = {"SOLVER_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none", "OAUTH2_INTROSPECT_URL": tokens.url}
     output = subprocess.run(
