@@ -107,14 +107,52 @@ def test_no_participation(db: Connection, revise: Revise, amount: int) -> None:
     assert take_notices(db) == []
 
 
-def test_lock_of_another_turn_is_left_alone(db: Connection, revise: Revise) -> None:
-    add_lock(db, "prepared", -9000, turn_id=TURN + 1)
+@pytest.mark.parametrize(
+    ("state", "field"),
+    [
+        ("prepared", {"turn_id": TURN + 1}),
+        ("settled", {"turn_id": TURN + 1}),
+        ("settled", {"debtor_id": DEBTOR + 1}),
+        ("settled", {"creditor_id": SELLER + 1}),
+    ],
+)
+def test_another_lock_is_left_alone(db: Connection, revise: Revise, state: str, field: dict[str, int]) -> None:
+    """And nobody pays in its stead."""
+    add_lock(db, state, -9000, **field)
     add_participation(db, -9000)
     revise(db)
-    assert lock_states(db) == [("prepared", -9000)]
+    assert lock_states(db) == [(state, -9000)]
     assert participations(db) == 0
     assert take_finalized(db) == []
     assert take_notices(db) == notice()
+
+
+def test_g31_a_buyer_that_was_to_wait_does_not_pay(db: Connection, revise: Revise) -> None:
+    add_lock(db, "revised", 9000)
+    add_participation(db, -9000)
+    revise(db)
+    assert lock_states(db) == [("revised", 9000)]
+    assert participations(db) == 0
+    assert take_finalized(db) == []
+    assert take_notices(db) == notice()
+
+
+def test_the_first_verdict_counts(db: Connection, revise: Revise) -> None:
+    add_lock(db, "revised", 9000)
+    add_participation(db, 8000)
+    revise(db)
+    assert lock_states(db) == [("revised", 9000)]
+    assert participations(db) == 0
+    assert take_finalized(db) == take_notices(db) == []
+
+
+def test_locks_without_a_verdict_are_no_odd_verdicts(db: Connection, warnings: list[str]) -> None:
+    add_lock(db, "prepared", -5001)
+    add_participation(db, -5002)
+    add_lock(db, "prepared", -5001, debtor_id=DEBTOR + 1, coordinator_request_id=REQUEST + 1)
+    by_step(db)
+    assert lock_states(db) == [("settled", -5001)]
+    assert warnings == ["verdicts exceed the amounts of their locks"]
 
 
 @pytest.mark.parametrize(("state", "amount"), [("settled", -9000), ("released", -9000), ("released", 9000)])

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from sql import Kind
-from tests.sql.turns.rows import Connection, insert, insert_worker_turn, rows, stop_clock, value
+from tests.sql.turns.rows import NOW, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 LANES = 8
 MAX64 = 2**63 - 1
@@ -209,6 +209,22 @@ def test_v12_6_and_g5(worker: Connection) -> None:
     assert rows(worker, query) == [(5, True), (8, False)]
     assert rows(worker, "select amount_to_collect from worker.dispatching_status") == [(3000,)]
     assert value(worker, "select count(*) from worker.early_arrival") == 0
+
+
+def test_results_of_another_turn_do_not_count(worker: Connection) -> None:
+    payment = {"collector_id": 999, "debtor_id": 666, "other_id": 5, "amount": 1000}
+    insert(worker, "worker.staged_collector_payment", {"turn_id": 2, "kind": "collecting", **payment})
+    insert(worker, "worker.early_arrival", {"turn_id": 2, "kind": "sending", **payment, "inserted_at": NOW})
+    _lock(worker, 101, -5000)
+    verdict = {"creditor_id": 1, "debtor_id": 101, "amount": -3000, "collector_id": 999}
+    for table in ("staged_participation", "creditor_participation"):
+        insert(worker, f"worker.{table}", {"turn_id": 2, **verdict})
+    _settle(worker)
+    assert (
+        rows(worker, "select from worker.account_lock") == rows(worker, "select from worker.dispatching_status") == []
+    )
+    assert value(worker, "select count(*) from worker.early_arrival") == 1
+    assert value(worker, "select count(*) from worker.creditor_participation") == 1
 
 
 def test_a_repeated_step_does_no_lane_twice(worker: Connection) -> None:
