@@ -42,9 +42,14 @@ def find_tests(root: Path = ROOT / "tests") -> Tests:
     return {number: sorted(set(found)) for number, found in tests.items()}
 
 
+def tests_of(number: str, tests: Tests) -> list[tuple[str, str]]:
+    """(file, name) of all tests of a number, also under its other numbers."""
+    return sorted({test for name in (number, *ALSO.get(number, ())) for test in tests.get(name, [])})
+
+
 def missing(tests: Tests) -> list[str]:
     """The numbers that should have a test and have none."""
-    return [number for number in all_numbers() if number not in NOT_YET and not _tests_of(number, tests)]
+    return [number for number in all_numbers() if number not in NOT_YET and not tests_of(number, tests)]
 
 
 def render(tests: Tests) -> str:
@@ -81,12 +86,8 @@ def _numbers_of(test: ast.FunctionDef) -> Iterator[str]:
                         yield from _IN_TEXT.findall(part.value)
 
 
-def _tests_of(number: str, tests: Tests) -> list[tuple[str, str]]:
-    return sorted({test for name in (number, *ALSO.get(number, ())) for test in tests.get(name, [])})
-
-
 def _links(number: str, tests: Tests) -> str:
-    found = _tests_of(number, tests)
+    found = tests_of(number, tests)
     return "<br>".join(f"[{name}](../{file})" for file, name in found) if found else "–"
 
 

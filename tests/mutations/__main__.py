@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.coverage_map import find_tests, tests_of
 from tests.mutations.table import MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +40,8 @@ def is_noticed(copy: Path, mutation: Mutation) -> bool:
     if text.count(mutation.old) != 1:
         raise ValueError(f"{mutation.file} has {text.count(mutation.old)} times {mutation.old!r}")
     file.write_text(text.replace(mutation.old, mutation.new))
-    path, words = mutation.tests
     # From the copy's folder, so that its packages come before the installed ones.
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", path, "-k", words]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *_tests(mutation)]
     try:
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     finally:
@@ -49,6 +49,13 @@ def is_noticed(copy: Path, mutation: Mutation) -> bool:
     if done.returncode not in (0, TESTS_FAILED):
         raise ValueError(f"pytest could not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.returncode == TESTS_FAILED
+
+
+def _tests(mutation: Mutation) -> list[str]:
+    """Those that carry the number; first the ones in the folder of the file's name, which are likely to notice."""
+    folder = Path(mutation.file).parent.name
+    found = sorted(tests_of(mutation.number, find_tests()), key=lambda test: folder not in Path(test[0]).parts)
+    return [f"{file}::{name}" for file, name in found]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The mends that are taken out: where, what is written instead, and which tests have to fail then."""
+"""The mends that are taken out, at least one for each number G of the behaviour: where, and what is written instead."""
 
 from __future__ import annotations
 
@@ -6,153 +6,215 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """`old` stands once in the `file`; `tests` are a folder or file and an expression for pytest's -k."""
+    """`old` stands once in the `file`. Some test that carries the `number` has to fail with `new`."""
 
     number: str
     file: str
     old: str
     new: str
-    tests: tuple[str, str]
 
 
-_WORKER = "sql/worker/functions"
-_SOLVER = "sql/solver/functions"
+_W = "sql/worker/functions"
+_S = "sql/solver/functions"
 
 MUTATIONS = (
+    Mutation("G1", "pipelines/settle.py", '(pl.col("whole") < pl.col("limit"))', "pl.lit(True)"),
+    Mutation("G1", f"{_W}/locks/_revise_locks.sql", "greatest(v.amount, l.amount)", "v.amount"),
+    Mutation("G2", "pipelines/price.py", "np.full(pegs.size, np.nan)", "np.full(pegs.size, np.nan, np.float32)"),
+    Mutation("G3", "pipelines/market.py", "return max(self.min_trade_amount, 2)", "return 2"),
+    Mutation("G4", "pipelines/price.py", "if base.size and debtor_id", "if False and debtor_id"),
+    Mutation("G4", f"{_W}/turns/price_currencies.sql", "and debtor_id <> v_base_debtor_id\n  )", "and false\n  )"),
     Mutation(
-        "G2", "pipelines/price.py", "np.full(pegs.size, np.nan)", "np.full(pegs.size, np.nan, np.float32)",
-        ("tests/pipelines", "g2 or prices_are_doubles"),
+        "G5", f"{_W}/dispatching/receive_payments.sql", "perform worker.keep_early_arrivals(p_payments);", "null;"
     ),
     Mutation(
-        "G3", "pipelines/market.py", "return max(self.min_trade_amount, 2)", "return 2",
-        ("tests/pipelines/test_solve.py", "g3 or v5_9"),
+        "G5", f"{_W}/dispatching/merge_early_arrivals.sql", "perform worker.match_expected_payments(v_payments);", ""
     ),
     Mutation(
-        "G4", "pipelines/price.py", "if base.size and debtor_id", "if False and debtor_id", ("tests/pipelines", "g4"),
+        "G5", f"{_W}/dispatching/keep_early_arrivals.sql", "perform worker.lock_turn_shared(t.turn_id)", "perform"
     ),
     Mutation(
-        "G4", f"{_WORKER}/turns/price_currencies.sql", "and debtor_id <> v_base_debtor_id\n  )", "and false\n  )",
-        ("tests/sql/turns", "g4"),
+        "G6",
+        f"{_W}/locks/apply_finalized_transfer.sql",
+        "and l.released_at is null\n    returning",
+        "and false\n    returning",
     ),
     Mutation(
-        "G6", f"{_WORKER}/locks/apply_finalized_transfer.sql",
-        "and l.released_at is null\n    returning", "and false\n    returning",
-        ("tests/sql/locks", "g6 or v13_2"),
+        "G6",
+        f"{_W}/locks/apply_finalized_transfer.sql",
+        "and l.transfer_id = m.transfer_id\n      and l.finalized_at",
+        "and l.finalized_at",
+    ),
+    Mutation("G7", f"{_W}/dispatching/start_sendings.sql", "where h.nominal_amount < 1.0", "where false"),
+    Mutation("G7", f"{_W}/dispatching/start_dispatchings.sql", "where h.nominal_amount < 1.0", "where false"),
+    Mutation("G7", f"{_W}/dispatching/start_sendings.sql", "perform worker.send_unpaid_notices(", "perform concat("),
+    Mutation(
+        "G8",
+        f"{_W}/transfers/apply_account_id_response.sql",
+        "when x.account_id = '' then a.attempted_at is null and a.rescheduled_for is null",
+        "when x.account_id = '' then false",
     ),
     Mutation(
-        "G6", f"{_WORKER}/locks/apply_finalized_transfer.sql",
-        "and l.transfer_id = m.transfer_id\n      and l.finalized_at", "and l.finalized_at",
-        ("tests/sql/locks", "g6"),
+        "G8",
+        f"{_W}/transfers/apply_account_id_response.sql",
+        "when x.account_id = '' then a.recipient_version",
+        "when false then a.recipient_version",
+    ),
+    Mutation("G8", f"{_W}/transfers/apply_account_id_request.sql", "    and p.account_id <> ''\n", ""),
+    Mutation(
+        "G9",
+        f"{_W}/transfers/apply_account_id_response.sql",
+        "case when x.account_id = '' then a.recipient else x.account_id end",
+        "x.account_id",
+    ),
+    Mutation("G10", f"{_W}/transfers/trigger_transfers.sql", "when p.new_amount = 0", "when false"),
+    Mutation(
+        "G11",
+        f"{_W}/transfers/fail_transfer_attempts.sql",
+        "f.status_code in (",
+        "f.status_code not in ('TIMEOUT', 'NEWER_INTEREST_RATE') or f.status_code in (",
+    ),
+    Mutation("G12", f"{_S}/collectors/list_overdue_collectors.sql", "c.status = 1", "c.status = 0"),
+    Mutation("G12", f"{_W}/accounts/apply_rejected_config.sql", "c.rejections >= 3", "c.rejections >= 30"),
+    Mutation("G13", f"{_W}/accounts/answer_account_updates.sql", "(u.is_later or u.is_heartbeat)", "u.is_later"),
+    Mutation(
+        "G14",
+        f"{_W}/accounts/apply_account_purge.sql",
+        "perform worker.replace_collectors(v_creditor_ids, v_debtor_ids);",
+        "",
     ),
     Mutation(
-        "G12", f"{_SOLVER}/collectors/list_overdue_collectors.sql", "c.status = 1", "c.status = 0",
-        ("tests/sql/collectors", "g12"),
+        "G14", f"{_W}/transfers/apply_account_id_request.sql", "  select worker.reopen_accounts(p_messages)\n", ""
+    ),
+    Mutation("G14", f"{_S}/collectors/apply_worker_requests.sql", "where r.is_replaced;", "where false;"),
+    Mutation("G15", f"{_W}/scans/scan_debtor_info_documents.sql", "interval '365 days'", "interval '45 days'"),
+    Mutation("G15", f"{_W}/debtors/take_due_fetches.sql", "interval '30 days'", "interval '999 days'"),
+    Mutation(
+        "G16",
+        "sql/solver/migrations/0002_pre_offers.sql",
+        "create table solver.sell_offer (\n  turn_id integer",
+        "create table solver.sell_offer (\n  turn_id smallint",
     ),
     Mutation(
-        "G12", f"{_WORKER}/accounts/apply_rejected_config.sql", "c.rejections >= 3", "c.rejections >= 30",
-        ("tests/sql/accounts", "g12"),
+        "G17",
+        f"{_W}/locks/apply_candidate_offer.sql",
+        "t.worker_turn_subphase = 5\n",
+        "t.worker_turn_subphase = 5 for share\n",
     ),
     Mutation(
-        "G14", f"{_WORKER}/accounts/apply_account_purge.sql",
-        "perform worker.replace_collectors(v_creditor_ids, v_debtor_ids);", "",
-        ("tests/sql/accounts", "g14"),
+        "G17", f"{_W}/locks/apply_candidate_offer.sql", "if worker.try_lock_turn_shared(v_turn_id) then", "if true then"
+    ),
+    Mutation("G18", "bridge/http_fetch.py", "if len(body) > MAX_BODY_BYTES", "if len(body) > 9 * MAX_BODY_BYTES"),
+    Mutation("G18", "bridge/addresses.py", "return ip.is_global and not (", "return not ("),
+    Mutation(
+        "G18",
+        f"{_W}/debtors/take_due_fetches.sql",
+        "next_attempt_at = worker.now() + p_lease",
+        "next_attempt_at = worker.now()",
     ),
     Mutation(
-        "G14", f"{_WORKER}/transfers/apply_account_id_request.sql", "  select worker.reopen_accounts(p_messages)\n", "",
-        ("tests/sql/transfers", "g14"),
+        "G19",
+        f"{_W}/debtors/apply_confirm_debtor.sql",
+        "where l.latest_confirmation_ts is null or l.latest_confirmation_ts <= excluded.latest_confirmation_ts\n",
+        "",
     ),
     Mutation(
-        "G14", f"{_SOLVER}/collectors/apply_worker_requests.sql", "where r.is_replaced;", "where false;",
-        ("tests/sql/collectors", "g14"),
+        "G20", f"{_S}/collectors/add_busy_collectors.sql", "if solver.is_blocked(v_debtor_id) then", "if false then"
     ),
+    Mutation("G20", f"{_S}/collectors/collectors_to_remove.sql", "< solver.now() - p_delay", "< solver.now()"),
+    Mutation("G20", f"{_S}/collectors/remove_collector.sql", "and solver.block_currency(p_debtor_id)", "and false"),
+    Mutation("G20", f"{_W}/accounts/remove_collectors.sql", "perform worker.move_rest_money(v_removals);", ""),
+    Mutation("G20", f"{_W}/accounts/remove_collectors.sql", "perform worker.release_accounts(v_removals);", ""),
     Mutation(
-        "G16", "sql/solver/migrations/0002_pre_offers.sql", "create table solver.sell_offer (\n  turn_id integer",
-        "create table solver.sell_offer (\n  turn_id smallint", ("tests/pipelines/test_exchange.py", "v13_11"),
-    ),
-    Mutation(
-        "G17", f"{_WORKER}/locks/apply_candidate_offer.sql", "t.worker_turn_subphase = 5\n",
-        "t.worker_turn_subphase = 5 for share\n", ("tests/sql/locks", "g17"),
-    ),
-    Mutation(
-        "G17", f"{_WORKER}/locks/apply_candidate_offer.sql", "if worker.try_lock_turn_shared(v_turn_id) then",
-        "if true then", ("tests/sql/locks", "g17"),
-    ),
-    Mutation(
-        "G21", "sql/worker/migrations/0008_pre_dispatching.sql",
+        "G21",
+        "sql/worker/migrations/0008_pre_dispatching.sql",
         "check (amount_to_send - amount_to_collect <= self_taken_amount)",
         "check (amount_to_send <= amount_to_collect)",
-        ("tests/sql/transfers", "g21"),
     ),
+    Mutation("G22", f"{_W}/scans/scan_creditor_participations.sql", "interval '30 days'", "interval '9999 days'"),
+    Mutation("G22", f"{_W}/turns/delete_old_worker_turns.sql", "interval '1 year'", "interval '9 years'"),
+    Mutation("G22", f"{_S}/turns/delete_old_turns.sql", "interval '1 year'", "interval '9 years'"),
+    Mutation("G22", f"{_W}/messages/delete_old_decisions.sql", "interval '1 year'", "interval '9 years'"),
     Mutation(
-        "G22", f"{_WORKER}/scans/scan_creditor_participations.sql", "interval '30 days'", "interval '9999 days'",
-        ("tests/sql/scans", "g22"),
-    ),
-    Mutation(
-        "G22", f"{_WORKER}/turns/delete_old_worker_turns.sql", "interval '1 year'", "interval '9 years'",
-        ("tests/sql/turns", "g22"),
-    ),
-    Mutation(
-        "G22", f"{_SOLVER}/turns/delete_old_turns.sql", "interval '1 year'", "interval '9 years'",
-        ("tests/sql/turns", "g22"),
-    ),
-    Mutation(
-        "G22", f"{_WORKER}/messages/delete_old_decisions.sql", "interval '1 year'", "interval '9 years'",
-        ("tests/pipelines/test_roll.py", "g22"),
-    ),
-    Mutation(
-        "G23", f"{_WORKER}/turns/next_step_at.sql",
+        "G23",
+        f"{_W}/turns/next_step_at.sql",
         "select min(worker.shipping_starts_at(w.started_at, w.phase_deadline))",
-        "select null::timestamptz", ("tests/pipelines/test_roll.py", "g23"),
+        "select null::timestamptz",
     ),
+    Mutation("G24", f"{_W}/transfers/lowest_interest_rate.sql", "then w.demurrage_rate end", "then 0 end"),
+    Mutation("G24", f"{_W}/accounts/interest_rate_horizon.sql", "c.turn_max_commit_period + greatest(", "least("),
+    Mutation("G25", "admin/load_policies.py", "for notification in news:", "for notification in news[:1]:"),
+    Mutation("G25", "admin/load_policies.py", '"update_id": exchange.get("latestUpdateId")', '"update_id": 1'),
+    Mutation("G26", f"{_S}/ops/debtor_collectors.sql", "c.debtor_id = p_debtor_id", "c.debtor_id >= p_debtor_id"),
+    Mutation("G27", f"{_W}/scans/scan_account_locks.sql", "and l.amount > 0\n", "and l.amount < 0\n"),
     Mutation(
-        "G27", f"{_WORKER}/scans/scan_account_locks.sql", "and l.amount > 0\n", "and l.amount < 0\n",
-        ("tests/sql/scans", "g27 or v13_22"),
+        "G27",
+        f"{_W}/scans/scan_account_locks.sql",
+        "greatest(v_settings.sending_slack, v_settings.dispatching_slack)",
+        "v_settings.sending_slack",
     ),
+    Mutation("G28", f"{_W}/transfers/is_unanswered.sql", "interval '1 day'", "interval '999 days'"),
     Mutation(
-        "G27", f"{_WORKER}/scans/scan_account_locks.sql",
-        "greatest(v_settings.sending_slack, v_settings.dispatching_slack)", "v_settings.sending_slack",
-        ("tests/sql/scans", "g27 or v13_22"),
+        "G29",
+        f"{_W}/messages/drain_inbox_singly.sql",
+        "if not worker.is_data_error(sqlstate) then",
+        "if true then",
     ),
+    Mutation("G30", "bridge/outbound.py", "if returned:", "if False:"),
     Mutation(
-        "G28", f"{_WORKER}/transfers/is_unanswered.sql", "interval '1 day'", "interval '999 days'",
-        ("tests/sql", "g28 or v13_13"),
-    ),
-    Mutation(
-        "G29", f"{_WORKER}/messages/drain_inbox_singly.sql", "if not worker.is_data_error(sqlstate) then",
-        "if true then", ("tests/bridge/test_drain.py", "g29"),
-    ),
-    Mutation(
-        "G31", f"{_WORKER}/locks/apply_finalized_transfer.sql",
+        "G31",
+        f"{_W}/locks/apply_finalized_transfer.sql",
         "perform worker.send_unpaid_notices('collecting', v_turn_ids, v_collector_ids, v_debtor_ids, v_payer_ids);",
-        "null;", ("tests/sql/locks", "g31 or v13_15"),
+        "null;",
     ),
     Mutation(
-        "G31", f"{_WORKER}/locks/_revise_locks.sql",
-        "perform worker._report_odd_verdicts(", "perform jsonb_build_array(", ("tests/sql/locks", "g31 or v13_1"),
+        "G31", f"{_W}/locks/_revise_locks.sql", "perform worker._report_odd_verdicts(", "perform jsonb_build_array("
     ),
     Mutation(
-        "G32", f"{_WORKER}/debtors/settle_fetches.sql", "d.recursion_level < c.max_distance_to_base",
-        "d.recursion_level < c.max_distance_to_base - 1", ("tests/sql/debtors", "g32"),
+        "G32",
+        f"{_W}/debtors/settle_fetches.sql",
+        "d.recursion_level < c.max_distance_to_base",
+        "d.recursion_level < c.max_distance_to_base - 1",
     ),
     Mutation(
-        "G34", "pipelines/price.py", "range(max_distance)", "range(min(max_distance, 900))", ("tests/pipelines", "g34"),
+        "G33", f"{_W}/debtors/settle_fetches.sql", "(d.is_discovery_fetch or d.has_moved)", "d.is_discovery_fetch"
+    ),
+    Mutation("G34", "pipelines/price.py", "range(max_distance)", "range(min(max_distance, 900))"),
+    Mutation("G35", "pipelines/offers.py", 'pl.col("creditor_id") == 0', "pl.lit(False)"),
+    Mutation("G35", "pipelines/offers.py", '(pl.col("collector_id") == 0)', "pl.lit(False)"),
+    Mutation("G36", "pipelines/roll.py", "_warn_of_overdue_turns(solver)\n        deleted", "deleted"),
+    Mutation("G37", f"{_W}/messages/send_internal.sql", "when v_config.local_delivery and ", "when false and "),
+    Mutation("G37", "bridge/topology.py", "if is_quorum:", "if False:"),
+    Mutation("G38", f"{_W}/turns/end_bidding.sql", "limit 1000", "limit 9999"),
+    Mutation(
+        "G39", f"{_W}/transfers/trigger_transfers.sql", "when a.turn_id = 0 then", "when not a.is_dispatching then"
     ),
     Mutation(
-        "G35", "pipelines/offers.py", 'pl.col("creditor_id") == 0', "pl.lit(False)", ("tests/pipelines", "g35"),
-    ),
-    Mutation(
-        "G35", "pipelines/offers.py", '(pl.col("collector_id") == 0)', "pl.lit(False)", ("tests/pipelines", "g35"),
-    ),
-    Mutation(
-        "G36", "pipelines/roll.py", "_warn_of_overdue_turns(solver)\n        deleted", "deleted",
-        ("tests/pipelines/test_roll.py", "g36"),
-    ),
-    Mutation("G38", f"{_WORKER}/turns/end_bidding.sql", "limit 1000", "limit 9999", ("tests/sql/turns", "g38")),
-    Mutation(
-        "G40", f"{_WORKER}/locks/apply_prepared_transfer.sql",
+        "G40",
+        f"{_W}/locks/apply_prepared_transfer.sql",
         "and l.transfer_id is null\n      and m.deadline >= l.collection_deadline",
         "and l.transfer_id is null\n      and m.deadline >= (select t.collection_deadline from worker.worker_turn as t"
         " where t.turn_id = l.turn_id)",
-        ("tests/sql/locks", "g40"),
     ),
-)  # fmt: skip
+    Mutation("G41", f"{_W}/locks/_revise_locks.sql", " and v_now < l.collection_deadline", ""),
+    Mutation(
+        "G42",
+        f"{_W}/transfers/apply_account_id_response.sql",
+        "a.recipient = x.account_id or a.recipient_version",
+        "a.recipient_version",
+    ),
+    Mutation(
+        "M29",
+        f"{_W}/accounts/store_account_updates.sql",
+        "a.account_id = '' or (excluded",
+        "a.account_id = '' or false and (excluded",
+    ),
+    Mutation("M29", f"{_S}/collectors/activate_collectors.sql", "c.status = 2\n", "c.status = 9\n"),
+    Mutation(
+        "M30",
+        f"{_W}/dispatching/match_expected_payments.sql",
+        "and p.amount is null\n      and r.to",
+        "and false\n      and r.to",
+    ),
+    Mutation("M30", f"{_W}/transfers/apply_trigger_transfer.sql", "filter (where x.unpaid is null)", ""),
+)

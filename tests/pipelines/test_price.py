@@ -99,7 +99,7 @@ def test_g34_a_chain_as_long_as_the_table() -> None:
     assert len(prices_of(rows, max_distance=100)) == 101
 
 
-def test_prices_are_doubles() -> None:
+def test_g2_prices_are_doubles() -> None:
     rows: list[Row] = [
         ("B", 1, None, None, None, True),
         ("L2", 2, "B", 1, 0.1, True),

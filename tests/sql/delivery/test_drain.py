@@ -136,7 +136,7 @@ def test_singly_takes_at_most_fifty(worker_db: Connection) -> None:
     ("local_delivery", "binding_key", "is_local"),
     [(True, "#", True), (True, "0.#", False), (False, "#", False)],
 )
-def test_local_delivery(worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool) -> None:
+def test_g37_local_delivery(worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool) -> None:
     """The key of CUSTOMER has a hash beginning with bit 0 or 1; a shard of the other half has to use the broker."""
     bit = worker_db.execute("select (worker.hash32(%s::bigint) < 0)::int", (CUSTOMER,)).fetchone()
     assert bit is not None

@@ -271,6 +271,20 @@ def test_left_over_arrivals_are_applied_by_the_pass(db: Connection) -> None:
     assert count(db, "dispatching_status") == 0
 
 
+def test_left_over_arrivals_are_applied_once_their_lane_knows_the_result(db: Connection) -> None:
+    apply(db, payment())
+    add_turn(db, LATER, 3, 0)
+    add_payment(db, "collecting", SELLER, 1000, turn_id=LATER)
+    other = (lane(db) + 1) % 8
+    steps = [(LATER, 2, 0, lane(db)), (LATER, 3, 5, lane(db)), (LATER, 3, 0, other)]
+    for turn_id, phase, subphase, number in steps:
+        insert(db, "worker_turn_lane", turn_id=turn_id, phase=phase, subphase=subphase, lane=number)
+    assert advance(db) == 0
+    insert(db, "worker_turn_lane", turn_id=LATER, phase=3, subphase=0, lane=lane(db))
+    assert advance(db) == 1
+    assert (early(db), collected(db)) == ([], [(1000, True)])
+
+
 def test_early_arrivals_of_other_lanes_turns_and_realms_stay(db: Connection) -> None:
     add_turn(db, LATER, 3, 0)
     other = next(c for c in range(1, 99) if lane(db, c) != lane(db))
@@ -283,7 +297,7 @@ def test_early_arrivals_of_other_lanes_turns_and_realms_stay(db: Connection) -> 
     assert rows(db, "select count(*) from worker.early_arrival") == [(3,)]
 
 
-def test_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], str]) -> None:
+def test_g5_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], str]) -> None:
     """While 3/0 inserts its rows, nothing may be stored behind its merge."""
     url = new_database("worker")
     with psycopg.connect(url) as step, psycopg.connect(url, autocommit=True) as handler:

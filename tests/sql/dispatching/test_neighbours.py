@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.sql.dispatching.test_account_transfers import transfer
-from tests.sql.dispatching.test_steps import SENT, advance, count, nominal_amounts, totals
+from tests.sql.dispatching.test_steps import DISPATCHED, SENT, advance, count, nominal_amounts, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -46,8 +46,8 @@ def notice(kind: str, payer_id: int) -> dict[str, Any]:
     [
         ("collecting", SELLER, transfer("collecting", COLLECTOR, SELLER, COLLECTOR, 900), False),
         ("receiving", OTHER_COLLECTOR, transfer("sending", OTHER_COLLECTOR, COLLECTOR, COLLECTOR, 900), False),
-        ("collecting", SELLER, notice("collecting", SELLER), True),
-        ("receiving", OTHER_COLLECTOR, notice("sending", OTHER_COLLECTOR), True),
+        pytest.param("collecting", SELLER, notice("collecting", SELLER), True, id="M30-collecting"),
+        pytest.param("receiving", OTHER_COLLECTOR, notice("sending", OTHER_COLLECTOR), True, id="M30-sending"),
         ("sending", OTHER_COLLECTOR, transfer("sending", COLLECTOR, OTHER_COLLECTOR, COLLECTOR, -900), True),
         ("dispatching", BUYER, transfer("dispatching", COLLECTOR, BUYER, COLLECTOR, -900), True),
     ],
@@ -91,3 +91,15 @@ def test_collector_dispatches_what_it_received_itself(db: Connection, received: 
     assert nominal_amounts(db) == pytest.approx(nominal)
     assert rows(db, "select received_amount from worker.worker_receiving") == [(7,)] * 3
     assert count(db, "worker_dispatching") == 3 + len(nominal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [("collecting", {}), ("sending", {**SENT, "all_sent": False}), ("receiving", SENT), ("dispatching", DISPATCHED)],
+)
+def test_nobody_waits_for_the_payments_of_others(db: Connection, kind: str, state: dict[str, Any]) -> None:
+    add_status(db, 10000, 0, 0, 10000, **state)
+    add_neighbours(db, kind, BUYER, 1000)
+    advance(db)
+    assert count(db, "dispatching_status") == 0
+    assert count(db, f"worker_{kind}") == 3

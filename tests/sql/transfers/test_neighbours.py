@@ -129,7 +129,11 @@ def test_accounts_in_other_currencies_and_of_others_are_no_answer(db: Connection
 
 
 def test_interest_rates_of_other_accounts_do_not_count(db: Connection) -> None:
+    for n, column in enumerate(("creditor_id", "debtor_id")):
+        add_account(db, {1 + n: -90})
+        db.execute(f"update worker.worker_account set {column} = {column} + 9".encode())
     add_account(db, {50: -5})
+    db.execute("delete from worker.interest_rate_change where interest_rate = -90")
     for n, key in enumerate(neighbours({"creditor_id": COLLECTOR, "debtor_id": DEBTOR})):
         change_ts = NOW - timedelta(days=1 + n)
         insert(db, "interest_rate_change", **key, change_ts=change_ts, interest_rate=-90)

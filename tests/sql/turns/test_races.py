@@ -80,20 +80,6 @@ def test_g5_a_payment_never_slips_between_the_merge_and_the_record(
     assert value(step, "select count(*) from worker.early_arrival") == 0
 
 
-def test_g5_an_early_payment_waits_while_its_turn_changes(pair: tuple[Connection, Connection]) -> None:
-    """It must not be decided by a phase that is just ending."""
-    step, handler = pair
-    lane: int = value(step, "select worker.lane_of(worker.hash32(%s::bigint))", COLLECTOR)
-    _put(step, lane)
-    handler.execute("set lock_timeout = '50ms'")
-    with step.transaction():
-        step.execute("select worker.lock_turn_exclusive(1)")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            _drain(handler, lane)
-    assert _drain(handler, lane) == (False, 1)
-    assert value(step, "select count(*) from worker.early_arrival") == 1
-
-
 @pytest.mark.parametrize(("step", "phase"), [("worker.offer_candidates", 2), ("worker.settle_lane", 3)])
 def test_two_lanes_are_worked_side_by_side(pair: tuple[Connection, Connection], step: str, phase: int) -> None:
     first, second = pair
