@@ -123,6 +123,22 @@ def test_g5_nothing_is_kept_when_the_lane_knows_the_result(db: Connection) -> No
     assert rows(db, "select collector_id, amount from worker.early_arrival") == [(other, 7)]
 
 
+def test_g5_a_payment_is_kept_whatever_is_known_of_others(db: Connection) -> None:
+    """Other steps of the lane, and payments whose key differs in one column, tell nothing about it."""
+    add_turn(db, LATER, 3, 0)
+    for phase, subphase, number in ((2, 0, lane(db)), (3, 5, lane(db)), (3, 0, (lane(db) + 1) % 8)):
+        insert(db, "worker_turn_lane", turn_id=LATER, phase=phase, subphase=subphase, lane=number)
+    for kind, me, other_id in (
+        ("collecting", "collector_id", SELLER),
+        ("receiving", "to_collector_id", OTHER_COLLECTOR),
+    ):
+        for key in ({me: COLLECTOR + 9}, {"debtor_id": DEBTOR + 1}, {"turn_id": TURN}):
+            add_payment(db, kind, other_id, 1000, **{"turn_id": LATER, **key})
+        add_payment(db, kind, other_id + 9, 1000, turn_id=LATER)
+    apply(db, payment(), sending(900))
+    assert early(db) == [("collecting", SELLER, 1000), ("sending", OTHER_COLLECTOR, 900)]
+
+
 def test_nothing_is_kept_after_3_5_whatever_the_lanes_say(db: Connection) -> None:
     db.execute("delete from worker.worker_turn_lane")
     late = {"transfer_note": note("collecting", COLLECTOR, SELLER, TURN)}
