@@ -119,12 +119,16 @@ def test_g14_purge(db: Connection, creation_date: str, is_deleted: bool) -> None
     need(db, "1 hour")
     apply(db, message("AccountUpdate"))
     purge = message("AccountPurge", creation_date=creation_date)
+    warnings: list[str | None] = []
+    db.add_notice_handler(lambda diagnostic: warnings.append(diagnostic.message_primary))
     apply(db, purge)
     assert db.execute("select count(*) from worker.worker_account").fetchone() == (int(not is_deleted),)
     assert solver_requests(db) == ([disable(is_replaced=True)] if is_deleted else [])
     assert needed(db, "purged_at = worker.now()") == [(True,) if is_deleted else (None,)]
     apply(db, purge)
     assert solver_requests(db) == []
+    lost = f"needed collector accounts vanished (creditor/debtor): {COLLECTOR}/666"
+    assert warnings == ([lost] if is_deleted else [])
 
 
 def test_purge_of_an_unneeded_account_replaces_nothing(db: Connection) -> None:

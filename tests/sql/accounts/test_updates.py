@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -54,6 +55,39 @@ def changes(connection: Connection) -> int:
 def everything_sent(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     types = ("ConfigureAccount", "ActivateCollector", "DiscoverDebtor")
     return {type_: messages for type_ in types if (messages := sent(connection, type_))}
+
+
+def test_another_life_of_the_account_replaces_everything(db: Connection) -> None:
+    need(db)
+    apply(db, update())
+    news = {
+        "creation_date": "2026-03-02",
+        "last_change_ts": "2026-03-01T02:00:01+00:00",
+        "last_change_seqnum": 2,
+        "principal": 7,
+        "interest": 0.5,
+        "interest_rate": -3.0,
+        "last_interest_rate_change_ts": T,
+        "config_flags": 3,
+        "debtor_info_iri": "https://example.com/new",
+        "last_transfer_number": 9,
+        "last_transfer_committed_at": T,
+        "demurrage_rate": -10.0,
+        "commit_period": 77,
+        "transfer_note_max_bytes": 88,
+        "account_id": "another",
+    }
+    apply(db, update(**news))
+    columns = ", ".join(f"'{name}', {name}" for name in news)
+    query = f"select jsonb_build_object({columns}) @> %s::jsonb from worker.worker_account"
+    db.execute("set time zone 'UTC'")
+    assert db.execute(query.encode(), (json.dumps(news),)).fetchall() == [(True,)]
+
+
+def test_debtor_0_is_neither_activated_nor_discovered(db: Connection) -> None:
+    need(db, debtor_id=0)
+    apply(db, update(debtor_id=0))
+    assert everything_sent(db) == {}
 
 
 def test_first_update(db: Connection) -> None:

@@ -342,6 +342,27 @@ def test_v4_15(worker: Connection) -> None:
         assert value(worker, f"select count(*) from worker.{table}") == 0
 
 
+def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> None:
+    insert_worker_turn(worker, 2, 0, turn_id=2)
+    _stage_currency(worker, "B", 77, None, None, None, turn_id=2)
+    _stage_currency(worker, "L1", 1, None, None, None, turn_id=2)
+    _stage_currency(worker, "L9", 9, "B", 1, 5.0, turn_id=2)
+    insert(worker, "worker.staged_price", {"turn_id": 2, "debtor_id": 9, "price": 5.0})
+    insert(worker, "worker.staged_alive_collector", {"turn_id": 2, "debtor_id": 9})
+    insert(worker, "worker.turn_needed_currency", {"turn_id": 2, "debtor_id": 8})
+    _insert_policies(worker, 5, (9, -5000, 1, 5.0), (2, 5000, 1, 2.0))
+    assert _offer(worker) == []
+    query = "select turn_id, debtor_id from worker.turn_needed_currency order by 1"
+    assert rows(worker, query) == [(1, 9), (2, 8)]
+    assert rows(worker, "select debtor_id, price from worker.staged_price where turn_id = 1 order by 1") == [
+        (2, 2.0),
+        (3, 6.0),
+    ]
+    assert value(worker, "select worker.end_bidding(1)") is True
+    assert rows(worker, query) == [(2, 8)]
+    assert value(worker, "select count(*) from worker.staged_price where turn_id = 2") == 1
+
+
 def test_g38(worker: Connection) -> None:
     worker.execute("insert into worker.turn_needed_currency select 1, n from generate_series(1, 1500) as n")
     _offer(worker)
