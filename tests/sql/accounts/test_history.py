@@ -121,6 +121,9 @@ def test_g24_hasty_authority_is_logged(db: Connection) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     need(db)
-    for day in ("2026-01-01", "2026-01-20", "2026-01-27"):
-        apply(db, message("AccountUpdate", last_interest_rate_change_ts=f"{day}T00:00:00Z"))
-    assert notices == [f"interest rates changed twice within 8 days (creditor/debtor): {COLLECTOR}/666"]
+    # The clock stands at the first of March. Changes of another currency, and those 8 days apart, are in order.
+    fill(db, {45: 0.0}, debtor_id=667)
+    for day, rate, count in (("20", -1.0, 0), ("28", 0.0, 0), ("12", -2.0, 0), ("13", -1.5, 1), ("19", -1.2, 2)):
+        moment = f"2026-01-{day}T00:00:00Z"
+        apply(db, message("AccountUpdate", interest_rate=rate, last_interest_rate_change_ts=moment))
+        assert notices == [f"interest rates changed twice within 8 days (creditor/debtor): {COLLECTOR}/666"] * count

@@ -199,8 +199,9 @@ def test_v8_17(db: Connection) -> None:
         ("b", "2026-03-02T01:00:00Z", "b"),
         ("a", "2026-03-01T01:00:00Z", "b"),
     ):
+        db.execute("set swpt.now = '2026-03-05T02:00:00Z'")
         request(db, activation(account_id, ts))
-        assert rows(db, "status, account_id") == [(2, stored)]
+        assert rows(db, "status, account_id, latest_status_change_at::date::text") == [(2, stored, "2026-03-01")]
 
 
 @pytest.mark.parametrize(("ts", "stored"), [("2026-02-28T02:00:00Z", "a"), ("2026-02-28T02:00:01Z", "b")])

@@ -343,7 +343,10 @@ def test_v4_15(worker: Connection) -> None:
 
 
 def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> None:
-    insert_worker_turn(worker, 2, 0, turn_id=2)
+    worker.execute("delete from worker.worker_turn")
+    other_turn = {"base_debtor_info_locator": "L9", "base_debtor_id": 9, "min_trade_amount": 9999}
+    insert_worker_turn(worker, 2, 0, turn_id=2, **other_turn)
+    insert_worker_turn(worker, 2, 0)
     _stage_currency(worker, "B", 77, None, None, None, turn_id=2)
     _stage_currency(worker, "L1", 1, None, None, None, turn_id=2)
     _stage_currency(worker, "L9", 9, "B", 1, 5.0, turn_id=2)
