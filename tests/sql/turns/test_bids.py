@@ -101,7 +101,7 @@ def test_v4_1(worker: Connection) -> None:
 
 def test_the_base_is_tradable_when_confirmed_and_its_own_peg_is_ignored(worker: Connection) -> None:
     worker.execute(
-        "update worker.staged_currency set is_confirmed = true, peg_debtor_info_locator = 'L3', peg_debtor_id = 3,"
+        "update worker.staged_currency set is_confirmed = true, peg_debtor_info_locator = 'L2', peg_debtor_id = 2,"
         " peg_exchange_rate = 7.0 where debtor_id = 1"
     )
     assert value(worker, "select worker.price_currencies(1)") is None
@@ -350,7 +350,8 @@ def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> No
     _stage_currency(worker, "B", 77, None, None, None, turn_id=2)
     _stage_currency(worker, "L1", 1, None, None, None, turn_id=2)
     _stage_currency(worker, "L9", 9, "B", 1, 5.0, turn_id=2)
-    insert(worker, "worker.staged_price", {"turn_id": 2, "debtor_id": 9, "price": 5.0})
+    prices = [{"turn_id": 2, "debtor_id": debtor_id, "price": 5.0} for debtor_id in (1, 9)]
+    insert(worker, "worker.staged_price", *prices)
     insert(worker, "worker.staged_alive_collector", {"turn_id": 2, "debtor_id": 9})
     insert(worker, "worker.turn_needed_currency", {"turn_id": 2, "debtor_id": 8})
     _insert_policies(worker, 5, (9, -5000, 1, 5.0), (2, 5000, 1, 2.0))
@@ -363,7 +364,7 @@ def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> No
     ]
     assert value(worker, "select worker.end_bidding(1)") is True
     assert rows(worker, query) == [(2, 8)]
-    assert value(worker, "select count(*) from worker.staged_price where turn_id = 2") == 1
+    assert value(worker, "select count(*) from worker.staged_price where turn_id = 2") == 2
 
 
 def test_g38(worker: Connection) -> None:
