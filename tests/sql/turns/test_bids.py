@@ -364,6 +364,7 @@ def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> No
     ]
     assert value(worker, "select worker.end_bidding(1)") is True
     assert rows(worker, query) == [(2, 8)]
+    assert _sent_needed(worker) == [9]
     assert value(worker, "select count(*) from worker.staged_price where turn_id = 2") == 2
 
 
