@@ -46,7 +46,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 fast: $(READY)
-	$(BIN)/pytest -q -n 2 -m 'not slow and not rabbitmq'
+	$(BIN)/pytest -q -n 2 --dist loadfile -m 'not slow and not rabbitmq'
 
 SEEDS ?= 100
 simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many

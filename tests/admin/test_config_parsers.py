@@ -179,7 +179,7 @@ def test_c3_empty_numbers_durations_and_ids_are_not_set() -> None:
 
 
 def test_c3_empty_texts_and_booleans_are_values() -> None:
-    config = load_with(PROTOCOL_BROKER_QUEUE="", APP_VERIFY_SSL_CERTS="", APP_FETCH_PRIVATE_ADDRESSES="")
+    config = load_with("solver", PROTOCOL_BROKER_QUEUE="", APP_VERIFY_SSL_CERTS="", APP_FETCH_PRIVATE_ADDRESSES="")
     assert config.protocol_broker_queue == ""
     assert config.app_verify_ssl_certs is False
     assert config.fetches_private_addresses is False

@@ -133,6 +133,7 @@ def test_m22(server: DocumentServer, location: str) -> None:
     assert {path for path, _ in server.requests} == {"/away"}
 
 
+@pytest.mark.slow
 def test_m24(server: DocumentServer) -> None:
     for number in range(4):
         server.pages[f"/{number}"] = Page(document(), delay=0.5)
@@ -140,6 +141,7 @@ def test_m24(server: DocumentServer) -> None:
     assert [outcome.outcome for outcome in outcomes] == ["document"] * 4
 
 
+@pytest.mark.slow
 def test_timeout(server: DocumentServer) -> None:
     server.pages["/slow"] = Page(document(), delay=FAR)
     outcomes = fetch(server, server.url + "/slow", server.url + "/good", timeout=1.0)
@@ -292,6 +294,7 @@ def silent_address(server: DocumentServer) -> Iterator[str]:
         yield "127.0.0.2"
 
 
+@pytest.mark.slow
 def test_m24_slow_names_hold_up_no_other(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetches that have given up leave their look-ups behind, which end when they like."""
     look_up = socket.getaddrinfo
@@ -308,6 +311,7 @@ def test_m24_slow_names_hold_up_no_other(server: DocumentServer, monkeypatch: py
     assert [outcome.outcome for outcome in outcomes] == ["retry"] * 6 + ["document"]
 
 
+@pytest.mark.slow
 def test_an_address_that_does_not_answer_leaves_time_for_the_others(
     server: DocumentServer, silent_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +319,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_others(
     assert fetch(server, f"https://documents.example:{server.port}/good", timeout=6.0)[0].outcome == "document"
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_looked_up_again(
     server: DocumentServer, silent_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +330,7 @@ def test_a_server_that_does_not_answer_is_looked_up_again(
         assert len(asked) == lookups
 
 
+@pytest.mark.slow
 def test_timeout_counts_the_whole_body(server: DocumentServer) -> None:
     """Bytes that drip in keep a fetch alive no longer than others."""
     server.pages["/drips"] = Page(b" " * 1000, drip=0.2)
@@ -386,6 +392,7 @@ def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) 
     assert stored[4].isoformat()[:10] == DOCUMENT["willNotChangeUntil"][:10]
 
 
+@pytest.mark.slow
 def test_extreme_documents_harm_no_other(server: DocumentServer, worker_db: Connection) -> None:
     """All results are applied in one transaction, so none may make it fail, and what follows must fit the wire."""
     worker_db.execute("update worker.configuration set local_delivery = false")

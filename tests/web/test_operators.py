@@ -183,6 +183,7 @@ def authorized(client: FlaskClient, path: str, method: str = "GET") -> Any:
 DOWN = {"code": 503, "status": "Service Unavailable", "message": "A database does not answer now."}
 
 
+@pytest.mark.slow
 def test_databases_that_are_down(
     web: Web, make_client: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
