@@ -1,4 +1,4 @@
-"""How many invented examples a test tries: all of them, or a fifth where slow tests are left out (`make check`)."""
+"""How many invented examples a test tries: all of them, or a tenth where slow tests are left out (`make check`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-_FEWER = 5
+_FEWER = 10
 _is_quick = False
 
 

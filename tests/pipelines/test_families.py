@@ -130,7 +130,6 @@ def test_the_order_of_rows_does_not_matter(family: str) -> None:
     assert (first.untraded_counts, first.warnings) == (second.untraded_counts, second.warnings)
 
 
-SLOW = pytest.mark.slow
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -157,10 +156,8 @@ def markets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-@pytest.mark.parametrize(
-    ("hash_seed", "threads"),
-    [("1", "1"), pytest.param("2", "2", marks=SLOW), pytest.param("3", "7", marks=SLOW)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("hash_seed", "threads"), [("1", "1"), ("2", "2"), ("3", "7")])
 def test_a_fresh_process_gives_the_same_answer(markets: dict[str, Path], hash_seed: str, threads: str) -> None:
     """Whatever Python's hash seed is, and however many threads polars uses."""
     for folder in markets.values():
