@@ -7,8 +7,8 @@ one trader gains by it another one loses. So it is measured against the optimum 
 one its answer differs by the rounding, which is less than a token of each currency; where a token of every currency is
 worth the same, by nothing at all. The optimum that uses the room is above both, and no answer may exceed it.
 
-With a minimum amount the problem is a hard one (which offers to leave out), and nothing proves that the solver finds the
-best choice. In these 750 economies it does.
+With a minimum amount the problem is a hard one (which offers to leave out), and nothing proves that the solver finds
+the best choice. In these 750 economies it does.
 """
 
 from __future__ import annotations

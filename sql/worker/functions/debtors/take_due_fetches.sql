@@ -11,7 +11,7 @@ declare
   v_iris text[];
   v_debtor_ids bigint[];
 begin
-  loop
+  for _ in 1 .. 100 loop
     with due as materialized (
       select
         f.iri,
@@ -83,4 +83,4 @@ $$;
 comment on function worker.take_due_fetches is
   'Leases up to p_limit due fetches that need an HTTP request of url; after p_lease without a result they are '
   'due again. Fetches that a stored document answers are settled here, those of other shards are dropped, until some '
-  'need HTTP or none are due. Called by the fetcher.';
+  'need HTTP or none are due, or for a hundred times p_limit. Called by the fetcher.';
