@@ -8,7 +8,7 @@ vary around it. The families differ in what is hard for a solver.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +103,17 @@ def make_market(seed: int, traders: int, minimum: int, family: str = "typical") 
         ).filter(pl.Series(is_confirmed[owner])),
         sell_offers=sells,
         buy_offers=buys,
+    )
+
+
+def as_shipped(market: Market) -> Market:
+    """The market as a solver gets it from workers: they ship no offer below the minimum, and offers of both sides."""
+    is_large = pl.col("amount") >= market.parameters.min_trade_amount
+    sells, buys = market.sell_offers.filter(is_large), market.buy_offers.filter(is_large)
+    return replace(
+        market,
+        sell_offers=sells.join(buys, on="creditor_id", how="semi", maintain_order="left"),
+        buy_offers=buys.join(sells, on="creditor_id", how="semi", maintain_order="left"),
     )
 
 

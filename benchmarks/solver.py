@@ -117,23 +117,21 @@ def measure(cases: list[Case], with_alternatives: bool, console: Console) -> Ite
     """Runs all cases; a result has the case, what was run (`what`), and its figures."""
     given_up: set[str] = set()
     with tempfile.TemporaryDirectory() as temporary:
-        for offers, family in dict.fromkeys((case.offers, case.family) for case in cases):
-            folder = Path(temporary) / "market"
-            _run("make", folder, str(offers), family)
-            for case in (case for case in cases if (case.offers, case.family) == (offers, family)):
-                meta = json.loads((folder / "meta.json").read_text())
-                (folder / "meta.json").write_text(json.dumps({**meta, "min_trade_amount": case.minimum}))
-                is_compared = with_alternatives and family == "typical" and case.minimum == MINIMUMS[0]
-                for what in ("solve", BARE, CEILING, *(OTHERS if is_compared else ())):
-                    if what in given_up:
-                        continue
-                    console.print(f"{offers:>9,} {family:10} {case.minimum:>7,}  {what}", highlight=False)
-                    figures = _run(what, folder, patience=PATIENCE if what in OTHERS else None)
-                    if figures is None:
-                        given_up.add(what)
-                        figures = {"more_than_seconds": PATIENCE}
-                    market = {"size": offers, "family": family, "minimum": case.minimum}
-                    yield {**market, "what": what, **figures}
+        folder = Path(temporary) / "market"
+        for case in cases:
+            offers, family = case.offers, case.family
+            _run("make", folder, str(offers), family, str(case.minimum))
+            is_compared = with_alternatives and family == "typical" and case.minimum == MINIMUMS[0]
+            for what in ("solve", BARE, CEILING, *(OTHERS if is_compared else ())):
+                if what in given_up:
+                    continue
+                console.print(f"{offers:>9,} {family:10} {case.minimum:>7,}  {what}", highlight=False)
+                figures = _run(what, folder, patience=PATIENCE if what in OTHERS else None)
+                if figures is None:
+                    given_up.add(what)
+                    figures = {"more_than_seconds": PATIENCE}
+                market = {"size": offers, "family": family, "minimum": case.minimum}
+                yield {**market, "what": what, **figures}
 
 
 def _run(command: str, folder: Path, *rest: str, patience: float | None = None) -> dict[str, Any] | None:

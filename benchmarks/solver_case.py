@@ -1,6 +1,6 @@
 """One measurement of the solver's benchmark, in a process of its own. Prints a JSON object.
 
-Usage: python -m benchmarks.solver_case make FOLDER OFFERS FAMILY
+Usage: python -m benchmarks.solver_case make FOLDER OFFERS FAMILY MINIMUM
        python -m benchmarks.solver_case solve FOLDER
        python -m benchmarks.solver_case NAME FOLDER      with a name of benchmarks.relaxed.ALTERNATIVES, or ceiling
 """
@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.collector_choice import chosen_and_random
-from benchmarks.markets import market_of_offers, save_market
+from benchmarks.markets import as_shipped, market_of_offers, save_market
 from benchmarks.relaxed import ALTERNATIVES, CEILING, PRECISION, graph_of, min_cost_flow, without_the_hopeless
 from pipelines.load import load_directory
 from pipelines.market import Trades
@@ -30,7 +30,7 @@ def main() -> None:
     """Does what the arguments say."""
     command, folder, *rest = sys.argv[1:]
     if command == "make":
-        result = make(Path(folder), int(rest[0]), rest[1])
+        result = make(Path(folder), int(rest[0]), rest[1], int(rest[2]))
     elif command == "solve":
         result = solve(Path(folder))
     elif command == CEILING:
@@ -40,9 +40,9 @@ def main() -> None:
     print(json.dumps(result))
 
 
-def make(folder: Path, offers: int, family: str) -> dict[str, Any]:
-    """Writes a market into the folder."""
-    market = market_of_offers(offers, family)
+def make(folder: Path, offers: int, family: str, minimum: int) -> dict[str, Any]:
+    """Writes the offers that reach the minimum, of a market that has about so many when it is 1,000."""
+    market = as_shipped(market_of_offers(offers, family, minimum=minimum))
     save_market(market, folder)
     return {"currencies": market.currencies.height}
 

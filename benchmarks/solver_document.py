@@ -203,7 +203,8 @@ minimum amount, because all that their trader, or others in their currency, offe
 that keeps the minimum reaches more. (Where an odd market has a bound that is hardly reached at all, it consists of
 immense values that nobody can trade in whole tokens.) *Peak* is memory above that of the imported packages. *Bare* is
 what OR-Tools' SimpleMinCostFlow needs, alone, to compute the bound on the same offers; *ratio* says how many times
-that the whole pipeline takes. The offers of a market are the same for each minimum; those below it stay untraded.
+that the whole pipeline takes. A larger minimum leaves fewer offers in the same market, because workers ship none that
+is below it, and none of a trader who has nothing to give or nothing to get.
 
 {solver}
 

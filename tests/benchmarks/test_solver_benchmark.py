@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from benchmarks.collector_choice import chosen_and_random, random_transfers
-from benchmarks.markets import FAMILIES, make_market, market_of_offers
+from benchmarks.markets import FAMILIES, as_shipped, make_market, market_of_offers
 from benchmarks.relaxed import CEILING, Graph, graph_of, greedy_circles, min_cost_flow
 from benchmarks.solver_document import alternative_rows, collector_rows, solver_rows, with_sizes
 from pipelines.report import Stopwatch, report_on
@@ -89,6 +89,15 @@ def test_a_market_has_about_as_many_offers_as_asked_for(family: str) -> None:
         accounts = pl.concat([market.sell_offers.select("creditor_id", "debtor_id"), market.buy_offers.drop("amount")])
         assert accounts.is_unique().all()
         assert set(market.sell_offers["creditor_id"]) == set(market.buy_offers["creditor_id"])
+
+
+def test_workers_ship_what_reaches_the_minimum_and_has_another_side() -> None:
+    whole = market_of_offers(5_000, "typical", minimum=100_000)
+    shipped = as_shipped(whole)
+    sells, buys = shipped.sell_offers, shipped.buy_offers
+    assert 0 < sells.height < whole.sell_offers.height
+    assert min(sells["amount"].min(), buys["amount"].min()) >= 100_000
+    assert set(sells["creditor_id"]) == set(buys["creditor_id"])
 
 
 def test_the_tables_tell_the_figures() -> None:
