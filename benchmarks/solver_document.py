@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,14 @@ def solver_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str]]]
                     f"{result['offers']:,}",
                     f"{result['minimum']:,}",
                     percent(result["share_of_bound"]),
-                    percent(result["traded_value"] / ceiling[key(result)]),
+                    # A value beyond floats, which absurd prices make, is no figure.
+                    percent(result["traded_value"] and result["traded_value"] / ceiling[key(result)]),
                     f"{result['traders_served']:,} of {result['traders']:,}",
                     *(seconds(result["seconds"][step]) for step in STEPS),
                     seconds(total),
                     f"{result['memory_bytes'] / 2**20:,.0f}",
                     seconds(bare[key(result)]),
-                    f"{total / bare[key(result)]:.1f}",
+                    f"{total / bare[key(result)]:.2f}",
                 ]
             )
     head = ["family", "offers", "minimum", "share of bound", "of ceiling", "traders served", *STEPS]
@@ -96,7 +98,7 @@ def collector_rows(results: Sequence[Figures]) -> tuple[list[str], list[list[str
 
 
 def percent(share: float | None, digits: int = 4) -> str:
-    return "" if share is None else f"{share:.{digits}%}"
+    return "" if share is None or isnan(share) else f"{share:.{digits}%}"
 
 
 def seconds(number: float) -> str:
