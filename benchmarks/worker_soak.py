@@ -39,7 +39,6 @@ SERVER_SETTINGS = {
     "shared_buffers": "6GB",
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
-    "wal_compression": "lz4",
     "autovacuum_naptime": "15s",
 }
 """What a busy server should have (docs/operations.md): after a checkpoint every page is logged whole once more. The
