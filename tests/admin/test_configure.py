@@ -55,6 +55,7 @@ def owners(server: PrivateServer) -> Iterator[Callable[[str], Connection]]:
         connection.close()
 
 
+@pytest.mark.slow
 def test_two_kinds_with_two_users_in_one_database(owners: Callable[[str], Connection]) -> None:
     worker, solver = owners("worker"), owners("solver")
     configure(worker, "worker")

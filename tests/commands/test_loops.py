@@ -45,6 +45,7 @@ def test_a_command_does_one_round(command: str, environment: Environment) -> Non
     assert "secret" not in result.stdout
 
 
+@pytest.mark.slow
 def test_several_processes_do_one_round_each(environment: Environment) -> None:
     result = run(environment | {"APP_LOG_LEVEL": "debug"}, "trigger_transfers", "-p", "2", "--quit-early")
     assert result.returncode == 0, result.stdout

@@ -53,6 +53,7 @@ def test_c14_no_processes_wait_for_a_signal(environment: Environment, tmp_path: 
         assert process.wait() == 0
 
 
+@pytest.mark.slow
 def test_c14_the_batch_in_work_is_finished(environment: Environment, tmp_path: Path) -> None:
     """A lock of ours holds up the first step until after the signal."""
     with (
@@ -75,6 +76,7 @@ def test_c14_the_batch_in_work_is_finished(environment: Environment, tmp_path: P
         assert "failed" not in process.text()
 
 
+@pytest.mark.slow
 def test_c14_several_processes_end_with_status_0(environment: Environment, tmp_path: Path) -> None:
     with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
         eventually(lambda: len(_own(process.pid)) == 2, "two processes")

@@ -105,6 +105,7 @@ def test_swagger_ui_needs_no_other_server(make_client: Callable[..., FlaskClient
         assert client.get(file).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_random_requests_get_documented_answers(web: Web) -> None:
     insert_collector(web.solver, 1, 1)
