@@ -1,4 +1,4 @@
-"""`swpt-trade collectors …`: what operators do with collector accounts. All of it happens in the solver database."""
+"""`swpt-trade collectors …`: what operators do with collector accounts, most of it in the solver database."""
 
 from __future__ import annotations
 
@@ -12,40 +12,29 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from admin.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, read_id, show_id
 from admin.config import Config, ConfigError, load
-from admin.parsers import parse_id
+from admin.held_accounts import adopt, discard, held
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 STATUSES = ("pristine", "requested", "active", "disabled")
-
-_UNSIGNED = 2**64
-
-
-def read_id(text: str) -> int:
-    """A 64-bit ID: decimal or 0x hexadecimal, signed or unsigned. Raises click.BadParameter."""
-    try:
-        return parse_id(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a decimal or 0x hexadecimal ID of 64 bits") from None
-
-
-# A negative number looks like an option.
-_NEGATIVE_IDS = {"ignore_unknown_options": True}
-
-DEBTOR = click.argument("debtor_id", metavar="DEBTOR", type=read_id)
 
 
 @click.group()
 def collectors() -> None:
     """Look at collector accounts, add and remove them, and block currencies.
 
-    Needs the environment of the solver. Debtor and collector IDs are decimal or 0x hexadecimal numbers,
-    signed or unsigned.
+    Needs the environment of the solver; `held`, `adopt` and `discard` that of a worker. Debtor and collector IDs are
+    decimal or 0x hexadecimal numbers, signed or unsigned.
     """
 
 
-@collectors.command("list", context_settings=_NEGATIVE_IDS)
+for _command in (held, adopt, discard):
+    collectors.add_command(_command)
+
+
+@collectors.command("list", context_settings=NEGATIVE_IDS)
 @click.argument("debtor_id", metavar="[DEBTOR]", type=read_id, required=False)
 def list_(debtor_id: int | None) -> None:
     """List the collector accounts of a currency, or of all currencies."""
@@ -60,7 +49,7 @@ def list_(debtor_id: int | None) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
-@collectors.command(context_settings=_NEGATIVE_IDS)
+@collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="Collectors to have in the end.")
 def add(debtor_id: int, count: int) -> None:
@@ -77,9 +66,9 @@ def add(debtor_id: int, count: int) -> None:
     click.echo(f"{created} collectors created; workers will open their accounts within a minute or so")
 
 
-@collectors.command(context_settings=_NEGATIVE_IDS)
+@collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
-@click.argument("collector_id", metavar="COLLECTOR", type=read_id)
+@COLLECTOR
 def remove(debtor_id: int, collector_id: int) -> None:
     """Take a collector out of trade for good.
 
@@ -102,14 +91,14 @@ def remove(debtor_id: int, collector_id: int) -> None:
         )
 
 
-@collectors.command(context_settings=_NEGATIVE_IDS)
+@collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 def block(debtor_id: int) -> None:
     """Let a currency get no new collector accounts by itself. The ones it has stay."""
     _mark(debtor_id, lambda solver: _value(solver, "select solver.block_currency(%s)", (debtor_id,)), "blocked")
 
 
-@collectors.command(context_settings=_NEGATIVE_IDS)
+@collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 def unblock(debtor_id: int) -> None:
     """Let a currency get collector accounts again when somebody wants to trade it."""
@@ -135,18 +124,17 @@ def solver_database() -> Iterator[tuple[Connection, Config]]:
         with psycopg.connect(config.solver_postgres_url, autocommit=True) as solver:
             yield solver, config
     except psycopg.Error as error:
-        lines = [error.diag.message_primary or str(error), error.diag.message_detail, error.diag.message_hint]
-        raise click.ClickException("\n".join(line for line in lines if line)) from None
+        raise click.ClickException(explanation(error)) from None
 
 
 def _cells(row: tuple[Any, ...]) -> list[str]:
     """One line of the list; IDs as unsigned numbers, like in the Web API."""
     debtor_id, is_blocked, collector_id, status, account_id, since, removal = row
-    currency = f"{debtor_id % _UNSIGNED}{' (blocked)' if is_blocked else ''}"
+    currency = f"{show_id(debtor_id)}{' (blocked)' if is_blocked else ''}"
     if collector_id is None:
         return [currency, "none", "", "", "", ""]
     moment = since.isoformat(sep=" ", timespec="seconds")
-    return [currency, str(collector_id % _UNSIGNED), STATUSES[status], moment, removal or "", account_id]
+    return [currency, show_id(collector_id), STATUSES[status], moment, removal or "", account_id]
 
 
 def _value(connection: Connection, query: Any, parameters: tuple[Any, ...]) -> Any:

@@ -38,13 +38,14 @@ from generate_series(0, $policies - 1) as n;
 
 insert into worker.worker_account (
   creditor_id, debtor_id, creation_date, last_change_ts, last_change_seqnum, principal, interest, interest_rate,
-  last_interest_rate_change_ts, config_flags, account_id, debtor_info_iri, last_transfer_number,
-  last_transfer_committed_at, demurrage_rate, commit_period, transfer_note_max_bytes, last_heartbeat_ts
+  last_interest_rate_change_ts, last_config_ts, config_flags, negligible_amount, account_id, debtor_info_iri,
+  last_transfer_number, last_transfer_committed_at, demurrage_rate, commit_period, transfer_note_max_bytes,
+  last_heartbeat_ts
 )
 select
   bench.collector(n * 5 + d), bench.debtor(n * 5 + d), '2026-01-01', now(), 1, 1000000000, 0, 0,
-  now() - interval '1 year', 0, 'collector-account-' || bench.debtor(n * 5 + d), 'https://example.com/', 1, now(), -10,
-  2592000, 500, now()
+  now() - interval '1 year', now(), 0, 1e30, 'collector-account-' || bench.debtor(n * 5 + d), 'https://example.com/',
+  1, now(), -10, 2592000, 500, now()
 from generate_series(0, 199) as n, generate_series(0, 4) as d;
 
 insert into worker.worker_turn (

@@ -23,6 +23,7 @@ CONNECT_SECONDS = 3
 
 _QUEUES: LiteralString = "select kind, queue, message_type, messages, oldest_seconds from worker.queue_figures(%s)"
 _WORKER_TURNS: LiteralString = "select phase, subphase, deadline_seconds, overdue_seconds from worker.turn_figures()"
+_ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.account_figures()"
 _SOLVER_TURNS: LiteralString = (
     "select turn_id, phase, started_seconds_ago, deadline_seconds, overdue_seconds from solver.turn_figures()"
 )
@@ -72,6 +73,10 @@ def _worker(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
         messages.add_metric([kind, queue, message_type], count)
         oldest.add_metric([kind, queue, message_type], seconds)
     yield from (messages, oldest)
+    for held, misconfigured, lacking in connection.execute(_ACCOUNTS):
+        yield _gauge("held_accounts", "Accounts with IDs of collectors that wait for an operator", held)
+        yield _gauge("misconfigured_accounts", "Collector accounts that somebody else configured", misconfigured)
+        yield _gauge("lacking_accounts", "Collector accounts of which no authority has told", lacking)
     turns = connection.execute(_WORKER_TURNS).fetchall()
     yield _gauge("worker_turns_open", "Turns in which this shard has steps left", len(turns))
     yield _gauge(

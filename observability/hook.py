@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from pipelines.report import Report
 
-Event = Literal["received", "drained", "sent", "dead_letter", "unroutable", "set_aside", "repeated"]
+Event = Literal["received", "drained", "sent", "dead_letter", "unroutable", "set_aside", "repeated", "held_account"]
 """What may happen to messages.
 
 `received`: committed to the inbox; `drained`: applied; `sent`: confirmed by the broker; `dead_letter`: refused when it
 came; `unroutable`: wanted by no queue, parked; `set_aside`: could not be applied or sent. `repeated` counts
-transactions that another one disturbed.
+transactions that another one disturbed; `held_account` accounts that nobody asked for, and that wait for an operator.
 """
 
 

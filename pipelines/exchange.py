@@ -14,6 +14,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from observability import hook
+
 logger = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
@@ -133,6 +135,68 @@ def send_requests(worker: Connection, solver: Connection, limit: int) -> int:
             solver.execute("select solver.apply_worker_requests(%s::jsonb, %s, %s)", (messages, *collector_ids))
             worker.execute("select worker.delete_solver_requests(%s::bigint[])", (requests,))
     return int(count)
+
+
+def reconcile_collectors(worker: Connection, solver: Connection, page: int) -> int:
+    """Compares the solver's catalogue with this shard's collectors, so that neither lacks one; returns how many it did.
+
+    Either database may have been restored from a backup, or be new. `page`: rows at a time.
+    """
+    _, _, *realm = _hash_range(worker)
+    restored, after = 0, (None, None)
+    while True:
+        count, *catalogue, last_debtor_id, last_collector_id = _row(
+            solver,
+            "select count(*), coalesce(array_agg(c.debtor_id), '{}')::text,"
+            " coalesce(array_agg(c.collector_id), '{}')::text, coalesce(array_agg(c.status), '{}')::text,"
+            " (array_agg(c.debtor_id order by c.debtor_id desc, c.collector_id desc))[1],"
+            " (array_agg(c.collector_id order by c.debtor_id desc, c.collector_id desc))[1]"
+            " from solver.shard_collectors(%s, %s, %s, %s, %s) as c",
+            (*realm, *after, page),
+        )
+        is_last = count < page
+        missing, *lacking = _row(
+            worker,
+            "select count(*), array_agg(r.debtor_id)::text, array_agg(r.collector_id)::text, array_agg(r.status)::text,"
+            " array_agg(r.account_id)::text from worker.reconcile_collectors(%s::bigint[], %s::bigint[],"
+            " %s::smallint[], %s, %s, %s) as r",
+            (*catalogue, *after, is_last),
+        )
+        if missing:
+            (added,) = _row(
+                solver,
+                "select solver.restore_collectors(%s::bigint[], %s::bigint[], %s::smallint[], %s::text[])",
+                lacking,
+            )
+            if added:
+                logger.warning("put %s collectors back into the solver's catalogue: was it restored?", added)
+            restored += added
+        if is_last:
+            return restored
+        after = (last_debtor_id, last_collector_id)
+
+
+def judge_unknown_accounts(worker: Connection, solver: Connection, limit: int) -> int:
+    """Decides about accounts that authorities report and nobody asked for; returns how many are held from now on."""
+    count, *accounts = _collectors(worker, "worker.unknown_accounts_to_judge(%s)", (limit,))
+    if count == 0:
+        return 0
+    (known,) = _row(solver, "select solver.are_known(%s::bigint[], %s::bigint[])::text", accounts)
+    held = worker.execute(
+        "select debtor_id, collector_id, principal, reason"
+        " from worker.judge_unknown_accounts(%s::bigint[], %s::bigint[], %s::boolean[])",
+        (*accounts, known),
+    ).fetchall()
+    for debtor_id, collector_id, principal, reason in held:
+        logger.error(
+            "nobody knows account %s of currency %s, and %s: use `swpt-trade collectors held`, `adopt`, `discard`",
+            collector_id,
+            debtor_id,
+            f"there are {principal} tokens on it" if reason == "money" else "it belongs to a customer",
+        )
+    if held:
+        hook.tell("held_account", amount=len(held))
+    return len(held)
 
 
 def configure_pristine_collectors(worker: Connection, solver: Connection, limit: int) -> int:

@@ -19,6 +19,8 @@ import psycopg
 from observability import hook
 from pipelines.exchange import (
     configure_pristine_collectors,
+    judge_unknown_accounts,
+    reconcile_collectors,
     remove_collectors,
     revive_overdue_collectors,
     send_requests,
@@ -33,9 +35,10 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
 
 _LOOP_LOCK_CLASS = 7304
-_SOLVER_LOOP, _WORKER_LOOP = 0, 1
+_SOLVER_LOOP, _WORKER_LOOP, _COLLECTORS_LOOP = 0, 1, 2
 _OLD_TURNS_LIMIT = 100
 _REMOVALS_LIMIT = 500
+_PAGE = 10_000
 _OLD_DECISIONS_LIMIT = 1000
 _PATIENCE = timedelta(hours=1)
 """How late a phase of a turn may end before that is worth a warning: workers look at the turns every minute."""
@@ -258,12 +261,22 @@ def _every_lane(worker: Connection, query: LiteralString, limit: int) -> int:
 
 
 def handle_pristine_collectors(worker: Connection, solver: Connection, limit: int = 100_000) -> int:
-    """Has accounts created for new collectors, and again where none appeared, and removes disabled collectors.
+    """The poll of collectors: makes good what either database lost, then has accounts created, mended and removed.
 
-    Returns for how many collectors accounts were created or removed for good. `limit`: call again.
+    Returns for how many collectors accounts were created or removed for good. `limit`: call again. Nothing happens
+    while another process is at it.
     """
-    revive_overdue_collectors(worker, solver, limit)
-    return configure_pristine_collectors(worker, solver, limit) + remove_collectors(worker, solver, _REMOVALS_LIMIT)
+    with _alone(worker, _COLLECTORS_LOOP) as is_alone:
+        if not is_alone:
+            return 0
+        # Nothing is decided about a collector before both databases agree that there is one.
+        done: int = reconcile_collectors(worker, solver, _PAGE)
+        revive_overdue_collectors(worker, solver, limit)
+        done += configure_pristine_collectors(worker, solver, limit)
+        done += remove_collectors(worker, solver, _REMOVALS_LIMIT)
+        done += _value(worker, "select worker.repair_broken_accounts(%s)", (_REMOVALS_LIMIT,))
+        judge_unknown_accounts(worker, solver, _PAGE)
+        return done
 
 
 def exchange_solver_requests(worker: Connection, solver: Connection, limit: int = 1000) -> int:

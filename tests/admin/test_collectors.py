@@ -8,17 +8,24 @@ import pytest
 from click.testing import CliRunner, Result
 
 from admin.cli import main
+from sql import Kind
 from tests.admin.environments import ENVIRONMENTS
 from tests.conftest import Connection
+from tests.sql.messages import COLLECTOR, apply, message
+from tests.sql.outgoing import sent
 
 Command = Callable[..., Result]
+NewDatabase = Callable[[Kind], str]
+
+
+def url_of(db: Connection) -> str:
+    return f"postgresql://{db.info.user}@{db.info.host}:{db.info.port}/{db.info.dbname}"
 
 
 @pytest.fixture
 def collectors(solver_db: Connection) -> Command:
     """Runs `swpt-trade collectors …` on the solver database."""
-    url = f"postgresql://{solver_db.info.user}@{solver_db.info.host}:{solver_db.info.port}/{solver_db.info.dbname}"
-    environment = {**ENVIRONMENTS["solver"], "SOLVER_POSTGRES_URL": url, "MIN_COLLECTOR_ID": "1000"}
+    environment = {**ENVIRONMENTS["solver"], "SOLVER_POSTGRES_URL": url_of(solver_db), "MIN_COLLECTOR_ID": "1000"}
     environment["MAX_COLLECTOR_ID"] = "2000"
     return lambda *arguments: CliRunner().invoke(main, ["collectors", *arguments], env=environment)
 
@@ -84,3 +91,47 @@ def test_collectors_without_the_solvers_environment() -> None:
     result = CliRunner().invoke(main, ["collectors", "list"], env={"SOLVER_POSTGRES_URL": ""})
     assert result.exit_code == 1
     assert "SOLVER_POSTGRES_URL" in result.output
+
+
+@pytest.fixture
+def held_accounts(worker_db: Connection) -> Command:
+    """Runs `swpt-trade collectors …` on a worker database, where an account with 5000 tokens is held."""
+    apply(worker_db, message("AccountUpdate", principal=5000, ts="2999-01-01T00:00:00Z"))
+    judged = "select * from worker.judge_unknown_accounts('{666}', array[%s], '{false}')"
+    assert len(worker_db.execute(judged, (COLLECTOR,)).fetchall()) == 1
+    environment = {**ENVIRONMENTS["worker"], "WORKER_POSTGRES_URL": url_of(worker_db)}
+    return lambda *arguments: CliRunner().invoke(main, ["collectors", *arguments], env=environment)
+
+
+def test_g43_held_accounts_are_listed(held_accounts: Command) -> None:
+    result = held_accounts("held")
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()[1:]
+    assert line.split()[:8] == ["666", str(COLLECTOR), "held", "there", "is", "money", "on", "it"]
+    assert line.split()[8] == "5000"
+
+
+def test_g43_adopting_a_held_account(held_accounts: Command, worker_db: Connection) -> None:
+    assert output(held_accounts("adopt", "666", str(COLLECTOR))).startswith("the account is a collector now")
+    assert [order["config_flags"] for order in sent(worker_db, "ConfigureAccount")] == [0]
+    assert len(output(held_accounts("held")).splitlines()) == 1
+    assert "no such account is held here" in held_accounts("adopt", "666", str(COLLECTOR)).output
+
+
+def test_g43_discarding_a_held_account(held_accounts: Command, worker_db: Connection) -> None:
+    refused = held_accounts("discard", "666", str(COLLECTOR))
+    assert refused.exit_code == 1
+    assert "there is more money on this account" in refused.output
+    assert sent(worker_db, "ConfigureAccount") == []
+    assert output(held_accounts("discard", "666", str(COLLECTOR), "--give-away", "5000")).endswith("the account\n")
+    ((flags, amount),) = [(o["config_flags"], o["negligible_amount"]) for o in sent(worker_db, "ConfigureAccount")]
+    assert (flags, amount) == (1, 5000)
+    assert "discarding" in output(held_accounts("held"))
+
+
+@pytest.mark.usefixtures("held_accounts")
+def test_g43_the_database_of_the_right_shard_is_found(worker_db: Connection, new_database: NewDatabase) -> None:
+    urls = f"{new_database('worker')} {url_of(worker_db)}"
+    environment = {**ENVIRONMENTS["worker"], "APP_WORKER_POSTGRES_URLS": urls}
+    result = CliRunner().invoke(main, ["collectors", "adopt", "666", str(COLLECTOR)], env=environment)
+    assert "is a collector now" in output(result)

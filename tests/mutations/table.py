@@ -217,4 +217,19 @@ MUTATIONS = (
         "and false\n      and r.to",
     ),
     Mutation("M30", f"{_W}/transfers/apply_trigger_transfer.sql", "filter (where x.unpaid is null)", ""),
+    Mutation("G43", f"{_W}/accounts/judge_unknown_accounts.sql", "where not u.is_known and", "where"),
+    Mutation(
+        "G43", f"{_W}/accounts/judge_unknown_accounts.sql", "> k.accepted_loss then 'money'", "> 1e30 then 'money'"
+    ),
+    Mutation("G43", f"{_W}/accounts/adopt_collectors.sql", "n.creditor_id is null\n", "false\n"),
+    Mutation("G43", f"{_W}/accounts/discard_account_message.sql", "p_accepted_loss::float8", "1e30"),
+    Mutation("G43", f"{_W}/accounts/remove_collectors.sql", "and n.is_purged then 'gone'", "then 'gone'"),
+    Mutation("G43", "pipelines/exchange.py", "        if missing:\n", "        if False:\n"),
+    Mutation("G44", f"{_W}/accounts/repair_accounts.sql", "      a.has_foreign_configuration\n", "      false\n"),
+    Mutation(
+        "G44",
+        f"{_W}/accounts/judge_account_updates.sql",
+        "and not (n.creditor_id is not null and",
+        "and not (false and",
+    ),
 )

@@ -258,7 +258,7 @@ def test_g20_removal_over_both_databases(worker: Connection, solver: Connection)
     """Every commit may be the last one before a crash: the next pass goes on from there."""
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z", "account_id": "a"}
     insert(solver, "solver.collector_account", disabled, _collector(11, 3), _collector(10, 2, 998))
-    needed = {"creditor_id": 999, "configured_at": NOW}
+    needed = {"creditor_id": 999, "configured_at": "2025-07-01T00:00:00Z"}
     insert(worker, "worker.needed_worker_account", {**needed, "debtor_id": 10}, {**needed, "debtor_id": 11})
     assert remove_collectors(worker, solver, 100) == 1
     # The other one was disabled a month ago: its payments may still be under way.
@@ -266,7 +266,10 @@ def test_g20_removal_over_both_databases(worker: Connection, solver: Connection)
         (10, 998, 2),
         (11, 999, 3),
     ]
-    assert rows(worker, "select debtor_id from worker.needed_worker_account") == [(11,)]
+    assert rows(worker, "select debtor_id, released_at is null from worker.needed_worker_account order by 1") == [
+        (10, False),
+        (11, True),
+    ]
 
     # The worker has committed, the solver has not.
     insert(solver, "solver.collector_account", disabled)
@@ -278,6 +281,8 @@ def test_g20_many_removals_in_pieces(worker: Connection, solver: Connection) -> 
     """Every third one has an account that the authority still has to delete: it stays, and holds nobody up."""
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
     insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 31)))
+    for n in range(1, 31):
+        add_row(worker, "needed_worker_accounts", n, debtor_id=10, configured_at="2025-07-01T00:00:00Z")
     for collector_id in range(3, 31, 3):
         add_row(worker, "worker_accounts", collector_id, debtor_id=10)
     assert remove_collectors(worker, solver, 4) == 20
@@ -289,6 +294,8 @@ def test_g20_many_removals_in_pieces(worker: Connection, solver: Connection) -> 
 def test_g20_only_the_own_shards_collectors(worker: Connection, solver: Connection) -> None:
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
     insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 21)))
+    for n in range(1, 21):
+        add_row(worker, "needed_worker_accounts", n, debtor_id=10, configured_at="2025-07-01T00:00:00Z")
     worker.execute("update worker.configuration set realm_mask = -2147483648, realm = -2147483648")
     gone = remove_collectors(worker, solver, 100)
     assert 0 < gone < 20

@@ -45,7 +45,7 @@ def fill(connections: dict[Kind, Connection]) -> None:
     collectors = [{**since, "collector_id": collector_id, "status": 3} for collector_id in range(1, 5)]
     insert(solver, "solver.collector_account", *collectors, {**since, "collector_id": HEIR, "status": 2})
     for collector_id in range(1, 5):
-        add(worker, "needed_worker_accounts", collector_id)
+        add(worker, "needed_worker_accounts", collector_id, configured_at="2025-01-01T00:00:00Z")
         add(worker, "interest_rate_changes", collector_id)
     for collector_id, principal in ((BUSY, 5000), (FULL, 5000), (EMPTY_ACCOUNT, 0)):
         add(worker, "worker_accounts", collector_id, principal=principal)
@@ -99,9 +99,9 @@ def test_g20_a_pass_may_die_at_any_moment(
     assert gone == 1
     expected = state(connections)
     assert {table: len(found) for table, found in expected.items()} == {
-        "worker.needed_worker_account": 2,
+        "worker.needed_worker_account": 4,
         "worker.transfer_attempt": 1,
-        "worker.interest_rate_change": 2,
+        "worker.interest_rate_change": 4,
         "pgmq.q_out_configure_account": 1,
         "pgmq.q_out_account_id_request": 1,
         "solver.collector_account": 4,

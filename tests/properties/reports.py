@@ -52,6 +52,18 @@ ACCOUNTS = {
         last_interest_rate_change_ts=(moment(days=5), moment(days=50)),
         ts=(moment(minutes=1), moment(days=30)),
     ),
+    "configuration": variants(
+        "AccountUpdate",
+        **_COLLECTOR_ACCOUNT,
+        creation_date=_LIVES,
+        last_change_ts=(moment(days=5), moment(hours=1)),
+        last_change_seqnum=(3,),
+        principal=(0, 5000),
+        last_config_ts=(moment(days=5), moment(hours=1)),
+        config_flags=(0, 1),
+        negligible_amount=(0.0, 2.0, 1e30),
+        ts=(moment(minutes=1),),
+    ),
     "foreign": variants("AccountUpdate", creditor_id=CUSTOMERS[:1], debtor_id=DEBTORS[:1], ts=(moment(minutes=1),)),
     "purge": variants("AccountPurge", **_COLLECTOR_ACCOUNT, creation_date=_LIVES),
     "rejection": variants(
@@ -98,6 +110,7 @@ def account_world() -> st.SearchStrategy[list[Step]]:
             {"creditor_id": collector, "debtor_id": DEBTORS[0], "configured_at": moment(days=60)},
             rejections=(0, 1, 2),
             purged_at=(None, moment(days=1)),
+            released_at=(None, moment(days=1)),
         )
         for collector in COLLECTORS
     ]
@@ -108,6 +121,7 @@ def account_world() -> st.SearchStrategy[list[Step]]:
             creation_date=_LIVES,
             last_change_ts=(moment(days=9), moment(days=5)),
             debtor_info_iri=(None, _IRIS[0]),
+            config_flags=(0, 1),
         )
         for collector in COLLECTORS
     ]

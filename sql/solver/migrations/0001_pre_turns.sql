@@ -9,7 +9,7 @@ create table solver.collector_account (
   account_id_ts timestamptz,
   status smallint not null default 0 check (status between 0 and 3),
   latest_status_change_at timestamptz not null,
-  removal text check (removal in ('busy', 'stranded', 'moving', 'discarding')),
+  removal text check (removal in ('busy', 'stranded', 'moving', 'discarding', 'asked')),
   primary key (debtor_id, collector_id) include (status),
   check (status <> 2 or account_id <> ''),
   check (removal is null or status = 3)
@@ -25,8 +25,8 @@ comment on column solver.collector_account.account_id_ts is
   'ts of the ActivateCollector that brought account_id; older ones change nothing.';
 comment on column solver.collector_account.removal is
   'What the worker does about a disabled collector: busy (payments of turns are open), stranded (no other collector '
-  'can take its money), moving (its money goes to another collector), discarding (its account is being deleted). '
-  'Null: nothing yet, the slack periods are not over.';
+  'can take its money), moving (its money goes to another collector), discarding (its account is being deleted), '
+  'asked (its authority was asked whether there is an account). Null: nothing yet, the slack periods are not over.';
 
 create table solver.blocked_currency (
   debtor_id bigint primary key check (debtor_id <> 0),

@@ -124,7 +124,7 @@ def test_g14_purge(db: Connection, creation_date: str, is_deleted: bool) -> None
     apply(db, purge)
     assert db.execute("select count(*) from worker.worker_account").fetchone() == (int(not is_deleted),)
     assert solver_requests(db) == ([disable(is_replaced=True)] if is_deleted else [])
-    assert needed(db, "purged_at = worker.now()") == [(True,) if is_deleted else (None,)]
+    assert needed(db, "purged_at = worker.now(), is_purged") == [(True, True) if is_deleted else (None, False)]
     apply(db, purge)
     assert solver_requests(db) == []
     lost = f"needed collector accounts vanished (creditor/debtor): {COLLECTOR}/666"
@@ -141,20 +141,22 @@ def test_purge_of_an_unneeded_account_replaces_nothing(db: Connection) -> None:
 
 
 def test_g12_requested_collectors_without_an_account(db: Connection) -> None:
-    """An account that is there after all is reported to the solver again."""
     need(db, "8 days")
     apply(db, message("AccountUpdate"))
     query = "select * from worker.find_missing_accounts(%s, %s)"
-    rows = db.execute(query, ([666, 667], [COLLECTOR, COLLECTOR])).fetchall()
-    assert rows == [(667, COLLECTOR)]
-    assert solver_requests(db) == [
-        {
-            "type": "ActivateCollector",
-            "debtor_id": 666,
-            "creditor_id": COLLECTOR,
-            "account_id": "collector-account",
-        }
-    ]
+    assert db.execute(query, ([666, 667], [COLLECTOR, COLLECTOR])).fetchall() == [(667, COLLECTOR)]
+
+
+def test_g43_customers_never_become_collectors(db: Connection) -> None:
+    """The range of collector IDs was widened by mistake, and one was drawn that a customer has."""
+    apply(db, message("UpdatedPolicy", creditor_id=COLLECTOR, debtor_id=5))
+    notices: list[str | None] = []
+    db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    assert configure(db, 666) == 0
+    assert sent(db, "ConfigureAccount") == []
+    assert needed(db, "1") == []
+    assert solver_requests(db) == [disable(is_replaced=True)]
+    assert notices == [f"collectors with the IDs of customers are not used (creditor/debtor): {COLLECTOR}/666"]
 
 
 def test_needed_collector_is_asked_for_once(db: Connection) -> None:

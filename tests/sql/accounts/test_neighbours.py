@@ -52,6 +52,7 @@ def rows_of(db: Connection, is_meant: bool) -> list[list[tuple[Any, ...]]]:
     [
         pytest.param(5, update(principal=7, last_change_seqnum=2), id="update"),
         pytest.param(5, update(principal=5, ts=later(-1)), id="heartbeat"),
+        pytest.param(5, update(config_flags=1, last_change_seqnum=2, last_config_ts=later(1)), id="g44_repair"),
         pytest.param(5, purge, id="purge"),
         pytest.param(5, rejection, id="rejection"),
         pytest.param(5, remove, id="g20_money_is_moved"),
@@ -90,6 +91,10 @@ def test_g20_only_the_failed_transfer_of_the_own_account_begins_anew(db: Connect
                 """,
                 (creditor_id, turn_id, debtor_id, 1 + n),
             )
+    db.execute(
+        "insert into worker.needed_worker_account (creditor_id, debtor_id, configured_at) values (%s, 666, %s)",
+        (COLLECTOR, NOW),
+    )
     others = rows_of(db, False)
     step(db)
     assert rows_of(db, False) == others

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.sql.messages import COLLECTOR, apply, message
-from tests.sql.outgoing import sent
+from tests.sql.outgoing import sent, solver_requests
 from tests.sql.scans.rows import add
 
 HEIR = COLLECTOR + 1
@@ -69,6 +69,11 @@ def pay(db: Connection, status: str = "OK") -> int:
     return int(amount)
 
 
+def orders(db: Connection) -> list[tuple[int, int, float]]:
+    """What authorities were asked for: account, flags, negligible amount."""
+    return [(m["creditor_id"], m["config_flags"], m["negligible_amount"]) for m in sent(db, "ConfigureAccount")]
+
+
 def later(minutes: int) -> str:
     return (NOW + timedelta(minutes=minutes)).isoformat()
 
@@ -89,10 +94,8 @@ def test_g20_removal_from_money_to_nothing(db: Connection) -> None:
 
     hold(db, 0, last_change_ts=later(1), last_change_seqnum=2)
     assert step(db) == "discarding"
-    ((wanted, flags),) = [(m["creditor_id"], m["config_flags"]) for m in sent(db, "ConfigureAccount")]
-    assert (wanted, flags) == (COLLECTOR, 1)
-    assert values(db, "select 1 from worker.needed_worker_account") == []
-    assert values(db, "select 1 from worker.interest_rate_change") == []
+    assert orders(db) == [(COLLECTOR, 1, 2)]
+    assert values(db, "select released_at = worker.now() from worker.needed_worker_account") == [(True,)]
     assert step(db) == "discarding"
     assert sent(db, "ConfigureAccount") == []
 
@@ -100,16 +103,43 @@ def test_g20_removal_from_money_to_nothing(db: Connection) -> None:
     assert step(db) == "gone"
     assert step(db) == "gone"
     assert values(db, "select 1 from worker.worker_account") == []
+    # Until the solver has forgotten the collector.
+    assert values(db, "select 1 from worker.needed_worker_account") == [(1,)]
+    assert solver_requests(db) == []
 
 
 def test_g20_deletion_is_asked_for_again(db: Connection) -> None:
-    """The ConfigureAccount got lost; the next heartbeat repeats it."""
+    """The ConfigureAccount got lost: no message repeats it, but the poll does after an hour."""
+    need(db)
+    hold(db, 0)
+    assert step(db) == "discarding"
+    assert orders(db) == [(COLLECTOR, 1, 2)]
+    wait(db, minutes=59)
+    hold(db, 0)
+    assert step(db) == "discarding"
+    assert orders(db) == []
+    wait(db, minutes=1)
+    assert step(db) == "discarding"
+    assert orders(db) == [(COLLECTOR, 1, 2)]
+    hold(db, 0, last_change_seqnum=2, config_flags=1, negligible_amount=2.0)
+    wait(db, days=9)
+    assert step(db) == "discarding"
+    assert orders(db) == []
+
+
+def test_g43_money_that_comes_after_the_order_is_moved(db: Connection) -> None:
+    """The authority keeps an account with more than 2 tokens, so nothing was lost."""
     need(db)
     hold(db, 0)
     assert step(db) == "discarding"
     sent(db, "ConfigureAccount")
-    hold(db, 0)
-    assert [m["config_flags"] for m in sent(db, "ConfigureAccount")] == [1]
+    hold(db, 2, last_change_seqnum=2, config_flags=1, negligible_amount=2.0)
+    assert step(db) == "discarding"
+    hold(db, 300, last_change_seqnum=3, config_flags=1, negligible_amount=2.0)
+    assert step(db) == "moving"
+    assert attempts(db, "nominal_amount") == [(300.0,)]
+    # A collector that is given up is neither repaired nor activated.
+    assert orders(db) == []
 
 
 @pytest.mark.parametrize(
@@ -220,13 +250,35 @@ def test_g20_an_empty_account_needs_no_heir(db: Connection) -> None:
     assert step(db, heir=None) == "discarding"
 
 
-def test_g20_collector_that_never_had_an_account(db: Connection) -> None:
-    """Never configured; or, beside G12, configured in vain."""
-    assert step(db) == "gone"
+def test_g43_a_missing_row_proves_nothing(db: Connection) -> None:
+    """The poll adopts the collector first; no answer to its order for 7 days proves that there is no account."""
+    query = "select * from worker.remove_collectors(%s, %s, %s)"
+    assert db.execute(query, ([666], [COLLECTOR], [HEIR])).fetchall() == []
     need(db)
+    assert step(db) == "asked"
+    wait(db, days=7)
+    assert step(db) == "asked"
+    wait(db, seconds=1)
     assert step(db) == "gone"
-    assert values(db, "select 1 from worker.needed_worker_account") == []
+    assert values(db, "select released_at = worker.now() from worker.needed_worker_account") == [(True,)]
     assert sent(db, "ConfigureAccount") == []
+
+
+def test_g43_a_silent_account_is_asked_for_before_it_is_gone(db: Connection) -> None:
+    """Without a heartbeat for a year, and then for the slack periods, there may still be money on it."""
+    need(db)
+    hold(db, 5000)
+    wait(db, days=366)
+    db.execute("select worker.scan_worker_accounts(0, 1000, 1000)")
+    assert values(db, "select purged_at = worker.now(), is_purged from worker.needed_worker_account") == [(True, False)]
+    wait(db, days=217)
+    assert step(db) == "asked"
+    assert orders(db) == [(COLLECTOR, 0, 10**30)]
+    wait(db, days=1)
+    assert step(db) == "asked"
+    assert orders(db) == []
+    hold(db, 5000, last_change_seqnum=2, last_change_ts=later(585 * 1440), ts=later(585 * 1440))
+    assert step(db) == "moving"
 
 
 def test_g20_purged_account_that_came_back_is_emptied_too(db: Connection) -> None:

@@ -11,14 +11,6 @@ from tests.conftest import Connection
 from tests.sql.messages import COLLECTOR, CUSTOMER, apply, message
 from tests.sql.outgoing import sent
 
-DISCARD = {
-    "creditor_id": COLLECTOR,
-    "debtor_id": 666,
-    "seqnum": 0,
-    "negligible_amount": 10**30,
-    "config_data": "",
-    "config_flags": 1,
-}
 ACTIVATION = {"creditor_id": COLLECTOR, "debtor_id": 666, "account_id": "collector-account"}
 T = "2026-03-01T01:00:00+00:00"
 
@@ -68,7 +60,9 @@ def test_another_life_of_the_account_replaces_everything(db: Connection) -> None
         "interest": 0.5,
         "interest_rate": -3.0,
         "last_interest_rate_change_ts": T,
-        "config_flags": 3,
+        "last_config_ts": T,
+        "config_flags": 2,
+        "negligible_amount": 7.5,
         "debtor_info_iri": "https://example.com/new",
         "last_transfer_number": 9,
         "last_transfer_committed_at": T,
@@ -159,38 +153,6 @@ def test_v13_9(db: Connection) -> None:
     apply(db, message("DiscoverDebtor", **wish))
     (fetch,) = sent(db, "FetchDebtorInfo")
     assert (fetch["iri"], fetch["is_locator_fetch"]) == ("https://example.com/666", True)
-
-
-def test_v8_14(db: Connection) -> None:
-    need(db)
-    apply(db, update())
-    everything_sent(db)
-    unneed(db)
-    apply(
-        db,
-        update(last_change_seqnum=2, principal=9, interest_rate=3.0, last_interest_rate_change_ts=T),
-    )
-    assert accounts(db, "principal, interest_rate") == [(9, 3.0)]
-    assert changes(db) == 1
-    assert everything_sent(db) == {"ConfigureAccount": [DISCARD]}
-
-
-def test_v8_15(db: Connection) -> None:
-    apply(db, update())
-    assert accounts(db, "1") == []
-    assert changes(db) == 0
-    assert everything_sent(db) == {"ConfigureAccount": [DISCARD]}
-
-
-@pytest.mark.parametrize(
-    ("config_flags", "negligible_amount", "is_discarded"),
-    [(1, 1e30, True), (3, 0.99999e30, True), (1, 1.0000000150474662e30, True), (1, 0.9e30, False), (2, 1e30, False)],
-)
-def test_discarded_account_is_left_alone(
-    db: Connection, config_flags: int, negligible_amount: float, is_discarded: bool
-) -> None:
-    apply(db, update(config_flags=config_flags, negligible_amount=negligible_amount))
-    assert everything_sent(db) == ({} if is_discarded else {"ConfigureAccount": [DISCARD]})
 
 
 @pytest.mark.parametrize("creditor_id", [CUSTOMER, COLLECTOR - 1, COLLECTOR + 2048])
@@ -291,9 +253,11 @@ def test_extreme_interest_rates_are_contained(db: Connection, rate: float, store
 
 def test_account_that_appears_clears_its_past(db: Connection) -> None:
     need(db)
-    db.execute("update worker.needed_worker_account set rejections = 2, purged_at = worker.now()")
+    db.execute("update worker.needed_worker_account set rejections = 2, purged_at = worker.now(), is_purged = true")
     apply(db, update())
-    assert db.execute("select rejections, purged_at from worker.needed_worker_account").fetchall() == [(0, None)]
+    assert db.execute("select rejections, purged_at, is_purged from worker.needed_worker_account").fetchall() == [
+        (0, None, False)
+    ]
 
 
 def test_batch_of_all_kinds(db: Connection) -> None:
@@ -309,6 +273,9 @@ def test_batch_of_all_kinds(db: Connection) -> None:
     stored = {n for n in range(1, 101) if n % 2 or n % 4 == 0 or n % 3 == 0}
     assert accounts(db, "debtor_id, principal") == [(n, n if n % 3 else 0) for n in sorted(stored)]
     messages = everything_sent(db)
-    assert {m["debtor_id"] for m in messages["ConfigureAccount"]} == set(range(2, 101, 2))
+    assert "ConfigureAccount" not in messages
+    assert db.execute("select array_agg(debtor_id order by debtor_id) from worker.unknown_account").fetchall() == [
+        ([*range(2, 101, 2)],)
+    ]
     assert {m["debtor_id"] for m in messages["ActivateCollector"]} == {n for n in range(1, 101, 2) if n % 3}
     assert {m["debtor_id"] for m in messages["DiscoverDebtor"]} == {n for n in range(1, 101, 2) if n % 3}

@@ -55,27 +55,10 @@ def test_g14_dead_collectors_are_replaced(db: Connection) -> None:
     add(db, "worker_accounts", 2, last_heartbeat_ts=ago(366))
     add(db, "needed_worker_accounts", 1)
     assert run(db, "worker_accounts") == 2
-    assert db.execute("select creditor_id, purged_at from worker.needed_worker_account").fetchall() == [(1, NOW)]
+    assert db.execute("select creditor_id, purged_at, is_purged from worker.needed_worker_account").fetchall() == [
+        (1, NOW, False)
+    ]
     assert solver_requests(db) == [("DisableCollector", 1, 666)]
-
-
-def test_g14_released_accounts_lose_their_history(db: Connection) -> None:
-    for creditor_id, purged_at in ((1, ago(218)), (2, ago(216)), (3, None)):
-        add(db, "needed_worker_accounts", creditor_id, purged_at=purged_at)
-        add(db, "interest_rate_changes", creditor_id)
-        add(db, "interest_rate_changes", creditor_id, change_ts=ago(9))
-    add(db, "interest_rate_changes", 1, debtor_id=667)
-    assert run(db, "needed_worker_accounts") == 1
-    assert keys(db, "needed_worker_accounts") == [2, 3]
-    assert db.execute(
-        "select creditor_id, debtor_id, count(*) from worker.interest_rate_change group by 1, 2 order by 1, 2"
-    ).fetchall() == [(1, 667, 1), (2, 666, 2), (3, 666, 2)]
-
-
-def test_g14_an_account_that_came_back_stays_needed(db: Connection) -> None:
-    add(db, "needed_worker_accounts", 1, purged_at=ago(218))
-    add(db, "worker_accounts", 1)
-    assert run(db, "needed_worker_accounts") == 0
 
 
 def test_interest_history_is_compacted(db: Connection) -> None:

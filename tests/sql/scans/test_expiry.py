@@ -72,8 +72,7 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
     ("heartbeat-366", "worker_accounts", {"last_heartbeat_ts": ago(366)}, True),
     ("rate-older", "interest_rate_changes", {"change_ts": ago(4000)}, False),
     ("needed-never-purged", "needed_worker_accounts", {"configured_at": ago(4000)}, False),
-    ("g14-217", "needed_worker_accounts", {"purged_at": ago(217)}, False),
-    ("g14-218", "needed_worker_accounts", {"purged_at": ago(218)}, True),
+    ("g14-4000", "needed_worker_accounts", {"purged_at": ago(4000), "is_purged": True}, False),
     ("needed-at-45", "recently_needed_collectors", {"needed_at": ago(45)}, False),
     ("needed-at-46", "recently_needed_collectors", {"needed_at": ago(46)}, True),
     ("v11_5-400", "account_locks", {"initiated_at": ago(400)}, True),
@@ -166,7 +165,6 @@ def test_the_settings_count(db: Connection) -> None:
     add(db, "debtor_locator_claims", 2, latest_locator_fetch_at=old)
     add(db, "trading_policies", **{**USELESS, "latest_ledger_update_ts": old})
     add(db, "worker_accounts", last_heartbeat_ts=old)
-    add(db, "needed_worker_accounts", 1, purged_at=old)
     add(db, "recently_needed_collectors", needed_at=old)
     add(db, "account_locks", initiated_at=old)
     add(db, "transfer_attempts", collection_started_at=old)

@@ -5,18 +5,12 @@ as $$
 declare
   v_strangers text;
 begin
-  -- Accounts that nobody asked for. A misrouted update of a customer must never delete the customer's account.
-  perform worker.send_configure_accounts(
-    array_agg(worker.configure_account_message(u.creditor_id, u.debtor_id, true) order by u.creditor_id, u.debtor_id)
-  )
-  from unnest(p_updates) as u
-  cross join worker.configuration as c
-  where not (u.is_needed or u.is_discarded) and u.creditor_id between c.min_collector_id and c.max_collector_id;
-
   select string_agg(format('%s/%s', u.creditor_id, u.debtor_id), ', ') into v_strangers
   from unnest(p_updates) as u
   cross join worker.configuration as c
-  where not u.is_needed and u.creditor_id not between c.min_collector_id and c.max_collector_id;
+  where
+    not (u.is_needed or u.is_released)
+    and u.creditor_id not between c.min_collector_id and c.max_collector_id;
   if v_strangers is not null then
     raise warning 'account updates for accounts that are not collectors (creditor/debtor): %', left(v_strangers, 1000);
   end if;
@@ -65,6 +59,5 @@ end
 $$;
 
 comment on function worker.answer_account_updates is
-  'Sends what follows from account updates: ConfigureAccount for accounts that nobody asked for, '
-  'ActivateCollector for new account IDs, DiscoverDebtor for the currencies of accounts fit for trade. Called '
-  'by apply_account_update.';
+  'Sends what follows from account updates: ActivateCollector for new account IDs, DiscoverDebtor for the currencies '
+  'of accounts fit for trade. Warns of accounts that are no collectors. Called by apply_account_update.';

@@ -36,7 +36,12 @@ begin
     array_agg(d.debtor_id order by d.creditor_id, d.debtor_id)
   into v_creditor_ids, v_debtor_ids
   from deleted as d;
-  perform worker.replace_collectors(v_creditor_ids, v_debtor_ids);
+  perform worker.replace_collectors(v_creditor_ids, v_debtor_ids, true);
+
+  delete from worker.unknown_account as k
+  using unnest(p_messages) as u(message)
+  cross join lateral jsonb_to_record(u.message) as p(creditor_id bigint, debtor_id bigint, creation_date date)
+  where k.creditor_id = p.creditor_id and k.debtor_id = p.debtor_id and k.creation_date <= p.creation_date;
 end
 $$;
 

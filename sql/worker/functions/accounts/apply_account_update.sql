@@ -24,11 +24,15 @@ begin
   perform worker.store_interest_rates(p_messages);
   select array_agg(j) into v_updates from worker.judge_account_updates(p_messages) as j;
   perform worker.store_account_updates(v_updates);
+  perform worker.list_unknown_accounts(v_updates);
+  perform worker.repair_accounts(array_agg(u.creditor_id), array_agg(u.debtor_id))
+  from unnest(v_updates) as u
+  where u.is_needed;
   perform worker.answer_account_updates(v_updates);
 end
 $$;
 
 comment on function worker.apply_account_update is
   'Stores what accounting authorities say of collector accounts, activates collectors whose account ID became '
-  'known, has their currencies discovered, and discards accounts that nobody asked for. Called by '
-  'apply_messages.';
+  'known, has their currencies discovered, and mends their configuration. Accounts that nobody asked for are listed; '
+  'no message has an account deleted. Called by apply_messages.';

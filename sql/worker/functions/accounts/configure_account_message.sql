@@ -1,7 +1,7 @@
 create or replace function worker.configure_account_message(
   p_creditor_id bigint,
   p_debtor_id bigint,
-  p_is_unwanted boolean
+  p_ts timestamptz
 )
   returns jsonb
   language sql
@@ -12,15 +12,15 @@ as $$
     'type', 'ConfigureAccount',
     'creditor_id', p_creditor_id,
     'debtor_id', p_debtor_id,
-    'ts', worker.now(),
+    'ts', p_ts,
     'seqnum', 0,
     -- No notices of ordinary small transfers; those of agents always come.
     'negligible_amount', 1e30,
     'config_data', '',
-    'config_flags', p_is_unwanted::integer
+    'config_flags', 0
   )
 $$;
 
 comment on function worker.configure_account_message is
-  'A ConfigureAccount message that creates a collector account or, if it is unwanted, schedules it for '
-  'deletion. Called where accounts are configured.';
+  'A ConfigureAccount message that creates a collector account, or keeps it. p_ts: see next_config_ts. Called where '
+  'accounts are configured.';

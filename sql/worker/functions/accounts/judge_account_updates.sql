@@ -13,7 +13,9 @@ as $$
     m.interest,
     worker.clamp_float4(m.interest_rate),
     m.last_interest_rate_change_ts,
+    m.last_config_ts,
     m.config_flags,
+    m.negligible_amount,
     m.account_id,
     nullif(m.debtor_info_iri, ''),
     m.last_transfer_number,
@@ -22,23 +24,26 @@ as $$
     m.commit_period,
     m.transfer_note_max_bytes,
     least(m.ts, worker.now()),
-    n.creditor_id is not null,
+    n.creditor_id is not null and n.released_at is null,
+    n.released_at is not null,
     a.creditor_id is not null,
     o.is_later,
     not o.is_later
     and m.creation_date = a.creation_date
     and m.last_change_ts = a.last_change_ts
     and m.last_change_seqnum = a.last_change_seqnum,
-    -- A little less than 1e30, because some authorities store the amount in single precision.
-    (m.config_flags & 1) = 1 and m.negligible_amount >= 0.99999e30,
+    worker.is_discarding_configuration(m.config_flags, m.negligible_amount),
     m.demurrage_rate >= c.min_demurrage_rate
     and m.commit_period >= extract(epoch from c.turn_max_commit_period)
     and m.transfer_note_max_bytes >= c.min_transfer_note_max_bytes,
     o.is_later
     and m.account_id <> ''
+    -- Not before it is sure that the account stays.
+    and not (n.creditor_id is not null and worker.is_foreign_configuration(m.config_flags, m.negligible_amount))
     and (
       a.creditor_id is null
       or a.account_id = ''
+      or a.has_foreign_configuration
       or (m.creation_date > a.creation_date and m.account_id <> a.account_id)
     ),
     o.is_later and (a.creditor_id is null or nullif(m.debtor_info_iri, '') is distinct from a.debtor_info_iri)
@@ -53,6 +58,7 @@ as $$
     interest float8,
     interest_rate float8,
     last_interest_rate_change_ts timestamptz,
+    last_config_ts timestamptz,
     negligible_amount float8,
     config_flags integer,
     account_id text,

@@ -29,13 +29,13 @@ begin
   )
   into v_removals
   from unnest(p_debtor_ids, p_collector_ids, p_heir_ids) as r(debtor_id, collector_id, heir_id)
-  left join worker.needed_worker_account as n
+  inner join worker.needed_worker_account as n
     on r.collector_id = n.creditor_id and r.debtor_id = n.debtor_id
   left join worker.worker_account as a
     on r.collector_id = a.creditor_id and r.debtor_id = a.debtor_id
   left join lateral (
     select worker.movable_amount(a, v_settings) as amount
-    where n.creditor_id is not null and a.creditor_id is not null
+    where a.creditor_id is not null
   ) as m on true
   cross join lateral (
     select case
@@ -44,9 +44,16 @@ begin
         select from worker.transfer_attempt as t
         where t.collector_id = r.collector_id and t.turn_id = 0 and t.debtor_id = r.debtor_id
       ) then 'moving'
-      when n.creditor_id is null and a.creditor_id is not null then 'discarding'
-      when a.creditor_id is null then 'gone'
-      when m.amount = 0 then 'empty'
+      when a.creditor_id is null and n.is_purged then 'gone'
+      when a.creditor_id is null and n.configured_at <= n.purged_at then 'silent'
+      when a.creditor_id is null and n.configured_at < worker.now() - v_settings.extreme_message_delay then 'gone'
+      when a.creditor_id is null then 'asked'
+      -- As much as an authority keeps when it deletes an account.
+      when m.amount = 0 or (n.released_at is not null and m.amount <= 2) then case
+        when n.released_at is not null and (a.is_discarded or n.configured_at > worker.now() - interval '1 hour')
+          then 'discarding'
+        else 'empty'
+      end
       when r.heir_id is null then 'stranded'
       -- What the last transfer has left is not known yet.
       when n.emptied_at >= a.last_change_ts and n.emptied_at > worker.now() - v_patience then 'moving'
@@ -57,17 +64,20 @@ begin
 
   perform worker.move_rest_money(v_removals);
   perform worker.release_accounts(v_removals);
+  perform worker.ask_for_accounts(v_removals);
   return query
   select
     r.debtor_id,
     r.collector_id,
-    case r.state when 'full' then 'moving' when 'empty' then 'discarding' else r.state end
+    case r.state when 'full' then 'moving' when 'empty' then 'discarding' when 'silent' then 'asked' else r.state end
   from unnest(v_removals) as r;
 end
 $$;
 
 comment on function worker.remove_collectors is
   'Takes one step of the removal of collectors that were disabled so long ago that no new turn pays to them. What is '
-  'left on their accounts goes to their heirs (null: there is none, wait); then the accounts are not needed any more. '
-  'Returns how far each is: busy, stranded, moving, discarding or gone; collectors in lanes that somebody else works '
-  'on are left out. Safe to repeat. Called by the pristine poll.';
+  'left on their accounts goes to their heirs (null: there is none, wait); then the accounts are given up. Returns '
+  'how far each is: busy, stranded, moving, discarding, asked (nothing is known of the account) or gone: the '
+  'authority has purged it, or did not answer for the extreme message delay. A missing row proves nothing: collectors '
+  'that this shard does not know yet, and those in lanes that somebody else works on, are left out. Safe to repeat. '
+  'Called by the poll of collectors.';

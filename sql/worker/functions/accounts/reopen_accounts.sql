@@ -33,13 +33,14 @@ begin
   configured as (
     update worker.needed_worker_account as n set
       configured_at = worker.now(),
+      config_ts = worker.next_config_ts(n.config_ts),
       configurations = n.configurations + 1
     from vanished as v
     where n.creditor_id = v.creditor_id and n.debtor_id = v.debtor_id
-    returning n.creditor_id, n.debtor_id
+    returning n.creditor_id, n.debtor_id, n.config_ts
   )
   select array_agg(
-    worker.configure_account_message(c.creditor_id, c.debtor_id, false) order by c.creditor_id, c.debtor_id
+    worker.configure_account_message(c.creditor_id, c.debtor_id, c.config_ts) order by c.creditor_id, c.debtor_id
   )
   into v_messages
   from configured as c;

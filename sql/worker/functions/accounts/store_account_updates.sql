@@ -12,7 +12,9 @@ as $$
     interest,
     interest_rate,
     last_interest_rate_change_ts,
+    last_config_ts,
     config_flags,
+    negligible_amount,
     account_id,
     debtor_info_iri,
     last_transfer_number,
@@ -32,7 +34,9 @@ as $$
     u.interest,
     u.interest_rate,
     u.last_interest_rate_change_ts,
+    u.last_config_ts,
     u.config_flags,
+    u.negligible_amount,
     u.account_id,
     u.debtor_info_iri,
     u.last_transfer_number,
@@ -42,7 +46,7 @@ as $$
     u.transfer_note_max_bytes,
     u.heartbeat_ts
   from unnest(p_updates) as u
-  where u.is_later and (u.is_needed or u.is_stored)
+  where u.is_later and (u.is_needed or u.is_released or u.is_stored)
   order by u.creditor_id, u.debtor_id
   on conflict (creditor_id, debtor_id) do update set
     creation_date = excluded.creation_date,
@@ -52,7 +56,9 @@ as $$
     interest = excluded.interest,
     interest_rate = excluded.interest_rate,
     last_interest_rate_change_ts = excluded.last_interest_rate_change_ts,
+    last_config_ts = excluded.last_config_ts,
     config_flags = excluded.config_flags,
+    negligible_amount = excluded.negligible_amount,
     -- An account keeps its ID for life; a later creation date is another life.
     account_id = case
       when a.account_id = '' or (excluded.account_id <> '' and excluded.creation_date > a.creation_date)
@@ -75,7 +81,7 @@ as $$
     and not u.is_later
     and a.last_heartbeat_ts < u.heartbeat_ts;
 
-  update worker.needed_worker_account as n set rejections = 0, purged_at = null
+  update worker.needed_worker_account as n set rejections = 0, purged_at = null, is_purged = false
   from unnest(p_updates) as u
   where
     n.creditor_id = u.creditor_id

@@ -21,26 +21,11 @@ begin
       where n.ctid >= v_first
         and n.ctid < v_end
         and (n.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
-        and case
-          when (n.key_hash & v_settings.realm_mask) = v_settings.realm then
-            n.purged_at < worker.now() - worker.collector_slack(v_settings)
-            and (
-              select a.creditor_id
-              from worker.worker_account as a
-              where a.creditor_id = n.creditor_id and a.debtor_id = n.debtor_id
-            ) is null
-          else worker.is_parent_row(n.key_hash, v_settings)
-        end
+        and worker.is_parent_row(n.key_hash, v_settings)
       limit p_limit
       for update of n skip locked
     ))
-    returning creditor_id, debtor_id, worker.in_realm(key_hash) as is_own
-  ),
-  forgotten as (
-    -- No attempt of the collector is left that could ask for it, and nothing else would ever delete it.
-    delete from worker.interest_rate_change as i
-    using deleted as d
-    where d.is_own and i.creditor_id = d.creditor_id and i.debtor_id = d.debtor_id
+    returning 1
   )
   select count(*) into v_count from deleted;
   return v_count;
@@ -48,5 +33,5 @@ end
 $$;
 
 comment on function worker.scan_needed_worker_accounts is
-  'Releases collector accounts that vanished so long ago that no payment to or from them can be under way, with their '
-  'interest rate history; deletes rows of the parent shard. Returns how many. Called by pipelines.scan.';
+  'Deletes needed accounts of the parent shard; those of this shard end with the removal of their collectors. Returns '
+  'how many. Called by pipelines.scan.';

@@ -36,7 +36,7 @@ begin
   into v_count, v_creditor_ids, v_debtor_ids
   from deleted as d;
   -- The sibling's collectors are alive; only the copies of their accounts go.
-  perform worker.replace_collectors(v_creditor_ids, v_debtor_ids);
+  perform worker.replace_collectors(v_creditor_ids, v_debtor_ids, false);
   return v_count;
 end
 $$;
