@@ -54,6 +54,15 @@ def test_g43_an_adoption_that_nobody_answers_is_repeated(db: Connection, status:
     assert orders(db) == ([KEPT] if is_repeated else [])
 
 
+@pytest.mark.parametrize(("status", "is_disabled"), [(1, True), (2, True), (3, False)])
+def test_g43_customers_are_not_adopted(db: Connection, status: int, is_disabled: bool) -> None:
+    """Their IDs were in the range for a while. Once disabled, there is nothing left to do, and nobody is woken up."""
+    apply(db, message("UpdatedPolicy", creditor_id=COLLECTOR))
+    assert reconcile(db, (666, COLLECTOR, status)) == []
+    assert orders(db) == []
+    assert [request["type"] for request in solver_requests(db)] == ["DisableCollector"] * is_disabled
+
+
 def test_g43_an_adopted_account_tells_what_is_on_it(db: Connection) -> None:
     """And a message that was under way before the adoption changes nothing."""
     apply(db, message("AccountUpdate", principal=12000, config_flags=1, last_config_ts="2026-02-28T00:00:00Z"))

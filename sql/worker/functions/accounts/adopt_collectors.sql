@@ -17,6 +17,10 @@ begin
     on k.collector_id = n.creditor_id and k.debtor_id = n.debtor_id
   where
     k.status in (1, 2, 3)
+    -- A disabled collector with the ID of a customer was never ours.
+    and not (
+      k.status = 3 and exists (select from worker.trading_policy as p where p.creditor_id = k.collector_id)
+    )
     and (
       n.creditor_id is null
       -- Adopted or active, and the order was lost: it is repeated after the extreme message delay.
