@@ -204,6 +204,13 @@ MUTATIONS = (
         "a.recipient_version",
     ),
     Mutation(
+        "G49",
+        f"{_W}/debtors/settle_fetches.sql",
+        "f.is_locator_fetch and f.iri = s.debtor_info_locator as is_official",
+        "(f.is_locator_fetch or f.looks_for_move) and f.iri = s.debtor_info_locator as is_official",
+    ),
+    Mutation("G49", f"{_W}/debtors/apply_fetch_debtor_info.sql", "      w.forced_iri is not null,", "      false,"),
+    Mutation(
         "M29",
         f"{_W}/accounts/store_account_updates.sql",
         "a.account_id = '' or (excluded",
