@@ -203,6 +203,15 @@ MUTATIONS = (
         "a.recipient = x.account_id or a.recipient_version",
         "a.recipient_version",
     ),
+    Mutation("G48", f"{_W}/debtors/apply_confirm_debtor.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/debtors/apply_store_document.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/debtors/apply_needed_collector.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", "sql/shared/functions/is_before.sql", " or p_moment > shared.latest_credible_moment()", ""),
+    Mutation(
+        "G48", f"{_W}/debtors/take_due_fetches.sql", "and k.fetched_at <= worker.latest_credible_moment()", "and true"
+    ),
+    Mutation("G48", f"{_W}/debtors/take_due_fetches.sql", "perform worker.reschedule_fetches(p_limit);", "null;"),
+    Mutation("G48", f"{_W}/scans/bring_back_moments.sql", "r.%2$I > $4", "r.%2$I > $4 and $4 is null"),
     Mutation(
         "G49",
         f"{_W}/debtors/settle_fetches.sql",

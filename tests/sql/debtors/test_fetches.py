@@ -11,34 +11,23 @@ import pytest
 
 from bridge.sharding import hash32
 from tests.conftest import Connection
+from tests.sql.debtors.rows import (
+    IRI,
+    LOCATOR,
+    PEG_LOCATOR,
+    document,
+    fetches,
+    finish,
+    order,
+    pegged_document,
+    store,
+    take,
+)
 from tests.sql.messages import apply, message
 from tests.sql.outgoing import sent
 
-IRI = "https://example.com/iri"
-LOCATOR = "https://example.com/666"
-PEG_LOCATOR = "https://example.com/777"
 FOREIGN = "https://example.com/0"
 """Its hash begins with a 1; that of IRI and LOCATOR with a 0."""
-
-
-def order(connection: Connection, iri: str, **fields: Any) -> None:
-    apply(connection, message("FetchDebtorInfo", iri=iri, **fields))
-
-
-def document(locator: str = LOCATOR, debtor_id: int = 666, **fields: Any) -> dict[str, Any]:
-    return {
-        "debtor_info_locator": locator,
-        "debtor_id": debtor_id,
-        "peg_debtor_info_locator": None,
-        "peg_debtor_id": None,
-        "peg_exchange_rate": None,
-        "will_not_change_until": None,
-        **fields,
-    }
-
-
-def pegged_document(**fields: Any) -> dict[str, Any]:
-    return document(peg_debtor_info_locator=PEG_LOCATOR, peg_debtor_id=777, peg_exchange_rate=0.5, **fields)
 
 
 def peg_fetch(level: int) -> dict[str, Any]:
@@ -52,49 +41,9 @@ def peg_fetch(level: int) -> dict[str, Any]:
     }
 
 
-def take(connection: Connection, limit: int = 100) -> list[tuple[Any, ...]]:
-    """Address, debtor, what to read, end of the lease, and whether it is only to learn of a move."""
-    query = (
-        "select iri, debtor_id, url, leased_until::text, looks_for_move "
-        "from worker.take_due_fetches(%s, '10 minutes') order by iri, debtor_id, looks_for_move"
-    )
-    return connection.execute(query, (limit,)).fetchall()
-
-
-def finish(connection: Connection, lease: tuple[Any, ...], outcome: str, **fields: Any) -> int:
-    names = ("iri", "debtor_id", "leased_until", "looks_for_move")
-    result = {**dict(zip(names, (*lease[:2], *lease[3:]), strict=True)), "outcome": outcome, **fields}
-    row = connection.execute("select worker.apply_fetch_results(%s)", (json.dumps([result]),)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def fetch_and_find(connection: Connection, found: dict[str, Any]) -> None:
     (lease,) = take(connection)
     assert finish(connection, lease, "document", document=found) == 1
-
-
-def fetches(connection: Connection, columns: str = "iri, debtor_id") -> list[tuple[Any, ...]]:
-    return connection.execute(
-        f"select {columns} from worker.debtor_info_fetch order by iri, debtor_id, looks_for_move".encode()
-    ).fetchall()
-
-
-def store(connection: Connection, fetched: str, frozen_until: str | None = None, **fields: Any) -> None:
-    """A stored document that was fetched this long ago."""
-    body = json.dumps(pegged_document(will_not_change_until=frozen_until, **fields))
-    connection.execute(
-        """
-        insert into worker.debtor_info_document (
-          debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate,
-          will_not_change_until, fetched_at
-        )
-        select d.debtor_info_locator, d.debtor_id, d.peg_debtor_info_locator, d.peg_debtor_id, d.peg_exchange_rate,
-          d.will_not_change_until, worker.now() - %s::interval
-        from jsonb_populate_record(null::worker.debtor_info_document, %s) as d
-        """,
-        (fetched, body),
-    )
 
 
 def nothing_sent(connection: Connection) -> bool:
@@ -444,6 +393,7 @@ def test_v9_14(db: Connection, later: str, rate: float) -> None:
         return message("StoreDocument", ts=ts, **peg)
 
     apply(db, stored("2026-03-01T02:00:00Z", 1.0))
+    db.execute(f"set swpt.now = '{later}'".encode())
     apply(db, stored(later, 2.0))
     row = db.execute("select peg_exchange_rate, fetched_at from worker.debtor_info_document").fetchone()
     assert row is not None
