@@ -12,8 +12,9 @@ from bridge.outbound import Outbound
 from bridge.ports import Delivery, Publication, PublishError, SourceError
 from bridge.rabbitmq import RabbitSource, RabbitTarget
 from bridge.rabbitmq_setup import TopologyError, declare, delete
-from bridge.sharding import Realm
+from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import Binding, Queue, Topology, peer_topology, worker_topology
+from tests.bridge.examples import changed
 from tests.bridge.proxy import proxy
 from tests.conftest import Connection
 
@@ -218,7 +219,7 @@ def test_from_one_shard_to_another(
     assert Outbound(worker_db, target, realm).run_once() == 40
     row = worker_db.execute("select count(*) from worker.unroutable_message").fetchone()
     assert row == (40 - len(ours),)
-    inbound = Inbound(source, worker_db, realm, lane_count=8)
+    inbound = Inbound(source, worker_db, realm, lane_count=8, prefix=queue.removesuffix("q"))
     count = 0
     while count < len(ours):
         count += inbound.run_once(30)
@@ -227,6 +228,52 @@ def test_from_one_shard_to_another(
     assert sorted(row[0] for row in rows) == ours
     source.close()
     assert depth(rabbitmq_url, queue) == 0
+
+
+def test_g50_a_message_keeps_the_name_of_its_first_exchange(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
+) -> None:
+    """From `creditors_in` by `to_trade` into the queue; into the dead letters, and back as operators do it."""
+    prefix = queue.removesuffix("q")
+    realm = Realm.parse("0.#")
+    key = next(number for number in range(1, 100) if realm.matches(number))
+    body = changed("AccountIdResponse", collector_id=key)
+    purge = changed("AccountPurge", creditor_id=key)
+    place = ("creditors_in", binary_routing_key(key))
+    assert target.publish([Publication(*place, "X", b"{}", {"ca-trade": True}, mandatory=True)]) == []
+    (delivery,) = take(source, 1)
+    assert delivery.exchange == prefix + "creditors_in"
+    source.settle([delivery.tag])
+
+    inbound = Inbound(source, worker_db, realm, lane_count=8, prefix=prefix)
+
+    def run(count: int) -> int:
+        """Returns how many messages were refused."""
+        before = inbound.dead_letters
+        while count > 0:
+            count -= inbound.run_once(30)
+        return inbound.dead_letters - before
+
+    headers = {"ca-trade": True}
+    target.publish(
+        [
+            Publication(*place, name, text, headers)
+            for name, text in (("AccountIdResponse", body), ("AccountPurge", purge))
+        ]
+    )
+    assert run(2) == 1
+    target.publish([Publication("to_trade", place[1], "AccountIdResponse", body)])
+    assert run(1) == 0
+    dead = RabbitSource(rabbitmq_url, queue + ".XQ", prefetch=10)
+    (letter,) = take(dead, 1)
+    assert (letter.type, letter.body) == ("AccountIdResponse", body)
+    dead.settle([letter.tag])
+    dead.close()
+    # The default exchange has no prefix.
+    plain = RabbitTarget(rabbitmq_url)
+    plain.publish([Publication("", queue, "AccountIdResponse", body)])
+    plain.close()
+    assert run(1) == 0
 
 
 def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
