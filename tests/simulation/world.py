@@ -21,7 +21,14 @@ from pipelines.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
-from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
+from sandbox.economy_setup import (
+    coin_info,
+    configure_currencies,
+    issue_money,
+    open_accounts,
+    publish_documents,
+    set_policies,
+)
 from sandbox.exchange import InProcessExchange, declare_sandbox
 from sandbox.smp import AccountTransfer
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
@@ -72,6 +79,8 @@ class World:
         self.plan = make_plan(dice)
         self.active = False
         self.economy = make_market(dice)
+        others = [currency.debtor_id for currency in self.economy.currencies[1:]]
+        self.forger = dice.choice(others) if self.plan.forge else None
         self.payments = Payments()
         self.documents = Documents(random.Random(dice.random()), 0.0)
         self.shard_count = dice.choice((1, 2, 2, 3))
@@ -203,6 +212,8 @@ class World:
     def open_economy(self, settle: Callable[[], None]) -> None:
         """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
         iris = publish_documents(self.economy, self.documents)  # type: ignore[arg-type]
+        if self.forger is not None:
+            iris[self.forger] = self.forge_document(self.forger)
         rates = {
             currency.debtor_id: self.dice.choice(INTEREST_RATES)
             for currency in self.economy.currencies
@@ -220,6 +231,13 @@ class World:
         settle()
         for account in self.economy.accounts:
             self.floors[account.creditor_id, account.debtor_id] = min(account.principal, account.max_principal)
+
+    def forge_document(self, forger: int) -> str:
+        """An issuer claims the locator of another currency, mostly of the base. Returns the document's address."""
+        victims = [c.debtor_id for c in self.economy.currencies if c.debtor_id != forger]
+        victim = self.economy.base_debtor_id if self.dice.random() < 0.7 else self.dice.choice(victims)
+        info = coin_info(self.economy, self.economy.currency_by_id[forger], self.documents)  # type: ignore[arg-type]
+        return self.documents.forge(info, victim)
 
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
@@ -324,11 +342,22 @@ class World:
             self.payments.learn(self.watchers["solver"])
         if where in self.watchers:
             found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
+            if where != "solver" and self.forger is not None:
+                found += self._forged_documents(where)
         elif where == "authority":
             self.authority.audit()
             found += self._poor_accounts()
         if found:
             raise Violation("; ".join(found))
+
+    def _forged_documents(self, database: str) -> list[str]:
+        """Currencies whose document was not read from their own address."""
+        query: LiteralString = "select debtor_info_locator, debtor_id from worker.debtor_info_document"
+        return [
+            f"the document of {locator} is that of {debtor_id}"
+            for locator, debtor_id in self.watchers[database].execute(query).fetchall()
+            if locator != self.documents.locator(debtor_id)
+        ]
 
     def _poor_accounts(self) -> list[str]:
         """Accounts with less than nothing, and those that lost more than their owners offered."""
