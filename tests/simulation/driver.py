@@ -13,7 +13,6 @@ from typing import LiteralString
 from msgspec.structs import replace
 
 from sandbox.authority import PaymentError
-from sandbox.authority.configuring import change_debtor_info
 from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
@@ -204,8 +203,8 @@ class Driver:
             self._purge()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()
-        if dice.random() < plan.forge and world.forger is not None:
-            self._forge(world.forger)
+        if dice.random() < plan.forge:
+            self._forge()
         if self.closed and dice.random() < 0.02:
             self._open_again(*self.closed.pop())
 
@@ -255,17 +254,10 @@ class Driver:
         world.faults["F8 rate changed"] += 1
         self._look_around()
 
-    def _forge(self, debtor_id: int) -> None:
+    def _forge(self) -> None:
         """An issuer whose document claims another currency's locator says that it is at a new address (F15)."""
-        world = self.world
-        authority, config = world.authority, world.authority.books.currency(debtor_id).config
-        assert config.info is not None
-        info = replace(config.info, iri=world.forge_document(debtor_id))
-        authority.configure_currency(debtor_id, replace(config, info=info))
-        for account in list(authority.books.accounts.values()):
-            if account.debtor_id == debtor_id and not (account.deleted or account.is_root):
-                change_debtor_info(authority.books, account, world.clock.now())
-        world.faults["F15 forged"] += 1
+        self.world.forge_document()
+        self.world.faults["F15 forged"] += 1
         self._look_around()
 
     def _purge(self) -> None:

@@ -18,17 +18,12 @@ from bridge.ports import Publication, PublishError
 from bridge.sharding import Realm
 from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
-from sandbox.authority import Authority, AuthoritySettings
-from sandbox.authority.gateway import AuthorityPeer
+from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
+from sandbox.authority.configuring import change_debtor_info
+from sandbox.authority.gateway import AuthorityPeer, Gateway
+from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
-from sandbox.economy_setup import (
-    coin_info,
-    configure_currencies,
-    issue_money,
-    open_accounts,
-    publish_documents,
-    set_policies,
-)
+from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
 from sandbox.smp import AccountTransfer
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
@@ -46,6 +41,8 @@ from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanU
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
+FORGER = 0x6666666600000001
+"""The debtor whose documents lie."""
 
 
 class WatchedAuthority(AuthorityPeer):
@@ -79,8 +76,6 @@ class World:
         self.plan = make_plan(dice)
         self.active = False
         self.economy = make_market(dice)
-        others = [currency.debtor_id for currency in self.economy.currencies[1:]]
-        self.forger = dice.choice(others) if self.plan.forge else None
         self.payments = Payments()
         self.documents = Documents(random.Random(dice.random()), 0.0)
         self.shard_count = dice.choice((1, 2, 2, 3))
@@ -212,14 +207,14 @@ class World:
     def open_economy(self, settle: Callable[[], None]) -> None:
         """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
         iris = publish_documents(self.economy, self.documents)  # type: ignore[arg-type]
-        if self.forger is not None:
-            iris[self.forger] = self.forge_document(self.forger)
         rates = {
             currency.debtor_id: self.dice.choice(INTEREST_RATES)
             for currency in self.economy.currencies
             if self.dice.random() < self.plan.interest
         }
         configure_currencies(self.economy, self.authority, iris, rates)
+        if self.plan.forge:
+            self._let_forger_in()
         open_accounts(self.economy, self.agent)
         settle()
         issue_money(self.economy, self.authority)
@@ -232,12 +227,23 @@ class World:
         for account in self.economy.accounts:
             self.floors[account.creditor_id, account.debtor_id] = min(account.principal, account.max_principal)
 
-    def forge_document(self, forger: int) -> str:
-        """An issuer claims the locator of another currency, mostly of the base. Returns the document's address."""
-        victims = [c.debtor_id for c in self.economy.currencies if c.debtor_id != forger]
-        victim = self.economy.base_debtor_id if self.dice.random() < 0.7 else self.dice.choice(victims)
-        info = coin_info(self.economy, self.economy.currency_by_id[forger], self.documents)  # type: ignore[arg-type]
-        return self.documents.forge(info, victim)
+    def _let_forger_in(self) -> None:
+        """An issuer in whose currency nobody trades asks for a collector account, as every issuer may."""
+        self.forge_document()
+        gateway = Gateway()
+        self.watchers["solver"].execute(
+            "select solver.ensure_collectors(%s, 1, %s, %s)",
+            (FORGER, gateway.min_collector_id, gateway.max_collector_id),
+        )
+
+    def forge_document(self) -> None:
+        """The forger has a new document, which claims the locator of another currency, mostly of the base."""
+        victim = self.dice.choice(self.economy.currencies) if self.dice.random() < 0.3 else self.economy.currencies[0]
+        iri = self.documents.forge(CoinInfo(FORGER, "Forger", "X"), victim.debtor_id)
+        self.authority.configure_currency(FORGER, RootConfig(info=DebtorInfo(iri=iri, content_type=COIN_INFO_TYPE)))
+        for account in list(self.authority.books.accounts.values()):
+            if account.debtor_id == FORGER and not (account.deleted or account.is_root):
+                change_debtor_info(self.authority.books, account, self.clock.now())
 
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
@@ -342,7 +348,7 @@ class World:
             self.payments.learn(self.watchers["solver"])
         if where in self.watchers:
             found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
-            if where != "solver" and self.forger is not None:
+            if where != "solver" and self.plan.forge:
                 found += self._forged_documents(where)
         elif where == "authority":
             self.authority.audit()
