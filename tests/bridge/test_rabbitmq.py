@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
@@ -14,6 +16,7 @@ from bridge.rabbitmq import RabbitSource, RabbitTarget
 from bridge.rabbitmq_setup import TopologyError, declare, delete
 from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import Binding, Queue, Topology, peer_topology, worker_topology
+from tests.bridge.broker import rabbitmqctl
 from tests.bridge.examples import changed
 from tests.bridge.proxy import proxy
 from tests.conftest import Connection
@@ -274,6 +277,55 @@ def test_g50_a_message_keeps_the_name_of_its_first_exchange(
     plain.publish([Publication("", queue, "AccountIdResponse", body)])
     plain.close()
     assert run(1) == 0
+
+
+def _permissions(user: str) -> list[str]:
+    """Configure, write and read, as the documents say."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {user} |")]
+    return [cell.strip().strip("`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[2:5]]
+
+
+@pytest.mark.slow
+def test_g50_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
+    rabbitmqctl(rabbitmq_url, "add_vhost", "g50")
+    url = rabbitmq_url + "/g50"
+    users = {"a shard": "shard", "the gateway of an authority": "gateway", "an operator's shovel": "shovel"}
+    users["`configure` with SETUP_RABBITMQ_BINDINGS"] = "configure"
+    for words, name in users.items():
+        rabbitmqctl(rabbitmq_url, "add_user", name, "x")
+        rabbitmqctl(rabbitmq_url, "set_permissions", "-p", "g50", name, *_permissions(words))
+
+    def at(name: str) -> str:
+        return url.replace("guest:guest", f"{name}:x")
+
+    topology = worker_topology("swpt_trade", "#")
+    declare(at("configure"), topology)
+    for name, allowed in (
+        ("shard", {"creditors_out", "to_trade"}),
+        ("gateway", {"creditors_in"}),
+        ("shovel", {""}),
+    ):
+        with pytest.raises(TopologyError):
+            declare(at(name), Topology((), (Queue("another"),), ()))
+        for exchange in ("creditors_in", "creditors_out", "to_trade", ""):
+            target = RabbitTarget(at(name))
+            item = Publication(exchange, "swpt_trade", "X", b"{}", {"ca-trade": True})
+            if exchange in allowed:
+                assert target.publish([item]) == []
+            else:
+                with pytest.raises(PublishError, match=r"access|refused|permission"):
+                    target.publish([item])
+            target.close()
+    source = RabbitSource(at("shard"), "swpt_trade", prefetch=10)
+    # From to_trade, creditors_in and the default exchange.
+    found = {delivery.exchange for delivery in take(source, 3)}
+    assert found == {"to_trade", "creditors_in", ""}
+    source.close()
+    for name in ("gateway", "shovel"):
+        with pytest.raises(SourceError):
+            RabbitSource(at(name), "swpt_trade", prefetch=10).take(1, 0.1)
+    rabbitmqctl(rabbitmq_url, "delete_vhost", "g50")
 
 
 def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:

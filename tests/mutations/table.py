@@ -219,6 +219,13 @@ MUTATIONS = (
         "(f.is_locator_fetch or f.looks_for_move) and f.iri = s.debtor_info_locator as is_official",
     ),
     Mutation("G49", f"{_W}/debtors/apply_fetch_debtor_info.sql", "      w.forced_iri is not null,", "      false,"),
+    Mutation("G50", "bridge/inbound.py", "                self._refuse_strangers(delivery)\n", ""),
+    Mutation(
+        "G50",
+        "bridge/catalogue.py",
+        "CREDITORS_IN: frozenset(struct.__name__ for struct in SMP_RECEIVED)",
+        "CREDITORS_IN: CONSUMED_TYPES",
+    ),
     Mutation(
         "M29",
         f"{_W}/accounts/store_account_updates.sql",
