@@ -105,7 +105,7 @@ def inbound(url: str, dsn: str, messages: int, quorum: bool) -> Flow:
         seconds, cpu = bare_pika.consume(url, prefix + "worker", messages, PREFETCH)
         fill(url, prefix, messages)
         source = RabbitSource(url, prefix + "worker", PREFETCH)
-        bridge = Inbound(source, db, EVERYTHING, LANES, INBOUND_LIMIT)
+        bridge = Inbound(source, db, EVERYTHING, LANES, INBOUND_LIMIT, prefix)
         done, began, cpu_began = 0, time.perf_counter(), time.process_time()
         while done < messages:
             done += bridge.run_once(10.0)

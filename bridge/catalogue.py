@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bridge import wire_internal, wire_smp
+from bridge.topology import CREDITORS_IN, DEFAULT_EXCHANGE, TO_TRADE
 from bridge.wire import WireMessage
 
 SMP_SENT: tuple[type[WireMessage], ...] = (
@@ -47,6 +50,15 @@ SMP_SENT_TYPES = tuple(struct.__name__ for struct in SMP_SENT)
 INTERNAL_TYPES = tuple(struct.__name__ for struct in INTERNAL)
 OUTGOING_TYPES = SMP_SENT_TYPES + INTERNAL_TYPES
 CONSUMED_TYPES = frozenset(struct.__name__ for struct in (*SMP_RECEIVED, *NOTIFICATIONS, *INTERNAL))
+
+# What is taken, by the exchange that a message was published to. The broker keeps that name on the way through others.
+# Accounting authorities reach `creditors_in`, and must not say what only shards and the creditors agent have to say.
+# What operators put back from the dead letters comes by the default exchange.
+TAKEN_FROM: Mapping[str, frozenset[str]] = {
+    CREDITORS_IN: frozenset(struct.__name__ for struct in SMP_RECEIVED),
+    TO_TRADE: CONSUMED_TYPES,
+    DEFAULT_EXCHANGE: CONSUMED_TYPES,
+}
 
 # The field each type is sharded by.
 SHARDING_FIELDS = {name: struct.sharding_field for name, struct in STRUCTS.items()}

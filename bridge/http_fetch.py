@@ -34,16 +34,17 @@ LEASE_MARGIN = 60.0
 # Nobody can stop the look-up of a name, so it may go on for several times as long as the fetch that wanted it.
 THREADS_PER_CONNECTION = 4
 
-_TAKE: LiteralString = "select iri, debtor_id, url, leased_until from worker.take_due_fetches(%s, %s)"
+_TAKE: LiteralString = "select iri, debtor_id, looks_for_move, url, leased_until from worker.take_due_fetches(%s, %s)"
 _APPLY: LiteralString = "select worker.apply_fetch_results(%s)"
 
 
 @dataclass(frozen=True, slots=True)
 class DueFetch:
-    """A fetch that needs HTTP. `url` is what to get, `iri` and `debtor_id` what it is stored under."""
+    """A fetch that needs HTTP. `url` is what to get: `iri`, or what may tell that the debtor has moved from there."""
 
     iri: str
     debtor_id: int
+    looks_for_move: bool
     url: str
     leased_until: datetime
 
@@ -208,6 +209,7 @@ def _result(due: DueFetch, outcome: Outcome) -> dict[str, Any]:
     return {
         "iri": due.iri,
         "debtor_id": due.debtor_id,
+        "looks_for_move": due.looks_for_move,
         "leased_until": format_moment(due.leased_until),
         "outcome": outcome.outcome,
         "errorcode": outcome.errorcode,

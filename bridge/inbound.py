@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
+from bridge.catalogue import TAKEN_FROM
 from bridge.codec import BadMessage, Message, decode
 from bridge.errors import Remedy, remedy
 from bridge.ports import Delivery, Source
@@ -43,14 +44,24 @@ class Inbound:
     """Takes messages from one queue."""
 
     def __init__(
-        self, source: Source, connection: psycopg.Connection[Any], realm: Realm, lane_count: int, limit: int = 2000
+        self,
+        source: Source,
+        connection: psycopg.Connection[Any],
+        realm: Realm,
+        lane_count: int,
+        limit: int = 2000,
+        prefix: str = "",
     ) -> None:
-        """The connection must be in autocommit mode; `limit` messages make a batch at most."""
+        """The connection must be in autocommit mode; `limit` messages make a batch at most.
+
+        `prefix` goes before the names of exchanges, except that of the default one.
+        """
         self._source = source
         self._connection = connection
         self._realm = realm
         self._lane_count = lane_count
         self._limit = limit
+        self._taken_from = {prefix + name if name else name: types for name, types in TAKEN_FROM.items()}
         self.dead_letters = 0
         self._copies = [
             sql.SQL("copy pgmq.{} (vt, message) from stdin").format(sql.Identifier(f"q_inbox_{lane}"))
@@ -85,6 +96,7 @@ class Inbound:
         bad: list[int] = []
         for delivery in batch:
             try:
+                self._refuse_strangers(delivery)
                 message = decode(delivery)
                 key_hash = hash32(message.key)
                 if not self._realm.matches_hash(key_hash):
@@ -96,6 +108,11 @@ class Inbound:
                 _log.error("rejected a message of type %r: %s", delivery.type, error.reason)
                 bad.append(delivery.tag)
         return good, bad
+
+    def _refuse_strangers(self, delivery: Delivery) -> None:
+        """Whoever may publish to an exchange may not send everything by it."""
+        if delivery.type not in self._taken_from.get(delivery.exchange, ()):
+            raise BadMessage(f"such messages are not taken from the exchange {delivery.exchange!r}")
 
     def _refuse_foreign(self, delivery: Delivery, message: Message) -> None:
         """Tells one sender's mistake (a bad message) from a queue that belongs to another shard (nobody's message)."""

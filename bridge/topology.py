@@ -11,6 +11,7 @@ CREDITORS_OUT = "creditors_out"
 TO_TRADE = "to_trade"
 CREDITORS_IN = "creditors_in"
 LOOPBACK_FILTER = "ca.loopback_filter"
+DEFAULT_EXCHANGE = ""
 DEAD_LETTER_SUFFIX = ".XQ"
 
 Arguments = Mapping[str, str | bool | int]

@@ -80,6 +80,7 @@ class Shard:
         target: Target,
         settings: dict[str, Any],
         documents: DocumentServer,
+        prefix: str = "",
     ) -> None:
         self.place = place
         self._closing = ExitStack()
@@ -96,7 +97,7 @@ class Shard:
         self._worker.execute("select worker.set_configuration(%s)", (json.dumps(settings | words),))
         row = self._worker.execute("select lane_count from worker.configuration").fetchone()
         assert row is not None
-        self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000)
+        self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000, prefix=prefix)
         self._drain = Drain(self._connect(worker_url), row[0])
         self._outbound = Outbound(
             self._connect(worker_url),

@@ -198,6 +198,7 @@ class World:
             self.exchange.target(),
             self.settings.worker | settings,
             self.documents,
+            self.exchange.prefix,
         )
         self._closing.callback(shard.close)
         return shard

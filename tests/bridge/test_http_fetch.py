@@ -23,6 +23,8 @@ from bridge.topology import worker_topology
 from tests.bridge.documents import DocumentServer, Page, document_server
 from tests.bridge.test_coin_info import DOCUMENT, document
 from tests.conftest import Connection
+from tests.sql.messages import apply, message
+from tests.sql.outgoing import publish_everything, sent
 
 FAR = 3600.0
 
@@ -355,14 +357,8 @@ def test_an_unexpected_error_drops_one_fetch(server: DocumentServer, monkeypatch
 
 
 def schedule(connection: Connection, iri: str, debtor_id: int, forced_iri: str | None = None) -> None:
-    connection.execute(
-        """
-        insert into worker.debtor_info_fetch
-          (iri, debtor_id, is_locator_fetch, is_discovery_fetch, forced_iri, inserted_at, next_attempt_at)
-        values (%s, %s, true, true, %s, worker.now(), worker.now())
-        """,
-        (iri, debtor_id, forced_iri),
-    )
+    wish = {"is_locator_fetch": True, "is_discovery_fetch": True, "forced_iri": forced_iri}
+    apply(connection, message("FetchDebtorInfo", iri=iri, debtor_id=debtor_id, **wish))
 
 
 def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) -> None:
@@ -371,9 +367,8 @@ def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) 
     schedule(worker_db, locator, -123)
     schedule(worker_db, server.url + "/missing", 5)
     schedule(worker_db, "http://localhost/", 6)
-    schedule(worker_db, server.url + "/elsewhere", -123, forced_iri=locator)
     fetcher = HttpFetch(worker_db, verify=server.trust, allow_private=True)
-    assert fetcher.run_once() == 4
+    assert fetcher.run_once() == 3
     assert fetcher.run_once() == 0
     rows = worker_db.execute("select debtor_id, attempts_count, latest_attempt_errorcode from worker.debtor_info_fetch")
     assert [row for row in rows if row[0] == 5] == [(5, 1, 404)]
@@ -390,6 +385,38 @@ def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) 
     ).fetchall()
     assert stored[:4] == (locator, "-123", "666", 0.5)
     assert stored[4].isoformat()[:10] == DOCUMENT["willNotChangeUntil"][:10]
+
+
+@pytest.mark.parametrize("base_answers", [True, False])
+def test_g49_bytes_of_a_forced_address_are_nobody_s_document(
+    server: DocumentServer, worker_db: Connection, base_answers: bool
+) -> None:
+    """An issuer claims the locator of another currency, then says that its document is at an address of its own."""
+    publish_everything(worker_db)
+    locator = server.url + "/base"
+    server.pages["/thief"] = Page(document("latestDebtorInfo.uri", locator))
+    redirect(server, "/base", "/hosted")
+    if base_answers:
+        body = json.loads(document("latestDebtorInfo.uri", locator))
+        body["debtorIdentity"]["uri"] = "swpt:666"
+        server.pages["/hosted"] = Page(json.dumps(body).encode())
+    schedule(worker_db, locator, -123, forced_iri=server.url + "/thief")
+    assert HttpFetch(worker_db, verify=server.trust, allow_private=True).run_once() == 2
+    assert sorted(path for path, _ in server.requests) == ["/base", "/hosted", "/thief"]
+    # A redirect from the locator is the locator's own word.
+    stored = [(item["debtor_info_locator"], item["debtor_id"]) for item in sent(worker_db, "StoreDocument")]
+    assert stored == ([(locator, 666)] if base_answers else [])
+    assert sent(worker_db, "ConfirmDebtor") == []
+
+
+def test_g49_v13_14_a_move_is_learnt_though_the_locator_fails(server: DocumentServer, worker_db: Connection) -> None:
+    publish_everything(worker_db)
+    server.pages["/rev2"] = Page(document("latestDebtorInfo.uri", server.url + "/new"))
+    schedule(worker_db, server.url + "/gone", -123, forced_iri=server.url + "/rev2")
+    assert HttpFetch(worker_db, verify=server.trust, allow_private=True).run_once() == 2
+    moved = {"debtor_id": -123, "debtor_info_locator": server.url + "/new"}
+    assert sent(worker_db, "ConfirmDebtor") == [moved]
+    assert sent(worker_db, "StoreDocument") == []
 
 
 @pytest.mark.slow

@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from admin.daemons.databases import connect
+from bridge.catalogue import CONSUMED_TYPES
 from bridge.inbound import ForeignShard, Inbound
 from bridge.loopback import LoopbackBroker, LoopbackSource
 from bridge.ports import Publication
 from bridge.sharding import Realm, binary_routing_key, hash32
-from bridge.topology import worker_topology
+from bridge.topology import Binding, Exchange, Topology, worker_topology
 from sql import Kind
 from tests.bridge.examples import EXAMPLES, WORKED, changed
 from tests.conftest import Connection
@@ -124,6 +125,51 @@ def test_bad_messages_are_dead_lettered(worker_db: Connection, caplog: pytest.Lo
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 5
     assert any("coordinator_type" in text for text in errors)
+
+
+SMP = (
+    "RejectedConfig", "AccountUpdate", "AccountPurge", "AccountTransfer", "RejectedTransfer", "PreparedTransfer",
+    "FinalizedTransfer",
+)  # fmt: skip
+HEADERS = {"ca-trade": True}
+
+
+def test_g50_authorities_say_seven_things(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    """What came through their exchange has its name, though it went through another one on its way."""
+    shard = Shard(worker_db)
+    consumed = [case for case in WORKED if case[0] in CONSUMED_TYPES]
+    shard.send(*(Publication("creditors_in", key, name, body, HEADERS, True) for name, key, body in consumed))
+    assert shard.inbound.run_once(0) == 24
+    assert {str(m["type"]) for found in shard.inbox().values() for m in found} == set(SMP)
+    refused = [name for name, _, _ in consumed if name not in SMP]
+    assert (shard.dead(), len(set(refused))) == (len(refused), 16)
+    for name in refused:
+        reason = f"rejected a message of type {name!r}: such messages are not taken from the exchange 'creditors_in'"
+        assert reason in caplog.text
+
+
+@pytest.mark.parametrize(("exchange", "taken"), [("to_trade", 24), ("", 24), ("amq.topic", 0), ("to_trade2", 0)])
+def test_g50_who_may_send_all_types(worker_db: Connection, exchange: str, taken: int) -> None:
+    """Shards and the creditors agent by `to_trade`; operators put dead letters back by the default exchange."""
+    shard = Shard(worker_db)
+    others = (Exchange("amq.topic", "topic"), Exchange("to_trade2", "topic"))
+    shard.broker.declare(Topology(others, (), tuple(Binding(other.name, "q", True, "#") for other in others)))
+    consumed = [case for case in WORKED if case[0] in CONSUMED_TYPES]
+    shard.send(*(Publication(exchange, key if exchange else "q", name, body) for name, key, body in consumed))
+    assert shard.inbound.run_once(0) == 24
+    assert (sum(map(len, shard.inbox().values())), shard.dead()) == (taken, 24 - taken)
+
+
+def test_g50_a_thief_s_account_id_is_refused_and_the_operator_has_the_last_word(worker_db: Connection) -> None:
+    shard = Shard(worker_db)
+    body = changed("AccountIdResponse", account_id="thief")
+    shard.send(Publication("creditors_in", "1.0", "AccountIdResponse", body, HEADERS, True))
+    assert shard.inbound.run_once(0) == 1
+    assert (shard.inbox(), shard.dead()) == ({}, 1)
+    (letter,) = shard.broker.source("q.XQ").take(10, 0)
+    shard.send(Publication("", "q", str(letter.type), letter.body))
+    assert shard.inbound.run_once(0) == 1
+    assert sum(map(len, shard.inbox().values())) == 1
 
 
 def _creditor(realm: str) -> int:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
@@ -12,8 +14,10 @@ from bridge.outbound import Outbound
 from bridge.ports import Delivery, Publication, PublishError, SourceError
 from bridge.rabbitmq import RabbitSource, RabbitTarget
 from bridge.rabbitmq_setup import TopologyError, declare, delete
-from bridge.sharding import Realm
+from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import Binding, Queue, Topology, peer_topology, worker_topology
+from tests.bridge.broker import rabbitmqctl
+from tests.bridge.examples import changed
 from tests.bridge.proxy import proxy
 from tests.conftest import Connection
 
@@ -218,7 +222,7 @@ def test_from_one_shard_to_another(
     assert Outbound(worker_db, target, realm).run_once() == 40
     row = worker_db.execute("select count(*) from worker.unroutable_message").fetchone()
     assert row == (40 - len(ours),)
-    inbound = Inbound(source, worker_db, realm, lane_count=8)
+    inbound = Inbound(source, worker_db, realm, lane_count=8, prefix=queue.removesuffix("q"))
     count = 0
     while count < len(ours):
         count += inbound.run_once(30)
@@ -227,6 +231,101 @@ def test_from_one_shard_to_another(
     assert sorted(row[0] for row in rows) == ours
     source.close()
     assert depth(rabbitmq_url, queue) == 0
+
+
+def test_g50_a_message_keeps_the_name_of_its_first_exchange(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
+) -> None:
+    """From `creditors_in` by `to_trade` into the queue; into the dead letters, and back as operators do it."""
+    prefix = queue.removesuffix("q")
+    realm = Realm.parse("0.#")
+    key = next(number for number in range(1, 100) if realm.matches(number))
+    body = changed("AccountIdResponse", collector_id=key)
+    purge = changed("AccountPurge", creditor_id=key)
+    place = ("creditors_in", binary_routing_key(key))
+    assert target.publish([Publication(*place, "X", b"{}", {"ca-trade": True}, mandatory=True)]) == []
+    (delivery,) = take(source, 1)
+    assert delivery.exchange == prefix + "creditors_in"
+    source.settle([delivery.tag])
+
+    inbound = Inbound(source, worker_db, realm, lane_count=8, prefix=prefix)
+
+    def run(count: int) -> int:
+        """Returns how many messages were refused."""
+        before = inbound.dead_letters
+        while count > 0:
+            count -= inbound.run_once(30)
+        return inbound.dead_letters - before
+
+    headers = {"ca-trade": True}
+    target.publish(
+        [
+            Publication(*place, name, text, headers)
+            for name, text in (("AccountIdResponse", body), ("AccountPurge", purge))
+        ]
+    )
+    assert run(2) == 1
+    target.publish([Publication("to_trade", place[1], "AccountIdResponse", body)])
+    assert run(1) == 0
+    dead = RabbitSource(rabbitmq_url, queue + ".XQ", prefetch=10)
+    (letter,) = take(dead, 1)
+    assert (letter.type, letter.body) == ("AccountIdResponse", body)
+    dead.settle([letter.tag])
+    dead.close()
+    # The default exchange has no prefix.
+    plain = RabbitTarget(rabbitmq_url)
+    plain.publish([Publication("", queue, "AccountIdResponse", body)])
+    plain.close()
+    assert run(1) == 0
+
+
+def _permissions(user: str) -> list[str]:
+    """Configure, write and read, as the documents say."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {user} |")]
+    return [cell.strip().strip("`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[2:5]]
+
+
+@pytest.mark.slow
+def test_g50_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
+    rabbitmqctl(rabbitmq_url, "add_vhost", "g50")
+    url = rabbitmq_url + "/g50"
+    users = {"a shard": "shard", "the gateway of an authority": "gateway", "an operator's shovel": "shovel"}
+    users["`configure` with SETUP_RABBITMQ_BINDINGS"] = "configure"
+    for words, name in users.items():
+        rabbitmqctl(rabbitmq_url, "add_user", name, "x")
+        rabbitmqctl(rabbitmq_url, "set_permissions", "-p", "g50", name, *_permissions(words))
+
+    def at(name: str) -> str:
+        return url.replace("guest:guest", f"{name}:x")
+
+    topology = worker_topology("swpt_trade", "#")
+    declare(at("configure"), topology)
+    for name, allowed in (
+        ("shard", {"creditors_out", "to_trade"}),
+        ("gateway", {"creditors_in"}),
+        ("shovel", {""}),
+    ):
+        with pytest.raises(TopologyError):
+            declare(at(name), Topology((), (Queue("another"),), ()))
+        for exchange in ("creditors_in", "creditors_out", "to_trade", ""):
+            target = RabbitTarget(at(name))
+            item = Publication(exchange, "swpt_trade", "X", b"{}", {"ca-trade": True})
+            if exchange in allowed:
+                assert target.publish([item]) == []
+            else:
+                with pytest.raises(PublishError, match=r"access|refused|permission"):
+                    target.publish([item])
+            target.close()
+    source = RabbitSource(at("shard"), "swpt_trade", prefetch=10)
+    # From to_trade, creditors_in and the default exchange.
+    found = {delivery.exchange for delivery in take(source, 3)}
+    assert found == {"to_trade", "creditors_in", ""}
+    source.close()
+    for name in ("gateway", "shovel"):
+        with pytest.raises(SourceError):
+            RabbitSource(at(name), "swpt_trade", prefetch=10).take(1, 0.1)
+    rabbitmqctl(rabbitmq_url, "delete_vhost", "g50")
 
 
 def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -250,7 +250,7 @@ def test_inbound_outlives_its_connections(
         source = RabbitSource(path.url, queue, prefetch=100)
 
         def open_work() -> OpenWork:
-            return OpenWork(source, own)
+            return OpenWork(name_prefix, source, own)
 
         daemon = threading.Thread(target=run, args=("inbound", open_work, stop), kwargs={"poll_seconds": 0.0})
         daemon.start()
@@ -270,9 +270,9 @@ def test_inbound_outlives_its_connections(
 class OpenWork:
     """The connection of a daemon, closed after an error."""
 
-    def __init__(self, source: RabbitSource, connection: Connection) -> None:
+    def __init__(self, prefix: str, source: RabbitSource, connection: Connection) -> None:
         self._source = source
-        self._inbound = Inbound(source, connection, REALM, LANES, limit=50)
+        self._inbound = Inbound(source, connection, REALM, LANES, limit=50, prefix=prefix)
 
     def __enter__(self) -> Work:
         return Work(lambda: self._inbound.run_once(0.2))
@@ -327,7 +327,7 @@ def test_bad_messages_go_and_foreign_ones_stay(
     target.publish([flags(n) for n in foreign])  # with a routing key that is not theirs
     target.publish([message("0.1", b"{}"), message("0.1", b"\xff")])
     source = RabbitSource(rabbitmq_url, queue, prefetch=0)
-    bridge = Inbound(source, worker_db, half, LANES)
+    bridge = Inbound(source, worker_db, half, LANES, prefix=name_prefix)
     until(lambda: bridge.run_once(0.2) == 0)
     assert inbox(worker_db) == ours
     assert bridge.dead_letters == len(foreign) + 2
@@ -353,7 +353,7 @@ def test_several_consumers_share_a_queue(
     def consume(_number: int) -> int:
         with psycopg.connect(worker_db.info.dsn, autocommit=True) as connection:
             source = RabbitSource(rabbitmq_url, queue, prefetch=100)
-            bridge = Inbound(source, connection, REALM, LANES)
+            bridge = Inbound(source, connection, REALM, LANES, prefix=name_prefix)
             total = 0
             while count := bridge.run_once(0.5):
                 total += count

@@ -203,6 +203,29 @@ MUTATIONS = (
         "a.recipient = x.account_id or a.recipient_version",
         "a.recipient_version",
     ),
+    Mutation("G48", f"{_W}/debtors/apply_confirm_debtor.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/debtors/apply_store_document.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/debtors/apply_needed_collector.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", "sql/shared/functions/is_before.sql", " or p_moment > shared.latest_credible_moment()", ""),
+    Mutation(
+        "G48", f"{_W}/debtors/take_due_fetches.sql", "and k.fetched_at <= worker.latest_credible_moment()", "and true"
+    ),
+    Mutation("G48", f"{_W}/debtors/take_due_fetches.sql", "perform worker.reschedule_fetches(p_limit);", "null;"),
+    Mutation("G48", f"{_W}/scans/bring_back_moments.sql", "r.%2$I > $4", "r.%2$I > $4 and $4 is null"),
+    Mutation(
+        "G49",
+        f"{_W}/debtors/settle_fetches.sql",
+        "f.is_locator_fetch and f.iri = s.debtor_info_locator as is_official",
+        "(f.is_locator_fetch or f.looks_for_move) and f.iri = s.debtor_info_locator as is_official",
+    ),
+    Mutation("G49", f"{_W}/debtors/apply_fetch_debtor_info.sql", "      w.forced_iri is not null,", "      false,"),
+    Mutation("G50", "bridge/inbound.py", "                self._refuse_strangers(delivery)\n", ""),
+    Mutation(
+        "G50",
+        "bridge/catalogue.py",
+        "CREDITORS_IN: frozenset(struct.__name__ for struct in SMP_RECEIVED)",
+        "CREDITORS_IN: CONSUMED_TYPES",
+    ),
     Mutation(
         "M29",
         f"{_W}/accounts/store_account_updates.sql",

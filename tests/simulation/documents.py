@@ -22,6 +22,7 @@ class Documents:
     trouble: float = 0.0
     bodies: dict[str, bytes] = field(default_factory=dict)
     failures: int = 0
+    forged: int = 0
 
     def locator(self, debtor_id: int) -> str:
         """The official address of the currency's latest document."""
@@ -33,6 +34,14 @@ class Documents:
         body = render_coin_info(replace(info, revision=1), locator)
         self.bodies[locator] = self.bodies[f"{locator}/public?rev=1"] = body
         return f"{locator}/public?rev=1"
+
+    def forge(self, info: CoinInfo, victim_debtor_id: int) -> str:
+        """Publishes a document that claims the locator of another currency, for ever. Returns its address."""
+        self.forged += 1
+        address = f"{self.locator(info.debtor_id)}/forged?rev={self.forged}"
+        forgery = replace(info, revision=self.forged, will_not_change_until="9999-12-31T23:59:59+00:00")
+        self.bodies[address] = render_coin_info(forgery, self.locator(victim_debtor_id))
+        return address
 
     def answer(self, url: str) -> Outcome:
         """What comes of a request."""

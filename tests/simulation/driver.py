@@ -203,6 +203,8 @@ class Driver:
             self._purge()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()
+        if dice.random() < plan.forge:
+            self._forge()
         if self.closed and dice.random() < 0.02:
             self._open_again(*self.closed.pop())
 
@@ -250,6 +252,12 @@ class Driver:
             if account.debtor_id == debtor_id and not account.deleted and world.dice.random() < 0.5:
                 authority.apply_rate(account)
         world.faults["F8 rate changed"] += 1
+        self._look_around()
+
+    def _forge(self) -> None:
+        """An issuer whose document claims another currency's locator says that it is at a new address (F15)."""
+        self.world.forge_document()
+        self.world.faults["F15 forged"] += 1
         self._look_around()
 
     def _purge(self) -> None:

@@ -68,6 +68,7 @@ class Plan:
     poor_terms: float = 0.0
     hide_identity: float = 0.0
     garbage: float = 0.0
+    forge: float = 0.0
 
     @property
     def is_kind(self) -> bool:
@@ -115,6 +116,7 @@ _KINDS: dict[str, tuple[float, float]] = {
     "poor_terms": (0.05, 0.5),
     "hide_identity": (0.1, 0.9),
     "garbage": (0.01, 0.1),
+    "forge": (0.002, 0.02),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bridge.catalogue import SHARDING_FIELDS, STRUCTS
+from bridge.catalogue import SHARDING_FIELDS, STRUCTS, TAKEN_FROM
 from bridge.ports import Publication, Target
 from bridge.sharding import Realm, binary_routing_key
 from bridge.topology import CREDITORS_IN, TO_TRADE
@@ -140,6 +140,12 @@ class Litter:
             return None
         return self._encode(pattern, body)
 
+    def misrouted(self, pattern: Publication) -> Publication | None:
+        """By the exchange of the authorities, who have nothing of the kind to say."""
+        if pattern.type in TAKEN_FROM[CREDITORS_IN]:
+            return None
+        return replace(pattern, exchange=CREDITORS_IN, headers={"message-type": pattern.type, "ca-trade": True})
+
     # Accepted by the bridge, and without effect
 
     def expired(self, body: Body, now: datetime) -> bool:
@@ -210,6 +216,7 @@ _MALFORMED: dict[str, Callable[[Litter, Publication], Publication | None]] = {
     "U+0000": Litter.zero_character,
     "reply to others": Litter.reply_to_others,
     "foreign shard": Litter.foreign_shard,
+    "misrouted": Litter.misrouted,
 }
 _HARMLESS: dict[str, Callable[[Litter, Body, datetime], bool]] = {
     "expired": Litter.expired,

@@ -18,8 +18,10 @@ from bridge.ports import Publication, PublishError
 from bridge.sharding import Realm
 from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
-from sandbox.authority import Authority, AuthoritySettings
-from sandbox.authority.gateway import AuthorityPeer
+from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
+from sandbox.authority.configuring import change_debtor_info
+from sandbox.authority.gateway import AuthorityPeer, Gateway
+from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
@@ -39,6 +41,8 @@ from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanU
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
+FORGER = 0x6666666600000001
+"""The debtor whose documents lie."""
 
 
 class WatchedAuthority(AuthorityPeer):
@@ -209,6 +213,8 @@ class World:
             if self.dice.random() < self.plan.interest
         }
         configure_currencies(self.economy, self.authority, iris, rates)
+        if self.plan.forge:
+            self._let_forger_in()
         open_accounts(self.economy, self.agent)
         settle()
         issue_money(self.economy, self.authority)
@@ -220,6 +226,24 @@ class World:
         settle()
         for account in self.economy.accounts:
             self.floors[account.creditor_id, account.debtor_id] = min(account.principal, account.max_principal)
+
+    def _let_forger_in(self) -> None:
+        """An issuer in whose currency nobody trades asks for a collector account, as every issuer may."""
+        self.forge_document()
+        gateway = Gateway()
+        self.watchers["solver"].execute(
+            "select solver.ensure_collectors(%s, 1, %s, %s)",
+            (FORGER, gateway.min_collector_id, gateway.max_collector_id),
+        )
+
+    def forge_document(self) -> None:
+        """The forger has a new document, which claims the locator of another currency, mostly of the base."""
+        victim = self.dice.choice(self.economy.currencies) if self.dice.random() < 0.3 else self.economy.currencies[0]
+        iri = self.documents.forge(CoinInfo(FORGER, "Forger", "X"), victim.debtor_id)
+        self.authority.configure_currency(FORGER, RootConfig(info=DebtorInfo(iri=iri, content_type=COIN_INFO_TYPE)))
+        for account in list(self.authority.books.accounts.values()):
+            if account.debtor_id == FORGER and not (account.deleted or account.is_root):
+                change_debtor_info(self.authority.books, account, self.clock.now())
 
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
@@ -324,11 +348,22 @@ class World:
             self.payments.learn(self.watchers["solver"])
         if where in self.watchers:
             found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
+            if where != "solver" and self.plan.forge:
+                found += self._forged_documents(where)
         elif where == "authority":
             self.authority.audit()
             found += self._poor_accounts()
         if found:
             raise Violation("; ".join(found))
+
+    def _forged_documents(self, database: str) -> list[str]:
+        """Currencies whose document was not read from their own address."""
+        query: LiteralString = "select debtor_info_locator, debtor_id from worker.debtor_info_document"
+        return [
+            f"the document of {locator} is that of {debtor_id}"
+            for locator, debtor_id in self.watchers[database].execute(query).fetchall()
+            if locator != self.documents.locator(debtor_id)
+        ]
 
     def _poor_accounts(self) -> list[str]:
         """Accounts with less than nothing, and those that lost more than their owners offered."""

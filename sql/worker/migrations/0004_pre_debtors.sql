@@ -40,16 +40,19 @@ create table worker.debtor_info_fetch (
   debtor_id bigint not null,
   is_locator_fetch boolean not null default false,
   is_discovery_fetch boolean not null default false,
+  is_past_cache boolean not null default false,
   forced_iri text check (length(forced_iri) between 1 and 200),
   recursion_level smallint not null default 0 check (recursion_level >= 0),
-  inserted_at timestamptz not null,
+  scheduled_at timestamptz not null,
   attempts_count smallint not null default 0 check (attempts_count >= 0),
   latest_attempt_at timestamptz,
   latest_attempt_errorcode smallint,
   next_attempt_at timestamptz not null,
   leased_url text,
+  looks_for_move boolean not null generated always as (forced_iri is not null) stored,
   key_hash integer not null generated always as (worker.hash32(iri)) stored,
-  primary key (iri, debtor_id),
+  primary key (iri, debtor_id, looks_for_move),
+  check (not looks_for_move or not (is_locator_fetch or is_discovery_fetch or is_past_cache)),
   check (
     case
       when attempts_count = 0 then latest_attempt_at is null and latest_attempt_errorcode is null
@@ -59,10 +62,17 @@ create table worker.debtor_info_fetch (
 );
 
 create index debtor_info_fetch_due_idx on worker.debtor_info_fetch (next_attempt_at);
+create index debtor_info_fetch_scheduled_idx on worker.debtor_info_fetch (scheduled_at);
 
 comment on table worker.debtor_info_fetch is
   'Scheduled HTTP requests. Key: iri. A leased row has its next_attempt_at moved into the future.';
+comment on column worker.debtor_info_fetch.is_past_cache is
+  'What is stored does not do: the server of iri has to be asked.';
 comment on column worker.debtor_info_fetch.forced_iri is
-  'Read the bytes from here instead of iri, and not from the cache.';
+  'Read this instead of iri, only to learn whether the debtor has moved. What is read here is never stored.';
+comment on column worker.debtor_info_fetch.scheduled_at is
+  'When next_attempt_at was chosen. A moment in the future means that our clock ran ahead: such a row is due.';
 comment on column worker.debtor_info_fetch.leased_url is
   'What the fetcher was told to read last. If the row wants something else by then, the result is of no use.';
+comment on column worker.debtor_info_fetch.looks_for_move is
+  'Beside the fetch of a locator there may be one more, which looks elsewhere whether the debtor has moved.';

@@ -2,63 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.messages import apply, message
+from tests.sql.debtors.rows import IRI, LOCATOR, add_claim, claim, confirm, discover, fetch
+from tests.sql.messages import apply
 from tests.sql.outgoing import sent
-
-IRI = "https://example.com/iri"
-LOCATOR = "https://example.com/666"
-
-
-def discover(**fields: Any) -> dict[str, Any]:
-    return message("DiscoverDebtor", **fields)
-
-
-def confirm(**fields: Any) -> dict[str, Any]:
-    return message("ConfirmDebtor", **fields)
-
-
-def fetch(iri: str, is_locator_fetch: bool, forced_iri: str | None = None, debtor_id: int = 666) -> dict[str, Any]:
-    return {
-        "iri": iri,
-        "debtor_id": debtor_id,
-        "is_locator_fetch": is_locator_fetch,
-        "is_discovery_fetch": not is_locator_fetch,
-        "forced_iri": forced_iri,
-        "recursion_level": 0,
-    }
-
-
-def add_claim(connection: Connection, *, fetched: str | None, discovered: str = "0", forced: str | None = None) -> None:
-    """All moments are given as ages."""
-    connection.execute(
-        """
-        insert into worker.debtor_locator_claim (
-          debtor_id, debtor_info_locator, latest_locator_fetch_at, latest_discovery_fetch_at, forced_locator_refetch_at
-        )
-        values (666, %s, worker.now() - %s::interval, worker.now() - %s::interval, worker.now() - %s::interval)
-        """,
-        (fetched and LOCATOR, fetched, discovered, forced),
-    )
-
-
-def claim(connection: Connection) -> tuple[Any, ...]:
-    """Locator, and the ages of the last locator fetch, discovery fetch and forced refetch in seconds."""
-    rows = connection.execute(
-        """
-        select debtor_info_locator,
-          extract(epoch from worker.now() - latest_locator_fetch_at)::int,
-          extract(epoch from worker.now() - latest_discovery_fetch_at)::int,
-          extract(epoch from worker.now() - forced_locator_refetch_at)::int
-        from worker.debtor_locator_claim
-        """
-    ).fetchall()
-    assert len(rows) == 1
-    return rows[0]
 
 
 def test_v9_1_and_v9_2(db: Connection) -> None:

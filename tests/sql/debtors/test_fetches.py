@@ -11,34 +11,23 @@ import pytest
 
 from bridge.sharding import hash32
 from tests.conftest import Connection
+from tests.sql.debtors.rows import (
+    IRI,
+    LOCATOR,
+    PEG_LOCATOR,
+    document,
+    fetches,
+    finish,
+    order,
+    pegged_document,
+    store,
+    take,
+)
 from tests.sql.messages import apply, message
 from tests.sql.outgoing import sent
 
-IRI = "https://example.com/iri"
-LOCATOR = "https://example.com/666"
-PEG_LOCATOR = "https://example.com/777"
 FOREIGN = "https://example.com/0"
 """Its hash begins with a 1; that of IRI and LOCATOR with a 0."""
-
-
-def order(connection: Connection, iri: str, **fields: Any) -> None:
-    apply(connection, message("FetchDebtorInfo", iri=iri, **fields))
-
-
-def document(locator: str = LOCATOR, debtor_id: int = 666, **fields: Any) -> dict[str, Any]:
-    return {
-        "debtor_info_locator": locator,
-        "debtor_id": debtor_id,
-        "peg_debtor_info_locator": None,
-        "peg_debtor_id": None,
-        "peg_exchange_rate": None,
-        "will_not_change_until": None,
-        **fields,
-    }
-
-
-def pegged_document(**fields: Any) -> dict[str, Any]:
-    return document(peg_debtor_info_locator=PEG_LOCATOR, peg_debtor_id=777, peg_exchange_rate=0.5, **fields)
 
 
 def peg_fetch(level: int) -> dict[str, Any]:
@@ -52,44 +41,9 @@ def peg_fetch(level: int) -> dict[str, Any]:
     }
 
 
-def take(connection: Connection, limit: int = 100) -> list[tuple[Any, ...]]:
-    query = "select iri, debtor_id, url, leased_until::text from worker.take_due_fetches(%s, '10 minutes')"
-    return connection.execute(query, (limit,)).fetchall()
-
-
-def finish(connection: Connection, lease: tuple[Any, ...], outcome: str, **fields: Any) -> int:
-    result = {"iri": lease[0], "debtor_id": lease[1], "leased_until": lease[3], "outcome": outcome, **fields}
-    row = connection.execute("select worker.apply_fetch_results(%s)", (json.dumps([result]),)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def fetch_and_find(connection: Connection, found: dict[str, Any]) -> None:
     (lease,) = take(connection)
     assert finish(connection, lease, "document", document=found) == 1
-
-
-def fetches(connection: Connection, columns: str = "iri, debtor_id") -> list[tuple[Any, ...]]:
-    return connection.execute(
-        f"select {columns} from worker.debtor_info_fetch order by iri, debtor_id".encode()
-    ).fetchall()
-
-
-def store(connection: Connection, fetched: str, frozen_until: str | None = None, **fields: Any) -> None:
-    """A stored document that was fetched this long ago."""
-    body = json.dumps(pegged_document(will_not_change_until=frozen_until, **fields))
-    connection.execute(
-        """
-        insert into worker.debtor_info_document (
-          debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate,
-          will_not_change_until, fetched_at
-        )
-        select d.debtor_info_locator, d.debtor_id, d.peg_debtor_info_locator, d.peg_debtor_id, d.peg_exchange_rate,
-          d.will_not_change_until, worker.now() - %s::interval
-        from jsonb_populate_record(null::worker.debtor_info_document, %s) as d
-        """,
-        (fetched, body),
-    )
 
 
 def nothing_sent(connection: Connection) -> bool:
@@ -99,11 +53,19 @@ def nothing_sent(connection: Connection) -> bool:
 def test_v9_7(db: Connection) -> None:
     order(db, IRI, is_locator_fetch=True, recursion_level=4)
     order(db, IRI, is_discovery_fetch=True, recursion_level=2)
-    columns = "is_locator_fetch, is_discovery_fetch, recursion_level, forced_iri, next_attempt_at = worker.now()"
-    assert fetches(db, columns) == [(True, True, 2, None, True)]
+    columns = (
+        "is_locator_fetch, is_discovery_fetch, recursion_level, is_past_cache, forced_iri, "
+        "next_attempt_at = worker.now()"
+    )
+    assert fetches(db, columns) == [(True, True, 2, False, None, True)]
     order(db, IRI, is_locator_fetch=True, recursion_level=5, forced_iri="https://example.com/forced")
     order(db, IRI, is_locator_fetch=True, forced_iri=None)
-    assert fetches(db, columns) == [(True, True, 0, "https://example.com/forced", True)]
+    assert fetches(db, columns) == [
+        (True, True, 0, True, None, True),
+        (False, False, 0, False, "https://example.com/forced", True),
+    ]
+    order(db, IRI, is_locator_fetch=True, forced_iri="https://example.com/newer")
+    assert fetches(db, "forced_iri") == [(None,), ("https://example.com/newer",)]
 
 
 def test_merging_keeps_the_back_off_schedule(db: Connection) -> None:
@@ -166,10 +128,10 @@ def test_v13_10(db: Connection) -> None:
     assert db.execute("select fetched_at = worker.now() from worker.debtor_info_document").fetchone() == (True,)
 
 
-def test_forced_fetch_reads_elsewhere_and_ignores_the_cache(db: Connection) -> None:
+def test_g49_forced_fetch_reads_the_locator_past_the_cache_and_the_other_address(db: Connection) -> None:
     store(db, "1 hour")
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
-    assert [lease[:3] for lease in take(db)] == [(LOCATOR, 666, IRI)]
+    assert [lease[:3] for lease in take(db)] == [(LOCATOR, 666, LOCATOR), (LOCATOR, 666, IRI)]
 
 
 def test_cached_document_confirms_a_discovery(db: Connection) -> None:
@@ -234,16 +196,71 @@ def test_v9_12(db: Connection) -> None:
     assert nothing_sent(db)
 
 
+L2 = "https://example.com/L2"
+
+
 @pytest.mark.parametrize("debtor_id", [666, 667])
-@pytest.mark.parametrize("is_discovery_fetch", [False, True])
-def test_v13_14(db: Connection, debtor_id: int, is_discovery_fetch: bool) -> None:
-    """G33: the authority names an address whose document says that the debtor has moved."""
-    order(db, LOCATOR, is_locator_fetch=True, is_discovery_fetch=is_discovery_fetch, forced_iri=IRI)
-    fetch_and_find(db, pegged_document(locator="https://example.com/L2", debtor_id=debtor_id))
-    moved = {"debtor_id": 666, "debtor_info_locator": "https://example.com/L2"}
+@pytest.mark.parametrize("old_server", ["document", "retry", "drop"])
+def test_v13_14(db: Connection, debtor_id: int, old_server: str) -> None:
+    """G33, G49: the authority names an address whose document says that the debtor has moved."""
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    old, new = take(db)
+    assert finish(db, new, "document", document=pegged_document(locator=L2, debtor_id=debtor_id)) == 1
+    moved = {"debtor_id": 666, "debtor_info_locator": L2}
     assert sent(db, "ConfirmDebtor") == ([moved] if debtor_id == 666 else [])
     assert nothing_sent(db)
+    assert finish(db, old, old_server, document=document() if old_server == "document" else None, jitter=1.0) == 1
+    assert sent(db, "StoreDocument") == ([document()] if old_server == "document" else [])
+    assert nothing_sent(db)
+    # The locator is tried again, and the move is not told again.
+    assert fetches(db, "forced_iri, attempts_count") == ([(None, 1)] if old_server == "retry" else [])
+
+
+def test_g49_what_a_forced_address_has_is_never_stored(db: Connection) -> None:
+    """Not even if it is the debtor's own document, and the locator is the one that was asked for."""
+    order(db, LOCATOR, is_locator_fetch=True, is_discovery_fetch=True, forced_iri=IRI)
+    _, new = take(db)
+    found = pegged_document(will_not_change_until="9999-12-31T00:00:00+00:00")
+    assert finish(db, new, "document", document=found) == 1
+    assert nothing_sent(db)
+    assert fetches(db, "forced_iri, is_locator_fetch, is_past_cache") == [(None, True, True)]
+
+
+def test_g49_a_forced_address_that_fails_is_tried_again_alone(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    old, new = take(db)
+    assert finish(db, old, "document", document=document()) == 1
+    assert finish(db, new, "retry", errorcode=404, jitter=1.0) == 1
+    assert sent(db, "StoreDocument") == [document()]
+    # What others want from the locator meanwhile does not wait for it, and may be answered by what is stored.
+    store(db, "0 seconds")
+    order(db, LOCATOR, is_discovery_fetch=True)
+    assert take(db) == []
+    assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": LOCATOR}]
+    db.execute("set swpt.now = '2026-03-01T02:01:00Z'")
+    (again,) = take(db)
+    assert again[2] == IRI
+    assert finish(db, again, "document", document=pegged_document(locator=L2)) == 1
+    assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": L2}]
     assert fetches(db) == []
+
+
+def test_g49_a_locator_that_failed_is_read_past_the_cache_the_next_time(db: Connection) -> None:
+    store(db, "1 hour")
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    old, new = take(db)
+    finish(db, new, "drop")
+    finish(db, old, "retry", errorcode=503, jitter=1.0)
+    db.execute("set swpt.now = '2026-03-01T02:01:00Z'")
+    assert [lease[2] for lease in take(db)] == [LOCATOR]
+
+
+def test_g49_a_forced_address_that_is_the_locator_tells_of_a_move_too(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=LOCATOR)
+    for lease in take(db):
+        assert finish(db, lease, "document", document=document(locator=L2)) == 1
+    assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": L2}]
+    assert nothing_sent(db)
 
 
 def test_dropped_fetch_is_gone(db: Connection) -> None:
@@ -282,7 +299,7 @@ def test_fetchers_that_drop_at_once_do_not_wait_for_each_other(db: Connection) -
 def test_g18_lease(db: Connection) -> None:
     order(db, IRI, is_discovery_fetch=True)
     (lease,) = take(db)
-    assert lease == (IRI, 666, IRI, "2026-03-01 02:10:00+00")
+    assert lease == (IRI, 666, IRI, "2026-03-01 02:10:00+00", False)
     assert take(db) == []
     # The fetcher died; another one gets the row, and the first one's result comes after all.
     db.execute("set swpt.now = '2026-03-01T02:10:00Z'")
@@ -295,15 +312,24 @@ def test_g18_lease(db: Connection) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["document", "retry", "drop"])
-def test_result_of_another_url_is_useless(db: Connection, outcome: str) -> None:
-    """While the request is under way, bytes from another address are asked for."""
+def test_result_from_before_a_forced_wish_is_useless(db: Connection, outcome: str) -> None:
+    """While the request is under way, the authority tells of a change: what comes may be what was there before."""
     order(db, LOCATOR, is_locator_fetch=True)
     (lease,) = take(db)
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
     found = document() if outcome == "document" else None
     assert finish(db, lease, outcome, document=found, errorcode=404, jitter=1.0) == 1
     assert nothing_sent(db)
-    assert [lease[2] for lease in take(db)] == [IRI]
+    assert [lease[2] for lease in take(db)] == [LOCATOR, IRI]
+
+
+def test_result_of_another_forced_address_is_useless(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
+    _, lease = take(db)
+    order(db, LOCATOR, is_locator_fetch=True, forced_iri=L2)
+    assert finish(db, lease, "document", document=document(locator="https://example.com/L3")) == 1
+    assert nothing_sent(db)
+    assert [lease[2] for lease in take(db)] == [L2]
 
 
 def test_wish_that_comes_during_the_request_is_served(db: Connection) -> None:
@@ -346,13 +372,14 @@ def test_many_results_at_once(db: Connection) -> None:
         {
             "iri": iri,
             "debtor_id": debtor_id,
+            "looks_for_move": looks_for_move,
             "leased_until": leased_until,
             "outcome": outcomes[debtor_id % 3],
             "errorcode": 500,
             "jitter": 0.75,
             "document": document(f"l{debtor_id}", debtor_id) if debtor_id % 3 == 0 else None,
         }
-        for iri, debtor_id, _, leased_until in take(db, 1000)
+        for iri, debtor_id, _, leased_until, looks_for_move in take(db, 1000)
     ]
     assert db.execute("select worker.apply_fetch_results(%s)", (json.dumps(results),)).fetchone() == (300,)
     assert {m["debtor_id"] for m in sent(db, "ConfirmDebtor")} == set(range(3, 301, 3))
@@ -366,6 +393,7 @@ def test_v9_14(db: Connection, later: str, rate: float) -> None:
         return message("StoreDocument", ts=ts, **peg)
 
     apply(db, stored("2026-03-01T02:00:00Z", 1.0))
+    db.execute(f"set swpt.now = '{later}'".encode())
     apply(db, stored(later, 2.0))
     row = db.execute("select peg_exchange_rate, fetched_at from worker.debtor_info_document").fetchone()
     assert row is not None

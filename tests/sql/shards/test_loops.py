@@ -139,9 +139,8 @@ def test_fetcher_drops_foreign_fetches(worker_db: Connection, iri: str, urls: in
     """The hash of the second address begins with bits 01."""
     stop_clock(worker_db, LATER)
     set_realm(worker_db, "1.#", delete=True)
-    insert(
-        worker_db, "worker.debtor_info_fetch", {"iri": iri, "debtor_id": 1, "inserted_at": NOW, "next_attempt_at": NOW}
-    )
+    fetch = {"iri": iri, "debtor_id": 1, "scheduled_at": NOW, "next_attempt_at": NOW}
+    insert(worker_db, "worker.debtor_info_fetch", fetch)
     assert len(rows(worker_db, "select * from worker.take_due_fetches(10, '1 minute')")) == urls
     assert value(worker_db, "select count(*) from worker.debtor_info_fetch") == urls
 

@@ -13,7 +13,7 @@ as $$
       m.debtor_id,
       m.collector_id,
       m.account_id,
-      m.ts
+      least(m.ts, solver.now()) as ts
     from unnest(p_debtor_ids, p_collector_ids, p_account_ids, p_tss) with ordinality as m(
       debtor_id, collector_id, account_id, ts, n
     )
@@ -31,7 +31,7 @@ as $$
       or (
         c.status = 2
         and c.account_id <> a.account_id
-        and coalesce(c.account_id_ts, c.latest_status_change_at) < a.ts
+        and solver.is_before(coalesce(c.account_id_ts, c.latest_status_change_at), a.ts)
       )
     order by c.debtor_id, c.collector_id
     for update of c

@@ -19,7 +19,7 @@ begin
       m.debtor_info_locator,
       worker.now(),
       worker.now(),
-      m.ts
+      least(m.ts, worker.now())
     from unnest(p_messages) as u(message)
     cross join lateral jsonb_to_record(u.message) as m(debtor_id bigint, debtor_info_locator text, ts timestamptz)
     cross join worker.configuration as c
@@ -29,7 +29,9 @@ begin
       debtor_info_locator = excluded.debtor_info_locator,
       latest_locator_fetch_at = excluded.latest_locator_fetch_at,
       latest_confirmation_ts = excluded.latest_confirmation_ts
-    where l.latest_confirmation_ts is null or l.latest_confirmation_ts <= excluded.latest_confirmation_ts
+    where l.latest_confirmation_ts is null
+      or l.latest_confirmation_ts <= excluded.latest_confirmation_ts
+      or l.latest_confirmation_ts > worker.latest_credible_moment()
     returning l.debtor_id, l.debtor_info_locator
   )
   select
@@ -43,4 +45,4 @@ $$;
 
 comment on function worker.apply_confirm_debtor is
   'Trusts the locators that debtors claim, and has the documents there fetched. Messages that are too late or '
-  'older than the newest confirmation are ignored. Called by apply_messages.';
+  'older than the newest confirmation are ignored; none is newer than its arrival. Called by apply_messages.';

@@ -21,9 +21,10 @@ begin
       l.debtor_id is not null as is_known,
       f.is_forced,
       l.debtor_info_locator is not null
-      and (f.is_forced or l.latest_locator_fetch_at < p.fetched_too_early) as is_refetched,
-      l.debtor_id is null
-      or l.latest_discovery_fetch_at < worker.now() - c.locator_claim_expiry - interval '1 hour' as is_discovered
+      and (f.is_forced or worker.is_before(l.latest_locator_fetch_at, p.fetched_too_early)) as is_refetched,
+      worker.is_before(
+        l.latest_discovery_fetch_at, worker.now() - c.locator_claim_expiry - interval '1 hour'
+      ) as is_discovered
     from unnest(p_messages) as u(message)
     cross join lateral jsonb_to_record(u.message) as m(debtor_id bigint, iri text, force_locator_refetch boolean)
     cross join worker.configuration as c
@@ -34,7 +35,7 @@ begin
       select
         m.force_locator_refetch
         and l.debtor_info_locator is not null
-        and (l.forced_locator_refetch_at is null or l.forced_locator_refetch_at < p.fetched_too_early) as is_forced
+        and worker.is_before(l.forced_locator_refetch_at, p.fetched_too_early) as is_forced
     ) as f
     where m.debtor_id <> 0
   ),

@@ -10,6 +10,7 @@ begin
     select
       r.iri,
       r.debtor_id,
+      r.looks_for_move,
       r.leased_until,
       r.outcome,
       r.errorcode,
@@ -18,6 +19,7 @@ begin
     from jsonb_to_recordset(p_results) as r(
       iri text,
       debtor_id bigint,
+      looks_for_move boolean,
       leased_until timestamptz,
       outcome text,
       errorcode smallint,
@@ -33,8 +35,12 @@ begin
       f.leased_url is distinct from coalesce(f.forced_iri, f.iri) as is_outdated,
       interval '1 minute' * 2::float8 ^ least(f.attempts_count, 20) as delay
     from worker.debtor_info_fetch as f
-    inner join result as r on f.iri = r.iri and f.debtor_id = r.debtor_id and f.next_attempt_at = r.leased_until
-    order by f.iri, f.debtor_id
+    inner join result as r
+      on f.iri = r.iri
+      and f.debtor_id = r.debtor_id
+      and f.looks_for_move = r.looks_for_move
+      and f.next_attempt_at = r.leased_until
+    order by f.iri, f.debtor_id, f.looks_for_move
     for update of f
   ),
   verdict as (
@@ -50,30 +56,35 @@ begin
   ),
   again as (
     -- Something else was wanted while the request was under way.
-    update worker.debtor_info_fetch as f set next_attempt_at = worker.now(), leased_url = null
+    update worker.debtor_info_fetch as f set
+      scheduled_at = worker.now(),
+      next_attempt_at = worker.now(),
+      leased_url = null
     from verdict as v
-    where v.action = 'again' and f.iri = v.iri and f.debtor_id = v.debtor_id
+    where v.action = 'again' and (f.iri, f.debtor_id, f.looks_for_move) = (v.iri, v.debtor_id, v.looks_for_move)
   ),
   retried as (
     update worker.debtor_info_fetch as f set
       attempts_count = f.attempts_count + 1,
       latest_attempt_at = worker.now(),
       latest_attempt_errorcode = v.errorcode,
+      scheduled_at = worker.now(),
       next_attempt_at = worker.now() + v.delay * v.jitter,
       leased_url = null
     from verdict as v
-    where v.action = 'retry' and f.iri = v.iri and f.debtor_id = v.debtor_id
+    where v.action = 'retry' and (f.iri, f.debtor_id, f.looks_for_move) = (v.iri, v.debtor_id, v.looks_for_move)
   ),
   dropped as (
     delete from worker.debtor_info_fetch as f
     using verdict as v
-    where v.action = 'drop' and f.iri = v.iri and f.debtor_id = v.debtor_id
+    where v.action = 'drop' and (f.iri, f.debtor_id, f.looks_for_move) = (v.iri, v.debtor_id, v.looks_for_move)
   )
   select
     array_agg(
       jsonb_build_object(
         'iri', v.iri,
         'debtor_id', v.debtor_id,
+        'looks_for_move', v.looks_for_move,
         'is_cached', false,
         'document', v.document
       )

@@ -6,15 +6,16 @@ declare
   v_requests jsonb[];
 begin
   with marked as (
-    insert into worker.recently_needed_collector (debtor_id, needed_at)
+    insert into worker.recently_needed_collector as r (debtor_id, needed_at)
     select
       m.debtor_id,
-      m.ts
+      least(m.ts, worker.now())
     from unnest(p_messages) as u(message)
     cross join lateral jsonb_to_record(u.message) as m(debtor_id bigint, ts timestamptz)
     order by m.debtor_id
-    on conflict (debtor_id) do nothing
-    returning debtor_id, needed_at
+    on conflict (debtor_id) do update set needed_at = excluded.needed_at
+    where r.needed_at > worker.latest_credible_moment()
+    returning r.debtor_id, r.needed_at
   )
   select array_agg(
     jsonb_build_object('type', 'NeededCollector', 'debtor_id', n.debtor_id, 'ts', n.needed_at) order by n.debtor_id

@@ -18,7 +18,7 @@ as $$
     m.peg_debtor_id,
     m.peg_exchange_rate,
     m.will_not_change_until,
-    m.ts
+    least(m.ts, worker.now())
   from unnest(p_messages) as u(message)
   cross join lateral jsonb_to_record(u.message) as m(
     debtor_info_locator text,
@@ -37,8 +37,9 @@ as $$
     peg_exchange_rate = excluded.peg_exchange_rate,
     will_not_change_until = excluded.will_not_change_until,
     fetched_at = excluded.fetched_at
-  where d.fetched_at < excluded.fetched_at
+  where d.fetched_at < excluded.fetched_at or d.fetched_at > worker.latest_credible_moment()
 $$;
 
 comment on function worker.apply_store_document is
-  'Keeps parsed debtor info documents, the newest of each locator. Called by apply_messages.';
+  'Keeps parsed debtor info documents, the newest of each locator; none is newer than its arrival. Called by '
+  'apply_messages.';

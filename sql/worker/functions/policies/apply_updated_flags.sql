@@ -28,7 +28,7 @@ begin
   when matched and p.latest_flags_update_id >= m.valid_update_id then do nothing
   when matched then update set
     latest_flags_update_id = m.valid_update_id,
-    latest_flags_update_ts = m.ts,
+    latest_flags_update_ts = least(m.ts, worker.now()),
     config_flags = m.config_flags
   when not matched then insert (
     creditor_id,
@@ -41,7 +41,7 @@ begin
     m.creditor_id,
     m.debtor_id,
     m.valid_update_id,
-    m.ts,
+    least(m.ts, worker.now()),
     m.config_flags
   );
 end

@@ -31,7 +31,7 @@ begin
   when matched and p.latest_ledger_update_id >= m.valid_update_id then do nothing
   when matched then update set
     latest_ledger_update_id = m.valid_update_id,
-    latest_ledger_update_ts = m.ts,
+    latest_ledger_update_ts = least(m.ts, worker.now()),
     -- An account that lost its ID may still get late payments, so the last known one stays.
     account_id = case when m.account_id = '' then p.account_id else m.account_id end,
     account_id_is_obsolete = m.account_id = '' and p.latest_ledger_update_id > 0,
@@ -52,7 +52,7 @@ begin
     m.creditor_id,
     m.debtor_id,
     m.valid_update_id,
-    m.ts,
+    least(m.ts, worker.now()),
     m.account_id,
     m.creation_date,
     m.principal,

@@ -32,7 +32,7 @@ begin
   when matched and p.latest_policy_update_id >= m.valid_update_id then do nothing
   when matched then update set
     latest_policy_update_id = m.valid_update_id,
-    latest_policy_update_ts = m.ts,
+    latest_policy_update_ts = least(m.ts, worker.now()),
     policy_name = m.policy_name,
     min_principal = m.min_principal,
     max_principal = m.max_principal,
@@ -53,7 +53,7 @@ begin
     m.creditor_id,
     m.debtor_id,
     m.valid_update_id,
-    m.ts,
+    least(m.ts, worker.now()),
     m.policy_name,
     m.min_principal,
     m.max_principal,

@@ -10,6 +10,11 @@ declare
   v_unpaid jsonb[];
   v_count integer;
 begin
+  perform worker.bring_back_moments(
+    'account_lock',
+    array['initiated_at', 'released_at'],
+    v_first, v_end, v_lanes, p_limit
+  );
   with deleted as (
     delete from worker.account_lock
     where ctid = any(array(

@@ -9,6 +9,7 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments('debtor_info_document', array['fetched_at'], v_first, v_end, v_lanes, p_limit);
   delete from worker.debtor_info_document
   where ctid = any(array(
     select d.ctid

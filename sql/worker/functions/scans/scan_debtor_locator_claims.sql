@@ -9,6 +9,11 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments(
+    'debtor_locator_claim',
+    array['latest_locator_fetch_at', 'latest_discovery_fetch_at', 'forced_locator_refetch_at', 'latest_confirmation_ts'],
+    v_first, v_end, v_lanes, p_limit
+  );
   delete from worker.debtor_locator_claim
   where ctid = any(array(
     select d.ctid

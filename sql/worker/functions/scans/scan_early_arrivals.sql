@@ -9,6 +9,7 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments('early_arrival', array['inserted_at'], v_first, v_end, v_lanes, p_limit);
   delete from worker.early_arrival
   where ctid = any(array(
     select e.ctid

@@ -13,6 +13,11 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments(
+    'needed_worker_account',
+    array['configured_at', 'purged_at', 'emptied_at'],
+    v_first, v_end, v_lanes, p_limit
+  );
   with deleted as (
     delete from worker.needed_worker_account
     where ctid = any(array(

@@ -13,6 +13,7 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments('recently_needed_collector', array['needed_at'], v_first, v_end, v_lanes, p_limit);
   delete from worker.recently_needed_collector
   where ctid = any(array(
     select r.ctid

@@ -9,6 +9,11 @@ declare
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_count integer;
 begin
+  perform worker.bring_back_moments(
+    'trading_policy',
+    array['latest_ledger_update_ts', 'latest_policy_update_ts', 'latest_flags_update_ts'],
+    v_first, v_end, v_lanes, p_limit
+  );
   delete from worker.trading_policy
   where ctid = any(array(
     select p.ctid

@@ -11,6 +11,7 @@ declare
   v_debtor_ids bigint[];
   v_count integer;
 begin
+  perform worker.bring_back_moments('worker_account', array['last_heartbeat_ts'], v_first, v_end, v_lanes, p_limit);
   with deleted as (
     delete from worker.worker_account
     where ctid = any(array(
