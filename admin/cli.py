@@ -59,14 +59,14 @@ def configure(dry_run: bool, check: bool, rebind: bool, only_broker: bool) -> No
             set_up.run(config, click.echo, is_rebound=rebind)
             return
         plans = set_up.plans(config)
-        problem = set_up.problem(config)
+        binding = set_up.binding_plan(config)
     except set_up.FAILURES as error:
         raise click.ClickException(hide_passwords(str(error).strip())) from None
     for line in (line for plan in plans for line in plan.lines()):
         click.echo(line)
-    if problem is not None:
-        click.echo(f"worker: would be refused, {problem}")
-    if check and (problem is not None or any(plan.has_drift for plan in plans)):
+    if binding is not None:
+        click.echo(binding)
+    if check and (binding is not None or any(plan.has_drift for plan in plans)):
         sys.exit(1)
 
 

@@ -33,9 +33,17 @@ def plans(config: Config) -> list[Plan]:
     return found
 
 
-def problem(config: Config) -> str | None:
-    """Why the worker database can not be that of this shard, or None. Raises `psycopg.Error`."""
-    return _look(config).problem
+def binding_plan(config: Config) -> str | None:
+    """What stands in the way of binding the worker database, or that it will be bound. None: it is as it should be.
+
+    Raises `psycopg.Error`.
+    """
+    found = _look(config)
+    if found.problem is not None:
+        return f"worker: would be refused, {found.problem}"
+    if found.installation is None:
+        return f"worker: bind it to the key {config.realm.binding_key}"
+    return None
 
 
 def run(config: Config, report: Report, *, is_rebound: bool = False) -> None:
