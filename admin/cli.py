@@ -32,30 +32,41 @@ def main() -> None:
 @main.command(section=sections.TOOLS)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--check", is_flag=True, help="Do nothing; exit with status 1 when a database is not up to date.")
-def configure(dry_run: bool, check: bool) -> None:
+@click.option("--rebind", is_flag=True, help="Make the worker database the one of this shard, whatever it was.")
+@click.option("--only-broker", is_flag=True, help="Declare what the broker needs, and touch no database.")
+def configure(dry_run: bool, check: bool, rebind: bool, only_broker: bool) -> None:
     """Create or upgrade the solver database and this worker's database. Safe to repeat.
 
-    Reads SOLVER_POSTGRES_URL and WORKER_POSTGRES_URL. With SETUP_RABBITMQ_BINDINGS=yes it then also declares the
-    exchanges, queues and bindings at PROTOCOL_BROKER_URL.
+    Reads SOLVER_POSTGRES_URL and WORKER_POSTGRES_URL. The worker database is bound to the solver's and to
+    PROTOCOL_BROKER_QUEUE_ROUTING_KEY; nothing is changed when it is bound otherwise. With SETUP_RABBITMQ_BINDINGS=yes
+    it then also declares the exchanges, queues and bindings at PROTOCOL_BROKER_URL.
     """
     from admin import set_up
     from admin.config import ConfigError, load
     from admin.urls import hide_passwords
 
+    if (dry_run or check) and (rebind or only_broker):
+        raise click.UsageError("--dry-run and --check do nothing, so they go with no other option")
     try:
         config = load("configure")
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     try:
+        if only_broker:
+            set_up.declare_broker(config, click.echo)
+            return
         if not (dry_run or check):
-            set_up.run(config, click.echo)
+            set_up.run(config, click.echo, is_rebound=rebind)
             return
         plans = set_up.plans(config)
+        binding = set_up.binding_plan(config)
     except set_up.FAILURES as error:
         raise click.ClickException(hide_passwords(str(error).strip())) from None
     for line in (line for plan in plans for line in plan.lines()):
         click.echo(line)
-    if check and any(plan.has_drift for plan in plans):
+    if binding is not None:
+        click.echo(binding)
+    if check and (binding is not None or any(plan.has_drift for plan in plans)):
         sys.exit(1)
 
 

@@ -124,10 +124,12 @@ class Config(
     def worker_settings(self) -> dict[str, Any]:
         """What `worker.set_configuration` takes, as JSON: the columns of `worker.configuration` without lane_count.
 
-        Every worker daemon stores these when it starts.
+        Every worker daemon stores these when it starts. A limit of the collector IDs that is not in the environment is
+        left out: the database knows the range that it is bound to.
         """
         realm = self.realm
-        return {
+        limits = {"min_collector_id", "max_collector_id"} & self.model_fields_set
+        return {name: getattr(self, name) for name in sorted(limits)} | {
             "binding_key": realm.binding_key,
             "realm_mask": realm.mask,
             "realm": realm.realm,
@@ -135,8 +137,6 @@ class Config(
             "parent_realm": realm.parent_realm,
             "local_delivery": self.app_local_delivery,
             "delete_parent_shard_records": self.delete_parent_shard_records,
-            "min_collector_id": self.min_collector_id,
-            "max_collector_id": self.max_collector_id,
             "max_distance_to_base": self.max_distance_to_base,
             "healthy_max_commit_delay": _interval(self.transfers_healthy_max_commit_delay),
             "amount_cut": self.transfers_amount_cut,

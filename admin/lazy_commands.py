@@ -14,6 +14,7 @@ LAZY_COMMANDS = {
     "health": "observability.commands:health",
     "load_policies": "admin.commands.load_policies:load_policies",
     "sandbox": "sandbox.commands:sandbox",
+    "shards": "admin.shards:shards",
     "serve_metrics": "observability.commands:serve_metrics",
 }
 """Where each command is: module, colon, name in the module."""

@@ -1,4 +1,4 @@
-"""What `swpt-trade configure` does: both databases, then, when asked to, the broker."""
+"""What `swpt-trade configure` does: both databases, what they are, then, when asked to, the broker."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import partial
 
 import psycopg
 
+from admin import binding
+from admin.binding import Binding
 from admin.config import Config
 from admin.configure import ConfigureError, Plan, configure, make_plan
 from bridge.rabbitmq_setup import TopologyError
@@ -31,13 +33,68 @@ def plans(config: Config) -> list[Plan]:
     return found
 
 
-def run(config: Config, report: Report) -> None:
-    """Brings everything to this release. Raises the last error of a step that keeps failing."""
+def binding_plan(config: Config) -> str | None:
+    """What stands in the way of binding the worker database, or that it will be bound. None: it is as it should be.
+
+    Raises `psycopg.Error`.
+    """
+    found = _look(config)
+    if found.problem is not None:
+        return f"worker: would be refused, {found.problem}"
+    if found.installation is None:
+        return f"worker: bind it to the key {config.realm.binding_key}"
+    return None
+
+
+def run(config: Config, report: Report, *, is_rebound: bool = False) -> None:
+    """Brings everything to this release. Raises the last error of a step that keeps failing.
+
+    Nothing is changed when the worker database belongs to another shard, unless `is_rebound`.
+    """
+    _insist(partial(_check, config, report, is_rebound), report)
     for kind, url in _databases(config):
         _insist(partial(_configure, kind, url, report), report)
+    _insist(partial(_bind, config, report, is_rebound), report)
+    declare_broker(config, report)
+
+
+def declare_broker(config: Config, report: Report) -> None:
+    """Declares what the broker needs, if the configuration wants that."""
     if config.setup_rabbitmq_bindings == "yes":
         _insist(partial(_declare, config), report)
         report("broker: exchanges, queues and bindings are there")
+
+
+def _look(config: Config) -> Binding:
+    with (
+        psycopg.connect(config.solver_postgres_url, autocommit=True) as solver,
+        psycopg.connect(config.worker_postgres_url, autocommit=True) as worker,
+    ):
+        return binding.look(worker, solver, config.realm.binding_key, config.delete_parent_shard_records)
+
+
+def _check(config: Config, report: Report, is_rebound: bool) -> None:
+    found = _look(config)
+    if is_rebound:
+        report(f"worker: {found.described()}, to be bound to the key {config.realm.binding_key}")
+    elif found.problem is not None:
+        raise ConfigureError(
+            f"the worker database belongs to another shard: {found.problem}. Look at WORKER_POSTGRES_URL, "
+            "SOLVER_POSTGRES_URL and PROTOCOL_BROKER_QUEUE_ROUTING_KEY; `--rebind` binds it anew, whatever it was"
+        )
+
+
+def _bind(config: Config, report: Report, is_rebound: bool) -> None:
+    key = config.realm.binding_key
+    with (
+        psycopg.connect(config.solver_postgres_url, autocommit=True) as solver,
+        psycopg.connect(config.worker_postgres_url, autocommit=True) as worker,
+    ):
+        installation = binding.make_installation(solver)
+        if binding.look(worker, solver, key, config.delete_parent_shard_records).is_parent and not is_rebound:
+            report(f"worker: a copy of the parent's database, it will be that of {key} when the first process starts")
+        elif binding.bind(worker, installation, key, is_forced=is_rebound):
+            report(f"worker: bound to the installation {installation} and the key {key}")
 
 
 def _databases(config: Config) -> tuple[tuple[Kind, str], ...]:

@@ -102,7 +102,9 @@ class Trading(SettingsGroup):
     """What is traded, and how. Settings used by solver and worker have to be equal everywhere."""
 
     title = "Trading"
-    min_collector_id: Annotated[int, ID] = setting(0x10000000000, "Lowest ID of collector accounts", S, W, A)
+    min_collector_id: Annotated[int, ID] = setting(
+        0x10000000000, "Lowest ID of collector accounts; when not set, a worker has the range of its database", S, W, A
+    )
     max_collector_id: Annotated[int, ID] = setting(
         0x100000007FF, "Highest ID of collector accounts, inclusive", S, W, A
     )
@@ -158,7 +160,7 @@ class Broker(SettingsGroup):
         timedelta(seconds=2), "Time from the start of one round of sending to the start of the next", W
     )
     delete_parent_shard_records: Annotated[bool, BOOLEAN] = setting(
-        False, "Delete the records that a shard split left in the wrong shard", W
+        False, "Split the parent's database, and delete the records that the split left in the wrong shard", W, C
     )
     setup_rabbitmq_bindings: Annotated[str, TEXT] = setting(
         "", "Exactly `yes` makes `configure` declare exchanges, queues and bindings", C

@@ -27,6 +27,8 @@ _ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.acco
 _SOLVER_TURNS: LiteralString = (
     "select turn_id, phase, started_seconds_ago, deadline_seconds, overdue_seconds from solver.turn_figures()"
 )
+_SHARDS: LiteralString = "select binding_key, clock_difference from solver.list_shards()"
+_SHARD_PROBLEMS: LiteralString = "select problem, shards from solver.count_shard_problems()"
 
 
 class Figures(Collector):
@@ -101,6 +103,15 @@ def _solver(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
         yield _gauge("turn_started_seconds_ago", "Since when the latest turn runs", started)
         if deadline is not None:
             yield _gauge("turn_deadline_seconds", "Seconds until its phase ends", deadline)
+    problems = GaugeMetricFamily("swpt_trade_shard_problems", "Shards with a problem, by kind", labels=["problem"])
+    for problem, count in connection.execute(_SHARD_PROBLEMS):
+        problems.add_metric([problem], count)
+    clocks = GaugeMetricFamily(
+        "swpt_trade_clock_difference_seconds", "By which a shard's clock is ahead of the solver's", labels=["shard"]
+    )
+    for binding_key, seconds in connection.execute(_SHARDS):
+        clocks.add_metric([binding_key], seconds)
+    yield from (problems, clocks)
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -154,7 +154,10 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
                 is_over = _value(solver, "select solver.end_turn(%s)", (turn_id,))
             if is_over:
                 advanced[turn_id] = phase + 1
+        if restamped := _value(solver, "select solver.restamp_future_moments()", ()):
+            logger.warning("%s moments lay in the future, and begin now: was the clock wrong?", restamped)
         _warn_of_overdue_turns(solver)
+        _warn_of_shard_problems(solver)
         deleted = _value(solver, "select solver.delete_old_turns(%s)", (_OLD_TURNS_LIMIT,))
         collectors = 0
         if started is not None and policy is not None and policy.transfers_limit > 0:
@@ -178,6 +181,13 @@ def _warn_of_overdue_turns(solver: Connection) -> None:
                 ", ".join(binding_keys),
                 remaining_rows,
             )
+
+
+def _warn_of_shard_problems(solver: Connection) -> None:
+    """Shards that are missing stop nothing: those of another implementation do not report."""
+    for problem, detail in solver.execute("select problem, detail from solver.shard_problems()").fetchall():
+        level = logging.ERROR if problem in ("doubled", "overlapping") else logging.WARNING
+        logger.log(level, "shards: %s", detail)
 
 
 def roll_worker_turns(

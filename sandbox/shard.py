@@ -19,6 +19,7 @@ from bridge.outbound import Outbound
 from bridge.ports import Source, Target
 from bridge.sharding import Realm
 from pipelines import roll
+from pipelines.registry import Reporter
 from pipelines.scan import scan_everything
 from sandbox.document_server import DocumentServer
 
@@ -86,6 +87,7 @@ class Shard:
         self._closing = ExitStack()
         self._worker = self._connect(worker_url)
         self._solver = self._connect(solver_url)
+        self._reporter = Reporter()
         realm = Realm.parse(place.binding_key)
         words = {
             "binding_key": place.binding_key,
@@ -126,6 +128,7 @@ class Shard:
         }
 
     def _loop(self) -> int:
+        self._reporter.run(self._worker, self._solver)
         done = roll.exchange_solver_requests(self._worker, self._solver)
         done += roll.handle_pristine_collectors(self._worker, self._solver)
         done += self._fetcher.run_once()

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import psycopg
 
+from admin import binding
 from admin.configure import configure
 from pipelines import roll
 from pipelines.report import Report
@@ -80,6 +81,7 @@ class World:
             self.documents = documents
             self.solver_reports: dict[int, Report] = {}
             self._solver = self._closing.enter_context(self._database(server, "solver", "solver"))
+            self.installation = binding.make_installation(self._solver)
             queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[shard_count])}
             self._closing.callback(exchange.close)
             declare_sandbox(exchange, queues)
@@ -205,7 +207,8 @@ class World:
 
     def _create_shard(self, queue: str, binding_key: str) -> Shard:
         database = queue.replace("swpt_trade", "worker")
-        self._database(self.server, database, "worker").close()
+        with self._database(self.server, database, "worker") as worker:
+            binding.bind(worker, self.installation, binding_key)
         return self.open_shard(Place(queue, binding_key, database, f"{database}_owner"))
 
     @staticmethod

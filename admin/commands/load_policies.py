@@ -48,18 +48,21 @@ def load_policies(
     import psycopg
 
     from admin.creditors_api import ApiError, CreditorsApi, Pace
-    from admin.daemons.databases import connect
+    from admin.daemons.databases import open_worker
     from admin.load_policies import Bookmark, load
+    from bridge.daemon import Unusable
 
     auth = _auth(token, token_url, client_id, client_secret, scope)
     config = configuration("worker")
     owner = {"url": url, "binding_key": config.realm.binding_key}
     try:
         with (
-            connect(config.worker_postgres_url, "load_policies") as worker,
+            open_worker(config, "load_policies") as worker,
             CreditorsApi(url, auth, Pace(rate)) as api,
         ):
             counts = load(api, worker, config.realm, Bookmark(bookmark, owner), click.echo)
+    except Unusable as error:
+        raise click.ClickException(str(error)) from None
     except (ApiError, psycopg.Error) as error:
         again = "; run the same command again to go on" if bookmark is not None and bookmark.exists() else ""
         raise click.ClickException(f"{error}{again}") from None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from admin.config import Config
-from admin.daemons.databases import connect, open_solver, open_worker
+from admin.daemons.databases import connect, open_both
 from admin.daemons.loops import Rounds, run_loops
 from bridge.daemon import Listener, Stop, Work
 from pipelines import roll
@@ -32,8 +32,7 @@ def handle_pristine_collectors(config: Config, quit_early: bool, stop: Stop) -> 
 @contextmanager
 def _open(config: Config) -> Iterator[Work]:
     with (
-        open_worker(config, NAME) as worker,
-        open_solver(config, NAME) as solver,
+        open_both(config, NAME) as (worker, solver),
         connect(config.worker_postgres_url, f"{NAME} listener") as listening,
     ):
 

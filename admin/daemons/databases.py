@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 import sql
+from admin import binding
 from admin.config import Config
 from admin.configure import make_plan
 from bridge.daemon import Unusable
@@ -51,11 +54,21 @@ def connect(url: str, name: str) -> Connection:
 def open_worker(config: Config, name: str) -> Iterator[Connection]:
     """A connection to this worker's database, which knows the settings of the environment from now on.
 
-    Raises Unusable when `configure` has to be run first, and psycopg.Error.
+    Raises Unusable when `configure` has to be run first, or when it is the database of another shard or of another
+    installation, and psycopg.Error.
     """
     with connect(config.worker_postgres_url, name) as connection:
         check_schema(connection, "worker")
-        connection.execute("select worker.set_configuration(%s)", (Jsonb(config.worker_settings()),))
+        installation = _installation_of(connection)
+        # Messages are handled without the solver, too. Then the loops that need it will tell.
+        with contextlib.suppress(psycopg.OperationalError), open_solver(config, f"{name} start") as solver:
+            check_installation(installation, solver)
+        try:
+            connection.execute("select worker.set_configuration(%s)", (Jsonb(config.worker_settings()),))
+        except psycopg.Error as error:
+            if error.sqlstate in binding.REFUSALS:
+                raise Unusable(binding.refusal(error)) from None
+            raise
         yield connection
 
 
@@ -64,7 +77,35 @@ def open_solver(config: Config, name: str) -> Iterator[Connection]:
     """A connection to the solver's database. Raises the same as `open_worker`."""
     with connect(config.solver_postgres_url, name) as connection:
         check_schema(connection, "solver")
+        if connection.execute("select solver.installation_id()").fetchone() == (None,):
+            raise Unusable("the solver database has no installation ID: run `swpt-trade configure` first")
         yield connection
+
+
+@contextmanager
+def open_both(config: Config, name: str) -> Iterator[tuple[Connection, Connection]]:
+    """Connections to this worker's database and to the solver's, which belong to one installation."""
+    with open_worker(config, name) as worker, open_solver(config, name) as solver:
+        check_installation(_installation_of(worker), solver)
+        yield worker, solver
+
+
+def check_installation(installation: UUID, solver: Connection) -> None:
+    """Raises Unusable when a worker database of this installation does not belong to the solver's database."""
+    row = solver.execute("select solver.installation_id()").fetchone()
+    if row != (installation,):
+        raise Unusable(
+            f"the worker database belongs to the installation {installation}, the solver database to "
+            f"{row and row[0]}: look at WORKER_POSTGRES_URL and SOLVER_POSTGRES_URL"
+        )
+
+
+def _installation_of(worker: Connection) -> UUID:
+    row = worker.execute("select installation_id from worker.identity").fetchone()
+    if row is None:
+        raise Unusable("the worker database is not bound to a shard: run `swpt-trade configure` first")
+    installation: UUID = row[0]
+    return installation
 
 
 def lane_count(worker: Connection) -> int:

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from admin.config import Config
-from admin.daemons.databases import connect, open_solver, open_worker
+from admin.daemons.databases import connect, open_both, open_solver
 from admin.daemons.loops import Rounds, run_loops
 from bridge.daemon import Stop, Work
-from pipelines import roll
+from pipelines import registry, roll
 from pipelines.roll import CollectorPolicy, TurnSettings, WorkerTurnsTick
 
 if TYPE_CHECKING:
@@ -103,14 +103,16 @@ def roll_worker_turns(config: Config, quit_early: bool, stop: Stop) -> int:
 @contextmanager
 def _open(config: Config, name: str) -> Iterator[Work]:
     with ExitStack() as closing:
-        worker = closing.enter_context(open_worker(config, name))
-        solver = closing.enter_context(open_solver(config, name))
+        worker, solver = closing.enter_context(open_both(config, name))
+        registry.claim(solver, config.realm.binding_key)
         others = min(_LANES_AT_ONCE, config.worker_pool_size or _LANES_AT_ONCE) - 1
         lanes = [closing.enter_context(connect(config.worker_postgres_url, f"{name} lane")) for _ in range(others)]
         last = WorkerTurnsTick()
+        reporter = registry.Reporter()
 
         def step() -> int:
             nonlocal last
+            reporter.run(worker, solver)
             last = roll.roll_worker_turns(worker, solver, lanes)
             return last.done
 

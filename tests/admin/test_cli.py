@@ -32,7 +32,9 @@ def configure(postgres: PrivateServer) -> Iterator[ConfigureCommand]:
         "SOLVER_POSTGRES_URL": postgres.database_url("cli_solver").replace("postgresql:", "postgresql+psycopg:"),
         "WORKER_POSTGRES_URL": postgres.database_url("cli_worker"),
     }
-    yield lambda *options: CliRunner().invoke(main, ["configure", *options], env=environment)
+    yield lambda *options, **variables: CliRunner().invoke(
+        main, ["configure", *options], env={**environment, **variables}
+    )
     with postgres.admin() as admin:
         for name in ("cli_solver", "cli_worker"):
             admin.execute(f"drop database {name} with (force)".encode())
@@ -52,6 +54,25 @@ def test_configure_says_what_it_would_do_and_does_it_once(configure: ConfigureCo
     assert configure("--check").output == "solver: up to date\nworker: up to date\n"
     assert configure("--check").exit_code == 0
     assert configure().output == "solver: up to date\nworker: up to date\n"
+
+
+def test_g47_check_and_rebind(configure: ConfigureCommand, postgres: PrivateServer) -> None:
+    configure()
+    other = {"PROTOCOL_BROKER_QUEUE_ROUTING_KEY": "0.#"}
+    for option, status in (("--dry-run", 0), ("--check", 1)):
+        refused = configure(option, **other)
+        assert refused.exit_code == status
+        assert "worker: would be refused, it is bound to the key #, the environment has 0.#" in refused.output
+    rebound = configure("--rebind", **other)
+    assert rebound.exit_code == 0, rebound.output
+    assert " and the key #, to be bound to the key 0.#" in rebound.output
+    assert configure("--check", **other).exit_code == 0
+
+    with postgres.admin("cli_worker") as connection:
+        connection.execute("delete from worker.identity")
+    unbound = configure("--check", **other)
+    assert unbound.exit_code == 1
+    assert unbound.output.splitlines()[-1] == "worker: bind it to the key 0.#"
 
 
 def test_configure_names_a_missing_setting() -> None:

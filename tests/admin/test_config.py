@@ -180,7 +180,13 @@ def _stored(connection: psycopg.Connection[Any], config: Config) -> dict[str, An
 
 def test_worker_settings_are_the_columns_of_the_worker_database(worker_db: psycopg.Connection[Any]) -> None:
     defaults = _stored(worker_db, load_with())
-    assert set(load_with().worker_settings()) == defaults.keys() - {"only_row", "lane_count"}
+    limits = {"min_collector_id", "max_collector_id"}
+    assert set(load_with().worker_settings()) == defaults.keys() - {"only_row", "lane_count"} - limits
+    assert (defaults["min_collector_id"], defaults["max_collector_id"]) == (
+        load_with().min_collector_id,
+        load_with().max_collector_id,
+    )
+    assert load_with(MAX_COLLECTOR_ID="0x20000000000").worker_settings()["max_collector_id"] == 2**41
     assert defaults["interest_rate_history_period"] == timedelta(days=210)
 
     changed = _stored(

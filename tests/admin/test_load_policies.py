@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from admin import binding
 from admin.cli import main
 from admin.creditors_api import TRIES, ApiError, BearerToken, ClientCredentials, CreditorsApi, Pace
 from bridge.drain import Drain
@@ -53,6 +55,7 @@ def load(worker_db: Connection, server: CreditorsServer, monkeypatch: pytest.Mon
     """Runs `swpt-trade load_policies …` for the whole key space, with a token and without pauses."""
     monkeypatch.setattr("admin.creditors_api.Pace", lambda rate: Pace(rate, sleep=lambda seconds: None))
     info = worker_db.info
+    binding.bind(worker_db, uuid4(), "#")
     environment = {
         **ENVIRONMENTS["worker"],
         "WORKER_POSTGRES_URL": f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}",
@@ -61,6 +64,8 @@ def load(worker_db: Connection, server: CreditorsServer, monkeypatch: pytest.Mon
     }
 
     def run(*options: object, **variables: str) -> Result:
+        key = variables.get("PROTOCOL_BROKER_QUEUE_ROUTING_KEY", "#")
+        worker_db.execute("update worker.identity set binding_key = %s", (key,))
         arguments = ["load_policies", "--rate", "10000", *map(str, options)]
         return CliRunner().invoke(main, arguments, env={**environment, **variables})
 

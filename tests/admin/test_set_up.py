@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pika
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from admin import set_up
+from admin.cli import main
 from admin.config import Config
 from bridge.rabbitmq_setup import TopologyError, declare, delete
 from bridge.topology import worker_topology
 from sql import Kind
-from tests.admin.environments import load_with
+from tests.admin.environments import ENVIRONMENTS, load_with
 
 QUEUE = "set_up"
 TOPOLOGY = worker_topology(QUEUE, "#")
@@ -59,6 +62,8 @@ def test_c12(configuration: Callable[..., Config], rabbitmq_url: str, pauses: li
     """The broker comes after the databases, can be repeated, and a queue that differs is named, without retries."""
     lines: list[str] = []
     set_up.run(configuration(), lines.append)
+    bound = lines.pop(2)
+    assert re.fullmatch(r"worker: bound to the installation [-0-9a-f]{36} and the key #", bound)
     assert lines == ["solver: up to date", "worker: up to date", "broker: exchanges, queues and bindings are there"]
     set_up.run(configuration(), lines.append)
     assert lines[3:] == lines[:3]
@@ -68,6 +73,24 @@ def test_c12(configuration: Callable[..., Config], rabbitmq_url: str, pauses: li
     with pytest.raises(TopologyError, match=f"queue {QUEUE} exists with other properties"):
         set_up.run(configuration(), lines.append)
     assert pauses == []
+
+
+@pytest.mark.rabbitmq
+def test_c12_only_the_broker(rabbitmq_url: str) -> None:
+    """As for the children of a split, whose databases are not there yet: none is asked."""
+    variables = {
+        **ENVIRONMENTS["configure"],
+        "PROTOCOL_BROKER_URL": rabbitmq_url,
+        "PROTOCOL_BROKER_QUEUE": QUEUE,
+        "SETUP_RABBITMQ_BINDINGS": "yes",
+    }
+    try:
+        result = CliRunner().invoke(main, ["configure", "--only-broker"], env=variables)
+        assert (result.exit_code, result.output) == (0, "broker: exchanges, queues and bindings are there\n")
+        assert queue_exists(rabbitmq_url, QUEUE)
+    finally:
+        delete(rabbitmq_url, TOPOLOGY)
+    assert CliRunner().invoke(main, ["configure", "--only-broker", "--check"], env=variables).exit_code == 2
 
 
 def test_c12_the_broker_waits_for_the_databases(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:

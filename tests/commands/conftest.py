@@ -4,8 +4,10 @@ import os
 import secrets
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
+from admin import binding
 from sql import Kind
 from tests.commands.service import Environment
 
@@ -21,9 +23,12 @@ def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def environment(new_database: Callable[[Kind], str]) -> Environment:
     """The smallest one for solver and worker, with fresh databases and no broker."""
+    solver_url, worker_url = new_database("solver"), new_database("worker")
+    with psycopg.connect(solver_url, autocommit=True) as solver, psycopg.connect(worker_url, autocommit=True) as worker:
+        binding.bind(worker, binding.make_installation(solver), "#")
     return {
-        "SOLVER_POSTGRES_URL": new_database("solver"),
-        "WORKER_POSTGRES_URL": new_database("worker"),
+        "SOLVER_POSTGRES_URL": solver_url,
+        "WORKER_POSTGRES_URL": worker_url,
         "BASE_DEBTOR_INFO_LOCATOR": "https://example.com/1",
         "BASE_DEBTOR_ID": "1",
         # Where nobody listens.

@@ -162,6 +162,13 @@ def check(world: World, economy: Economy, before: Settlement) -> None:
     assert outcome.problems() == []
 
 
+def shards_in_registry(world: World) -> list[str]:
+    """The keys that the solver knows, if nothing is wrong with them: the parent's is not among them any more."""
+    with psycopg.connect(world.server.database_url("solver"), autocommit=True) as solver:
+        assert solver.execute("select problem, detail from solver.shard_problems()").fetchall() == []
+        return [key for (key,) in solver.execute("select binding_key from solver.list_shards()")]
+
+
 def want_the_same_again(world: World, economy: Economy) -> None:
     """Who sold gets new tokens to sell, who bought wants as much more."""
     principals = world.settlement().principals
@@ -190,6 +197,7 @@ def want_the_same_again(world: World, economy: Economy) -> None:
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, children: tuple[str, str]) -> None:
+    """The databases change their key by themselves, and the registry of shards follows."""
     economy = make_economy(5, traders=80, currencies=12)
     with PrivateServer() as server, DocumentServer() as documents:
         pace = pace_of(economy, documents)
@@ -211,6 +219,7 @@ def test_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, childr
 
             run_to_end(world, turn_id)
             check(world, economy, before)
+            assert shards_in_registry(world) == [shard.place.binding_key for shard in world.shards]
             complete_split(world, parent.place)
             assert [shard.foreign_rows() for shard in world.shards] == [{}] * (shards + 1)
 

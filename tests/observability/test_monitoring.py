@@ -126,7 +126,7 @@ def test_g36_alert() -> None:
 def test_labels_in_texts_exist_in_queries() -> None:
     for rule in RULES:
         labels = set(re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])))
-        assert labels <= {"server", "process", "database", "kind", "step"}
+        assert labels <= {"server", "process", "database", "kind", "step", "problem", "shard"}
         grouped = re.search(r"by \(([^)]*)\)", rule["expr"])
         if grouped:
             assert labels <= set(re.split(r", ", grouped[1]))

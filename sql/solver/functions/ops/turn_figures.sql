@@ -16,7 +16,7 @@ as $$
     extract(epoch from t.phase_deadline - solver.now())::double precision,
     case
       when t.phase < 4
-        then greatest(extract(epoch from solver.now() - coalesce(t.phase_deadline, t.collection_started_at)), 0)
+        then greatest(extract(epoch from solver.now() - solver.phase_due_at(t)), 0)
       else 0
     end::double precision
   from solver.turn as t

@@ -10,7 +10,7 @@ create or replace function solver.begin_phase2(
 as $$
 begin
   perform from solver.turn
-  where turn_id = p_turn_id and phase = 1 and phase_deadline < solver.now()
+  where turn_id = p_turn_id and phase = 1 and solver.is_phase_over(started_at, phase_deadline)
   for update;
   if not found then
     return false;

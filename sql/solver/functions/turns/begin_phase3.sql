@@ -5,7 +5,7 @@ as $$
 begin
   update solver.turn
   set phase = 3, phase_deadline = null, collection_started_at = solver.now()
-  where turn_id = p_turn_id and phase = 2 and phase_deadline < solver.now();
+  where turn_id = p_turn_id and phase = 2 and solver.is_phase_over(started_at, phase_deadline);
   if not found then
     return false;
   end if;

@@ -6,7 +6,7 @@ as $$
   select t.turn_id, t.phase
   from solver.turn as t
   where t.phase < 4
-    and (t.phase_deadline is null or t.phase_deadline < solver.now())
+    and (t.phase_deadline is null or solver.is_phase_over(t.started_at, t.phase_deadline))
   order by t.turn_id
 $$;
 

@@ -7,9 +7,9 @@ as $$
     select
       t.turn_id,
       t.phase,
-      coalesce(t.phase_deadline, t.collection_started_at) as due_at
+      solver.phase_due_at(t) as due_at
     from solver.turn as t
-    where t.phase < 4 and coalesce(t.phase_deadline, t.collection_started_at) < solver.now() - p_patience
+    where t.phase < 4 and solver.phase_due_at(t) < solver.now() - p_patience
   ),
   result (turn_id, hash) as (
     select r.turn_id, r.creditor_hash from solver.creditor_taking as r

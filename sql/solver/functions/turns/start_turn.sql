@@ -33,7 +33,10 @@ begin
   if v_overdue < 0 then
     v_overdue := v_overdue + v_period;
   end if;
-  select coalesce(max(started_at), timestamptz '1970-01-01 00:00:00+00') into v_latest from solver.turn;
+  -- A start in the future was stamped by a clock that ran ahead. Waiting for it might take years.
+  select coalesce(max(started_at), timestamptz '1970-01-01 00:00:00+00') into v_latest
+  from solver.turn
+  where started_at <= v_now;
   if v_overdue >= v_period / 2 or v_period / 2 >= extract(epoch from v_now - v_latest) then
     return null;
   end if;
@@ -56,5 +59,5 @@ $$;
 
 comment on function solver.start_turn is
   'Starts a turn if none is unfinished and one is due: in the first half of a period, and not less than half a '
-  'period after the latest start. Returns its ID, or null. A period of zero starts nothing. Called by the solver''s '
-  'turn loop.';
+  'period after the latest start, those in the future apart. Returns its ID, or null. A period of zero starts nothing. '
+  'Called by the solver''s turn loop.';

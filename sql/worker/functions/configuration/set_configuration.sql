@@ -14,6 +14,8 @@ begin
     raise exception using errcode = 'ST002', message = 'the number of lanes belongs to the database',
       hint = 'leave lane_count out of the settings';
   end if;
+  perform worker.check_identity(v_new);
+  perform worker.check_collector_range(v_old, v_new, p_settings ?& array['min_collector_id', 'max_collector_id']);
   if v_new is not distinct from v_old then
     return false;
   end if;
@@ -25,5 +27,5 @@ $$;
 
 comment on function worker.set_configuration is
   'Takes over the settings of the environment (column name to value; intervals as text). Returns whether '
-  'something changed. Called '
-  'by every daemon when it starts.';
+  'something changed. Fails when the database is bound and the settings are those of another shard. '
+  'Called by every daemon when it starts.';

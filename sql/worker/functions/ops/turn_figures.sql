@@ -14,9 +14,12 @@ as $$
     w.phase,
     w.worker_turn_subphase,
     extract(epoch from w.phase_deadline - worker.now())::double precision,
-    greatest(
-      extract(epoch from worker.now() - coalesce(w.phase_deadline, w.collection_started_at)), 0
-    )::double precision
+    -- Phase 3 is overdue as soon as it has begun. If a clock that ran ahead says when, nobody knows since when.
+    case
+      when w.collection_started_at > worker.now() + interval '1 hour' and w.phase = 3
+        then extract(epoch from worker.now())
+      else greatest(extract(epoch from worker.now() - coalesce(w.phase_deadline, w.collection_started_at)), 0)
+    end::double precision
   from worker.worker_turn as w
   where w.worker_turn_subphase < 10
   order by w.turn_id

@@ -1,0 +1,14 @@
+create or replace function solver.count_shard_problems()
+  returns table (problem text, shards bigint)
+  language sql
+  stable
+as $$
+  select k.problem, count(p.binding_key)
+  from unnest(array['overlapping', 'missing', 'doubled', 'silent', 'range', 'clock']) as k (problem)
+  left join solver.shard_problems() as p on p.problem = k.problem
+  group by k.problem
+  order by k.problem
+$$;
+
+comment on function solver.count_shard_problems is
+  'How many shards have each problem, 0 included. Called by the metrics server.';

@@ -1,0 +1,10 @@
+create or replace function solver.installation_id()
+  returns uuid
+  language sql
+  stable
+as $$
+  select i.installation_id from solver.installation as i
+$$;
+
+comment on function solver.installation_id is
+  'The ID of this installation, null before the first configure. Called by every process that opens this database.';
