@@ -17,7 +17,7 @@ from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
 from tests.simulation.faults import INTEREST_RATES
-from tests.simulation.payments import Violation
+from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
 MAX_STEPS = 6000

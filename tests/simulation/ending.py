@@ -8,7 +8,8 @@ from typing import LiteralString
 
 from sandbox.authority.interest import demurrage_factor
 from tests.simulation.faults import INTEREST_RATES
-from tests.simulation.payments import PaymentKey, Violation
+from tests.simulation.payments import PaymentKey
+from tests.simulation.violation import Violation
 from tests.simulation.world import AMOUNT_CUT, World
 
 _LEFT: LiteralString = """

@@ -14,7 +14,7 @@ from typing import Any, LiteralString, Self
 import psycopg
 
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Publication, PublishError
+from bridge.ports import Delivery, Publication, PublishError
 from bridge.sharding import Realm
 from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
@@ -23,7 +23,7 @@ from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
-from sandbox.smp import AccountTransfer
+from sandbox.smp import AccountTransfer, decode
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sandbox.transit import FaultyTarget
 from tests.simulation.clock import Clock
@@ -33,9 +33,10 @@ from tests.simulation.faults import INTEREST_RATES, RandomFaults, make_plan
 from tests.simulation.garbage import Litter
 from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, reserved_amount, violations
 from tests.simulation.market import make_market
-from tests.simulation.payments import Payments, Violation
+from tests.simulation.payments import Payments
 from tests.simulation.process import Crash, MortalTarget, Process
 from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
+from tests.simulation.violation import Violation
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
@@ -46,6 +47,11 @@ class WatchedAuthority(AuthorityPeer):
 
     payments: Payments
     floors: dict[tuple[int, int], int]
+
+    def _read(self, delivery: Delivery) -> None:
+        request = decode(self._decoder, delivery.body, delivery.type)
+        self.payments.hear(request)
+        self.authority.handle(request)
 
     def _collect(self) -> list[Publication]:
         messages = self.authority.step()
@@ -72,7 +78,8 @@ class World:
         self.plan = make_plan(dice)
         self.active = False
         self.economy = make_market(dice)
-        self.payments = Payments()
+        self.payments = Payments(AMOUNT_CUT)
+        self.payments.interest.is_borne = self.plan.bears_interest
         self.documents = Documents(random.Random(dice.random()), 0.0)
         self.shard_count = dice.choice((1, 2, 2, 3))
         self.turn_settings = self._choose_pace()
@@ -324,6 +331,8 @@ class World:
             self.payments.learn(self.watchers["solver"])
         if where in self.watchers:
             found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
+            if where != "solver":
+                self.payments.interest.look(self.watchers[where])
         elif where == "authority":
             self.authority.audit()
             found += self._poor_accounts()
