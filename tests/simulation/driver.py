@@ -24,6 +24,8 @@ MAX_STEPS = 6000
 AFTER_STEPS = 60
 """Steps after the last turn has ended, with faults."""
 MAX_QUIET_STEPS = 5000
+MORE_TURNS = 1
+"""As long as nobody has traded."""
 UNASKED = 0.02
 """Share of steps that may go to a part which has nothing to do."""
 CLOCK_MOVES = 0.3
@@ -58,6 +60,10 @@ class Run:
     turns: int
     payments: int
     arranged: int
+    missing: int
+    """Payments of sellers that were arranged, and that nobody made."""
+    reckoned: int
+    """Commits of collectors whose amount was reckoned once more."""
     faults: Counter[str]
     digest: str
 
@@ -122,12 +128,12 @@ class Driver:
     def _suffer(self) -> None:
         """Turns, while things go wrong. Ends when the wanted number of turns is over."""
         world = self.world
-        mean = world.turn_settings.phase2_duration.total_seconds() / 800
+        mean = world.turn_settings.phase2_duration.total_seconds() / 1000
         after = AFTER_STEPS
         while after:
             if self.steps > MAX_STEPS:
                 return
-            if self._is_over or (self._changed and self._finished_turns() >= world.turns):
+            if self._is_over or (self._changed and self._has_seen_enough()):
                 self._is_over = True
                 after -= 1
             self._changed = False
@@ -169,6 +175,11 @@ class Driver:
         row = self.world.watchers["solver"].execute(f"select count(*) from solver.turn where {condition}").fetchone()
         assert row is not None
         return int(row[0])
+
+    def _has_seen_enough(self) -> bool:
+        """Are so many turns over as were wanted? One more may follow when nobody has traded yet."""
+        finished = self._finished_turns()
+        return finished >= self.world.turns + (0 if self.world.payments.arranged else MORE_TURNS)
 
     def _jump(self) -> None:
         """Time passes until the next deadline of a turn at the latest; rarely, beyond it."""
@@ -323,6 +334,8 @@ def run_seed(server: SimulationServer, seed: int) -> Run:
                 driver.turns,
                 len(world.payments.paid),
                 len(world.payments.arranged),
+                len(world.payments.missing),
+                world.payments.reckoned,
                 +world.faults,
                 hashlib.sha256("\n".join([*driver.trace, repr(world.payments)]).encode()).hexdigest()[:16],
             )

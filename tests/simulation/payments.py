@@ -72,6 +72,11 @@ class Payments:
                 self.arranged[kind, turn_id, debtor_id, payer, payee] = amount
         self.solved |= new
 
+    @property
+    def missing(self) -> set[PaymentKey]:
+        """What sellers have not paid."""
+        return {key for key in self.arranged.keys() - self.paid.keys() if key[0] == "collecting"}
+
     # What the authority hears
 
     def hear(self, request: smp.Request) -> None:
