@@ -17,6 +17,7 @@ from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
 from tests.simulation.faults import INTEREST_RATES
+from tests.simulation.losses import lose_collectors
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -128,7 +129,7 @@ class Driver:
     def _suffer(self) -> None:
         """Turns, while things go wrong. Ends when the wanted number of turns is over."""
         world = self.world
-        mean = world.turn_settings.phase2_duration.total_seconds() / 1000
+        mean = world.turn_settings.phase2_duration.total_seconds() / 800
         after = AFTER_STEPS
         while after:
             if self.steps > MAX_STEPS:
@@ -187,7 +188,7 @@ class Driver:
         span = world.dice.choice(_JUMPS)
         row = world.watchers["solver"].execute("select max(phase_deadline) from solver.turn").fetchone()
         if row is not None and row[0] is not None and world.dice.random() < 0.97:
-            now = world.clock.now()
+            now = world.now("solver")
             cushion = world.turn_settings.phase2_duration / 20
             for moment in (row[0] - cushion, row[0] + timedelta(seconds=1)):
                 if now < moment < now + span:
@@ -212,6 +213,15 @@ class Driver:
             self._change_rate()
         if dice.random() < plan.vanish:
             self._purge()
+        if world.foreign.end_due(now) or (dice.random() < plan.foreign_lock and world.foreign.lock(now)):
+            self._look_around()
+        if dice.random() < plan.set_clock:
+            world.clocks.set_some()
+            self._look_around()
+        if dice.random() < plan.lose_collectors:
+            name = f"worker_{dice.randrange(world.shard_count)}"
+            world.faults["F17 collectors lost"] += lose_collectors(world.watchers[name], dice)
+            self._look_around()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()
         if self.closed and dice.random() < 0.02:

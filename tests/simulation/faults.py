@@ -69,6 +69,11 @@ class Plan:
     poor_terms: float = 0.0
     hide_identity: float = 0.0
     garbage: float = 0.0
+    lose_finalize: float = 0.0
+    foreign_lock: float = 0.0
+    skew: float = 0.0
+    set_clock: float = 0.0
+    lose_collectors: float = 0.0
 
     @property
     def is_kind(self) -> bool:
@@ -117,6 +122,10 @@ _KINDS: dict[str, tuple[float, float]] = {
     "poor_terms": (0.05, 0.5),
     "hide_identity": (0.1, 0.9),
     "garbage": (0.01, 0.1),
+    "lose_finalize": (0.02, 0.2),
+    "foreign_lock": (0.001, 0.01),
+    "skew": (0.3, 0.8),
+    "set_clock": (0.0003, 0.003),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
@@ -124,7 +133,7 @@ _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
 _OFTEN = ("refuse_sale",)
 """In most runs: collectors have to pay less than was arranged, in proportion, and rarely is as much looked at."""
 
-_HINDRANCES = ("reject_config", "poor_terms", "hide_identity")
+_HINDRANCES = ("reject_config", "poor_terms", "hide_identity", "foreign_lock", "skew", "set_clock")
 """Whoever has these hardly trades."""
 
 
@@ -180,6 +189,9 @@ class RandomFaults(Faults):
 
     def is_unreachable(self, debtor_id: int, recipient: str) -> bool:
         return self._strikes("F9 unreachable", self.plan.unreachable)
+
+    def loses_finalize(self, request: FinalizeTransfer) -> bool:
+        return self._strikes("F4 finalization lost", self.plan.lose_finalize)
 
     def hold_finalize(self, request: FinalizeTransfer) -> timedelta | None:
         if not self._strikes("F12 late commit", self.plan.hold_finalize):

@@ -30,6 +30,7 @@ from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents
 from tests.simulation.faults import INTEREST_RATES, RandomFaults, make_plan
+from tests.simulation.foreign import ForeignTransfers
 from tests.simulation.garbage import Litter
 from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, reserved_amount, violations
 from tests.simulation.market import make_market
@@ -37,6 +38,7 @@ from tests.simulation.payments import Payments
 from tests.simulation.process import Crash, MortalTarget, Process
 from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
 from tests.simulation.violation import Violation
+from tests.simulation.wrong_clocks import WrongClocks
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
@@ -86,6 +88,7 @@ class World:
         databases = [f"worker_{n}" for n in range(self.shard_count)]
         server.empty(["solver", *databases])
         self.watchers = {name: self._watch(name) for name in ["solver", *databases]}
+        self.clocks = WrongClocks(list(self.watchers), dice, self.faults)
         self._choose_lanes(databases)
         self._closing.enter_context(self.clock.rules())
         self._build_peers()
@@ -152,6 +155,13 @@ class World:
             self.authority,
             limit=self.dice.choice((1, 9, 500)),
         )
+        self.foreign = ForeignTransfers(
+            self.authority,
+            [trader.creditor_id for trader in self.economy.traders],
+            self.floors,
+            self.dice,
+            self.faults,
+        )
         self.authority_peer.payments = self.payments
         self.authority_peer.floors = self.floors
         self.agent_peer = CreditorsPeer(
@@ -173,7 +183,7 @@ class World:
         return fails
 
     def _new_process(self) -> Process:
-        return Process(self._server, self.clock, self.dice)
+        return Process(self._server, self.clock, self.dice, self.clocks)
 
     def _build_units(self, databases: Sequence[str]) -> None:
         self._makers: dict[str, Callable[[], Unit]] = {
@@ -232,6 +242,9 @@ class World:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
         self.active = self.authority_faults.active = active
         self.documents.trouble = self.plan.documents if active else 0.0
+        self.clocks.set_all(self.plan.skew if active else 0.0)
+        if not active:
+            self.foreign.end_due(None)
         for network in self.networks:
             network.rules = self.plan.rules() if active else []
 
@@ -280,16 +293,20 @@ class World:
         self._looked_at = now
         return names
 
+    def now(self, database: str) -> datetime:
+        """What the clock of the database says."""
+        return self.clock.now() + self.clocks.of(database)
+
     def _state(self, database: str, query: LiteralString) -> tuple[Any, ...]:
         """The row of the query, asked anew when the database may have changed, or minutes have passed."""
         if database in self._stale or self.clock.now() - self._looked_at > timedelta(seconds=20):
-            row = self.watchers[database].execute(query, {"now": self.clock.now()}).fetchone()
+            row = self.watchers[database].execute(query, {"now": self.now(database)}).fetchone()
             assert row is not None
             self._states[database] = row
         return self._states[database]
 
     def _may_start(self, latest_start: datetime | None) -> bool:
-        settings, now = self.turn_settings, self.clock.now()
+        settings, now = self.turn_settings, self.now("solver")
         if not settings.period:
             return False
         overdue = (now - datetime(2024, 1, 1, tzinfo=UTC) - settings.offset) % settings.period
