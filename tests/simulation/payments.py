@@ -56,6 +56,10 @@ class Payments:
     interest: Interest = field(default_factory=Interest, repr=False)
     _requests: dict[tuple[int, int], smp.PrepareTransfer] = field(default_factory=dict, repr=False)
     _commits: dict[tuple[int, int], PaymentKey] = field(default_factory=dict, repr=False)
+    _running: dict[PaymentKey, int] = field(default_factory=dict, repr=False)
+    """The transfer that was committed for each payment, until the authority has refused it."""
+    _over: set[tuple[int, int, int]] = field(default_factory=set, repr=False)
+    """Commits that were refused: (creditor, debtor, transfer)."""
     _begun: set[tuple[str, int, int, int]] = field(default_factory=set, repr=False)
     """What the collectors have begun to do: (kind, turn_id, debtor_id, collector)."""
     _balances: Counter[tuple[int, int, int]] = field(default_factory=Counter, repr=False)
@@ -89,6 +93,10 @@ class Payments:
             self._commits[request.coordinator_id, request.coordinator_request_id] = key
             if key[1] == 0:
                 return
+            if (request.creditor_id, request.debtor_id, request.transfer_id) not in self._over:
+                running = self._running.setdefault(key, request.transfer_id)
+                if running != request.transfer_id:
+                    raise Violation(f"commits transfer {request.transfer_id} beside {running}: {key}")
             wanted = self._wanted(key, self._requests[request.coordinator_id, request.coordinator_request_id])
             if request.committed_amount not in wanted:
                 raise Violation(f"commits {request.committed_amount}, not {sorted(wanted)}: {key}, {self._till(key)}")
@@ -150,11 +158,19 @@ class Payments:
             if isinstance(message, smp.AccountTransfer) and message.coordinator_type == "agent":
                 self._see_transfer(message)
             elif isinstance(message, smp.FinalizedTransfer) and message.coordinator_type == "agent":
-                key = self._commits.get((message.coordinator_id, message.coordinator_request_id))
-                if key is not None and key[0] == "collecting" and message.status_code != "OK":
-                    self.refused.add(key)
+                self._see_result(message)
             elif isinstance(message, smp.AccountUpdate) and _GATEWAY.is_collector(message.creditor_id):
                 self.interest.hear(message)
+
+    def _see_result(self, message: smp.FinalizedTransfer) -> None:
+        key = self._commits.get((message.coordinator_id, message.coordinator_request_id))
+        if key is None or message.status_code == "OK":
+            return
+        self._over.add((message.creditor_id, message.debtor_id, message.transfer_id))
+        if self._running.get(key) == message.transfer_id:
+            del self._running[key]
+        if key[0] == "collecting":
+            self.refused.add(key)
 
     def _see_transfer(self, message: smp.AccountTransfer) -> None:
         pays = message.acquired_amount < 0

@@ -52,7 +52,7 @@ def sell(payments: Payments, seller: int, amount: int) -> None:
     payments.see([transfer(seller, -amount, note), transfer(COLLECTOR, amount, note)])
 
 
-def commit(payments: Payments, payer: int, amount: int, note: str) -> None:
+def commit(payments: Payments, payer: int, amount: int, note: str, transfer_id: int = 1) -> None:
     payments.hear(
         smp.PrepareTransfer(
             debtor_id=DEBTOR,
@@ -73,7 +73,7 @@ def commit(payments: Payments, payer: int, amount: int, note: str) -> None:
             debtor_id=DEBTOR,
             creditor_id=payer,
             ts=NOW,
-            transfer_id=1,
+            transfer_id=transfer_id,
             coordinator_type="agent",
             coordinator_id=payer,
             coordinator_request_id=5,
@@ -124,3 +124,11 @@ def test_a_collector_that_does_not_wait_for_a_seller_is_noticed(payments: Paymen
     commit(payments, COLLECTOR, 47_999, to_buyer(B1))
     with pytest.raises(Violation, match="did not wait"):
         sell(payments, S2, 40_000)
+
+
+def test_two_commits_for_one_payment_are_noticed(payments: Payments) -> None:
+    sell(payments, S1, 60_000)
+    commit(payments, COLLECTOR, 47_999, to_buyer(B1))
+    commit(payments, COLLECTOR, 47_999, to_buyer(B1))
+    with pytest.raises(Violation, match="commits transfer 2 beside 1"):
+        commit(payments, COLLECTOR, 47_999, to_buyer(B1), transfer_id=2)

@@ -20,6 +20,7 @@ from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer
+from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
@@ -219,6 +220,7 @@ class World:
 
     def open_economy(self, settle: Callable[[], None]) -> None:
         """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
+        self._ask_for_collectors(self.dice.choice((1, 2, 3)))
         iris = publish_documents(self.economy, self.documents)  # type: ignore[arg-type]
         rates = {
             currency.debtor_id: self.dice.choice(INTEREST_RATES)
@@ -237,6 +239,16 @@ class World:
         settle()
         for account in self.economy.accounts:
             self.floors[account.creditor_id, account.debtor_id] = min(account.principal, account.max_principal)
+
+    def _ask_for_collectors(self, count: int) -> None:
+        """With several of a currency, they have to pay each other."""
+        with self.watchers["solver"].transaction():
+            self.watchers["solver"].execute("select set_config('swpt.now', %s, true)", (self.clock.now().isoformat(),))
+            for currency in self.economy.currencies if count > 1 else ():
+                self.watchers["solver"].execute(
+                    "select solver.ensure_collectors(%s, %s, %s, %s)",
+                    (currency.debtor_id, count, DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID),
+                )
 
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
