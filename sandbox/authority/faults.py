@@ -100,6 +100,8 @@ class ScriptedFaults(Faults):
     poor_terms: Callable[[Account], Terms | None] | None = None
     hidden_identities: set[tuple[int, int]] = field(default_factory=set)
     early_rate_changes: bool = False
+    lost: int = 0
+    """How many FinalizeTransfers never arrived."""
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
@@ -120,7 +122,9 @@ class ScriptedFaults(Faults):
         return (debtor_id, recipient) in self.unreachable
 
     def loses_finalize(self, request: FinalizeTransfer) -> bool:
-        return self._code(self.lost_rules, request) is not None
+        is_lost = self._code(self.lost_rules, request) is not None
+        self.lost += is_lost
+        return is_lost
 
     def hold_finalize(self, request: FinalizeTransfer) -> timedelta | None:
         return next((delay for rule, delay in self.late_rules if rule.applies(request, self._dice)), None)

@@ -133,7 +133,7 @@ _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
 _OFTEN = ("refuse_sale",)
 """In most runs: collectors have to pay less than was arranged, in proportion, and rarely is as much looked at."""
 
-_HINDRANCES = ("reject_config", "poor_terms", "hide_identity", "foreign_lock", "skew", "set_clock")
+_HINDRANCES = ("reject_config", "poor_terms", "hide_identity", "foreign_lock")
 """Whoever has these hardly trades."""
 
 
