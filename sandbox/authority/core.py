@@ -63,6 +63,8 @@ class Authority:
             self._guard(partial(self._prepare, request, now), request.debtor_id)
         elif isinstance(request, smp.FinalizeTransfer):
             check_finalize(request)
+            if self.books.faults.loses_finalize(request):
+                return
             delay = self.books.faults.hold_finalize(request)
             if delay is None:
                 self._guard(partial(finalize_transfer, self.books, request, now), request.debtor_id)
@@ -131,6 +133,14 @@ class Authority:
         """A direct payment between customers, or back to the issuer (0). Raises `PaymentError` when refused."""
         self._pay(debtor_id, payer_id, payee_id, amount, "direct", payer_id)
 
+    def lock(self, debtor_id: int, payer_id: int, payee_id: int, amount: int) -> PreparedTransfer | None:
+        """Locks money of a customer, or of a collector, for somebody else than the trade service (None: refused)."""
+        return self._prepare_for(debtor_id, payer_id, payee_id, amount, "direct", payer_id)
+
+    def end_lock(self, debtor_id: int, payer_id: int, transfer: PreparedTransfer, amount: int = 0) -> None:
+        """Pays `amount` of what `lock` has locked, and gives the rest back."""
+        self._finalize_for(debtor_id, payer_id, transfer, amount)
+
     def account(self, debtor_id: int, creditor_id: int) -> Account | None:
         """The live account, to look at."""
         return self.books.live((debtor_id, creditor_id))
@@ -180,6 +190,21 @@ class Authority:
             prepare_transfer(self.books, request, now)
 
     def _pay(self, debtor_id: int, payer_id: int, payee_id: int, amount: int, kind: str, coordinator_id: int) -> None:
+        transfer = self._prepare_for(debtor_id, payer_id, payee_id, 0, kind, coordinator_id)
+        if transfer is not None:
+            self._finalize_for(debtor_id, payer_id, transfer, amount)
+        answer = next(
+            message
+            for message in reversed(self.books.outbox)
+            if isinstance(message, smp.RejectedTransfer | smp.FinalizedTransfer)
+        )
+        if answer.status_code != "OK":
+            raise PaymentError(answer.status_code)
+
+    def _prepare_for(
+        self, debtor_id: int, payer_id: int, payee_id: int, amount: int, kind: str, coordinator_id: int
+    ) -> PreparedTransfer | None:
+        """Locks `amount` for a coordinator that is not the trade service."""
         now = self._clock()
         payee = self.account(debtor_id, payee_id)
         if payee is None and payee_id == ROOT_CREDITOR_ID:
@@ -190,36 +215,31 @@ class Authority:
             coordinator_type=kind,
             coordinator_id=coordinator_id,
             coordinator_request_id=next(self._request_ids),
-            min_locked_amount=0,
-            max_locked_amount=0,
+            min_locked_amount=amount,
+            max_locked_amount=amount,
             recipient="" if payee is None else payee.account_id,
             final_interest_rate_ts=later_by(now, self.books.settings.commit_period),
             max_commit_delay=2**31 - 1,
             ts=now,
         )
         check_prepare(request)
-        transfer = prepare_transfer(self.books, request, now)
-        if transfer is not None:
-            finalize = smp.FinalizeTransfer(
-                debtor_id=debtor_id,
-                creditor_id=payer_id,
-                transfer_id=transfer.transfer_id,
-                coordinator_type=kind,
-                coordinator_id=coordinator_id,
-                coordinator_request_id=request.coordinator_request_id,
-                committed_amount=amount,
-                transfer_note_format="",
-                transfer_note="",
-                ts=now,
-            )
-            self._guard(partial(finalize_transfer, self.books, finalize, now), debtor_id)
-        answer = next(
-            message
-            for message in reversed(self.books.outbox)
-            if isinstance(message, smp.RejectedTransfer | smp.FinalizedTransfer)
+        return prepare_transfer(self.books, request, now)
+
+    def _finalize_for(self, debtor_id: int, payer_id: int, transfer: PreparedTransfer, amount: int) -> None:
+        now = self._clock()
+        finalize = smp.FinalizeTransfer(
+            debtor_id=debtor_id,
+            creditor_id=payer_id,
+            transfer_id=transfer.transfer_id,
+            coordinator_type=transfer.coordinator_type,
+            coordinator_id=transfer.coordinator_id,
+            coordinator_request_id=transfer.coordinator_request_id,
+            committed_amount=amount,
+            transfer_note_format="",
+            transfer_note="",
+            ts=now,
         )
-        if answer.status_code != "OK":
-            raise PaymentError(answer.status_code)
+        self._guard(partial(finalize_transfer, self.books, finalize, now), debtor_id)
 
     def _guard(self, transaction: Callable[[], object], debtor_id: int | None = None) -> None:
         if self._broken:

@@ -42,6 +42,10 @@ class Faults:
         """Whether an existing recipient cannot be reached (F9)."""
         return False
 
+    def loses_finalize(self, request: FinalizeTransfer) -> bool:
+        """Whether a FinalizeTransfer never arrives (F4). A reminder makes its sender repeat it."""
+        return False
+
     def hold_finalize(self, request: FinalizeTransfer) -> timedelta | None:
         """How long a FinalizeTransfer lies around before it is processed (F12)."""
         return None
@@ -90,11 +94,14 @@ class ScriptedFaults(Faults):
     commit_rules: list[Rule] = field(default_factory=list)
     config_rules: list[Rule] = field(default_factory=list)
     duplicate_rules: list[Rule] = field(default_factory=list)
+    lost_rules: list[Rule] = field(default_factory=list)
     late_rules: list[tuple[Rule, timedelta]] = field(default_factory=list)
     unreachable: set[tuple[int, str]] = field(default_factory=set)
     poor_terms: Callable[[Account], Terms | None] | None = None
     hidden_identities: set[tuple[int, int]] = field(default_factory=set)
     early_rate_changes: bool = False
+    lost: int = 0
+    """How many FinalizeTransfers never arrived."""
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
@@ -113,6 +120,11 @@ class ScriptedFaults(Faults):
 
     def is_unreachable(self, debtor_id: int, recipient: str) -> bool:
         return (debtor_id, recipient) in self.unreachable
+
+    def loses_finalize(self, request: FinalizeTransfer) -> bool:
+        is_lost = self._code(self.lost_rules, request) is not None
+        self.lost += is_lost
+        return is_lost
 
     def hold_finalize(self, request: FinalizeTransfer) -> timedelta | None:
         return next((delay for rule, delay in self.late_rules if rule.applies(request, self._dice)), None)

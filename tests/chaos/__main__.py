@@ -48,7 +48,7 @@ def _show(console: Console, summary: Summary) -> None:
 
 def facts(summary: Summary) -> list[str]:
     """The run in words."""
-    network = ", ".join(f"{count:,} {fate}" for fate, count in sorted(summary.network_faults.items()))
+    network = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in sorted(summary.network_faults.items()))
     return [
         f"{sum(summary.faults.values())} faults in {summary.faults_seconds:.0f} s, "
         f"and everything was at its end {summary.ending_seconds:.0f} s later",

@@ -12,7 +12,7 @@ from typing import Self
 
 from bridge.ports import PublishError, SourceError
 from bridge.rabbitmq import RabbitSource, RabbitTarget
-from sandbox.authority import Authority, AuthoritySettings, Totals
+from sandbox.authority import Authority, AuthoritySettings, Rule, ScriptedFaults, Totals
 from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
 from sandbox.document_server import DocumentServer
@@ -31,6 +31,9 @@ USUAL = TransitRule(
 STORM = TransitRule(duplicate=0.8, copies=3, copy_delay=timedelta(seconds=4), delay=0.8, delay_by=timedelta(seconds=3))
 """Nearly every message late, and four times."""
 
+LOST_COMMITS = 0.02
+"""Share of commits and dismissals that never reach the authority."""
+
 SET_UP_SECONDS = 120.0
 QUIET_SECONDS = 1.5
 WISHES_PERIOD = 6.0
@@ -42,8 +45,17 @@ class Surroundings:
 
     def __init__(self, url: str, economy: Economy, documents: DocumentServer, seed: int) -> None:
         self.economy = economy
+        self._faults = ScriptedFaults(seed)
         self.authority = Authority(
-            AuthoritySettings(update_merge_delay=timedelta(seconds=1), pass_period=timedelta(seconds=10)), _now
+            AuthoritySettings(
+                update_merge_delay=timedelta(seconds=1),
+                pass_period=timedelta(seconds=10),
+                # Whatever was lost is asked for again.
+                reminder_period=timedelta(seconds=10),
+                reminder_pass_period=timedelta(seconds=5),
+            ),
+            _now,
+            faults=self._faults,
         )
         self.agent = CreditorsAgent(AgentSettings(ledger_period=timedelta(seconds=0.3)), _now)
         self._documents = documents
@@ -85,11 +97,13 @@ class Surroundings:
     def start_faults(self) -> None:
         """From now on the network is a bad one, and traders change their minds."""
         self.set_network(USUAL)
+        self._faults.lost_rules.append(Rule("", probability=LOST_COMMITS))
         self._wishes_at = 0.0
 
     def end_faults(self) -> None:
         """The network is a good one again, and no wish is new."""
         self._wishes_at = float("inf")
+        self._faults.lost_rules.clear()
         for target in self._targets:
             target.rules = []
 
@@ -100,8 +114,8 @@ class Surroundings:
 
     @property
     def network_faults(self) -> Counter[str]:
-        """How many messages of the peers were delayed or duplicated."""
-        return sum((target.counts for target in self._targets), Counter())
+        """How many messages of the peers were delayed or duplicated, and how many commits were lost."""
+        return sum((target.counts for target in self._targets), Counter(lost_commits=self._faults.lost))
 
     @property
     def is_quiet(self) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m tests.mutations [G6 …]`: takes mends out of a copy of the project, and looks whether tests fail."""
+"""`python -m tests.mutations [G6 simulation …]`: takes mends out of a copy of the project: do tests fail?"""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.coverage_map import find_tests, tests_of
-from tests.mutations.table import MUTATIONS, Mutation
+from tests.mutations.table import MUTATIONS, SIMULATION, Mutation
 
 ROOT = Path(__file__).parents[2]
-TESTS_FAILED = 1
-"""Exit status of pytest."""
+FAILED = 1
+"""Exit status of pytest and of the simulator."""
+SEEDS = 5
+"""Within so many the simulator has to notice."""
 
 
 def main(numbers: list[str]) -> int:
@@ -25,9 +28,10 @@ def main(numbers: list[str]) -> int:
         for mutation in MUTATIONS:
             if numbers and mutation.number not in numbers:
                 continue
+            began = time.monotonic()
             noticed = is_noticed(copy, mutation)
             where = f"{mutation.number} {mutation.file}: {mutation.new.strip()[:60]!r}"
-            print("noticed  " if noticed else "UNNOTICED", where, flush=True)
+            print("noticed  " if noticed else "UNNOTICED", f"{time.monotonic() - began:4.0f} s ", where, flush=True)
             if not noticed:
                 unnoticed.append(where)
     return 1 if unnoticed else 0
@@ -41,14 +45,23 @@ def is_noticed(copy: Path, mutation: Mutation) -> bool:
         raise ValueError(f"{mutation.file} has {text.count(mutation.old)} times {mutation.old!r}")
     file.write_text(text.replace(mutation.old, mutation.new))
     # From the copy's folder, so that its packages come before the installed ones.
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *_tests(mutation)]
+    command = [sys.executable, "-m", *_arguments(mutation)]
     try:
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     finally:
         file.write_text(text)
-    if done.returncode not in (0, TESTS_FAILED):
-        raise ValueError(f"pytest could not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.returncode == TESTS_FAILED
+    is_verdict = done.returncode in (0, FAILED) and (
+        mutation.number != SIMULATION or "seeds that failed" in done.stdout
+    )
+    if not is_verdict:
+        raise ValueError(f"the tests could not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == FAILED
+
+
+def _arguments(mutation: Mutation) -> list[str]:
+    if mutation.number == SIMULATION:
+        return ["tests.simulation", "--seeds", str(SEEDS)]
+    return ["pytest", "-q", "-x", "-p", "no:cacheprovider", *_tests(mutation)]
 
 
 def _tests(mutation: Mutation) -> list[str]:

@@ -1,4 +1,7 @@
-"""The mends that are taken out, at least one for each number G of the behaviour: where, and what is written instead."""
+"""The mends that are taken out, at least one for each number G of the behaviour: where, and what is written instead.
+
+Amounts that are a little wrong have no number: the simulator has to notice them.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """`old` stands once in the `file`. Some test that carries the `number` has to fail with `new`."""
+    """`old` stands once in the `file`. Some test that carries the `number` has to fail with `new`.
+
+    With the number `simulation`, one of the simulator's first five seeds has to fail.
+    """
 
     number: str
     file: str
     old: str
     new: str
+
+
+SIMULATION = "simulation"
 
 
 _W = "sql/worker/functions"
@@ -284,5 +293,63 @@ MUTATIONS = (
         f"{_W}/accounts/judge_account_updates.sql",
         "and not (n.creditor_id is not null and",
         "and not (false and",
+    ),
+    # Collectors pay one token more than the formula, one less, or what was arranged although some of it is missing.
+    Mutation(
+        SIMULATION,
+        f"{_W}/transfers/amount_to_pay.sql",
+        "return case when v_amount >=",
+        "v_amount := v_amount + 1;\n  return case when v_amount >=",
+    ),
+    Mutation(
+        SIMULATION,
+        f"{_W}/transfers/amount_to_pay.sql",
+        "return case when v_amount >=",
+        "v_amount := greatest(v_amount - 1, 0);\n  return case when v_amount >=",
+    ),
+    Mutation(
+        SIMULATION,
+        f"{_W}/dispatching/available_amounts.sql",
+        "p_amount_to_collect - coalesce(p_total_collected, 0) as missing",
+        "0::bigint as missing",
+    ),
+    Mutation(
+        SIMULATION,
+        f"{_W}/dispatching/start_dispatchings.sql",
+        "w.amount::float8 * (a.available_to_dispatch::float8 / s.amount_to_dispatch::float8) as",
+        "w.amount::float8 as",
+    ),
+    # The cut is forgotten.
+    Mutation(SIMULATION, f"{_W}/transfers/amount_to_pay.sql", " * (1 - p_amount_cut)", ""),
+    # A seller commits a token less than was arranged, and a token more.
+    Mutation(
+        SIMULATION,
+        f"{_W}/locks/_revise_locks.sql",
+        "case when r.amount < 0 then -r.amount else 0 end,",
+        "case when r.amount < 0 then greatest(-r.amount - 1, 1) else 0 end,",
+    ),
+    Mutation(
+        SIMULATION,
+        f"{_W}/locks/_revise_locks.sql",
+        "case when r.amount < 0 then -r.amount else 0 end,",
+        "case when r.amount < 0 then -r.amount + 1 else 0 end,",
+    ),
+    # Collectors do not wait for all sellers.
+    Mutation(
+        SIMULATION, f"{_W}/dispatching/advance_statuses.sql", "and not c.collected\n      )", "and false\n      )"
+    ),
+    # Whatever the authority has prepared for a try gets committed, even twice.
+    Mutation(
+        SIMULATION,
+        f"{_W}/transfers/prepare_transfer_attempts.sql",
+        "when a.failure_code is null and a.transfer_id = x.transfer_id then 'repeat'",
+        "when a.failure_code is null then 'repeat'",
+    ),
+    # The buyers are the first to do without, and not other collectors.
+    Mutation(
+        SIMULATION,
+        f"{_W}/dispatching/available_amounts.sql",
+        "greatest(p_amount_to_send - c.missing, 0)",
+        "greatest(p_amount_to_send - greatest(c.missing - p_amount_to_dispatch, 0), 0)",
     ),
 )

@@ -33,6 +33,29 @@ def rich(clock: FakeClock, faults: ScriptedFaults) -> Authority:
     return authority
 
 
+def test_f4_a_lost_commit_is_repeated_after_a_reminder(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults(lost_rules=[Rule("", times=1)]))
+    transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
+    assert of_kind(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer) == []
+    clock.advance(days=7, seconds=1)
+    assert only(authority.step(), smp.PreparedTransfer).transfer_id == transfer.transfer_id
+    result = only(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer)
+    assert (result.status_code, result.committed_amount) == ("OK", 500)
+
+
+def test_f18_money_that_others_have_locked_can_not_be_locked_again(clock: FakeClock) -> None:
+    authority = rich(clock, ScriptedFaults())
+    foreign = authority.lock(DEBTOR, SELLER, BUYER, 700)
+    assert foreign is not None
+    authority.step()
+    assert prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000)).locked_amount == 300
+    assert authority.lock(DEBTOR, SELLER, BUYER, 1) is None
+    authority.end_lock(DEBTOR, SELLER, foreign, 600)
+    authority.step()
+    left = account(authority, SELLER)
+    assert (left.principal, left.total_locked_amount) == (400, 300)
+
+
 def test_f5_reject_prepare(clock: FakeClock) -> None:
     faults = ScriptedFaults(prepare_rules=[Rule("FOO", times=2, matches=lambda m: m.creditor_id == SELLER)])
     authority = make_authority(clock, faults=faults)

@@ -40,6 +40,7 @@ def main() -> int:
                 if options.verbose:
                     progress.print(
                         f"seed {seed}: {outcome.steps} steps, {outcome.payments} of {outcome.arranged} payments, "
+                        f"{outcome.missing} missing, "
                         f"{outcome.seconds:.1f} s, {outcome.digest}"
                     )
             else:
@@ -68,11 +69,14 @@ def _summarise(console: Console, runs: list[Run], failures: list[int], seconds: 
         ("seeds that failed", len(failures)),
         ("seeds a minute", round(60 * done / max(seconds, 1e-9))),
         ("seeds with trade", sum(run.payments > 0 for run in runs)),
+        ("seeds with missing payments", sum(run.missing > 0 for run in runs)),
         ("turns", sum(run.turns for run in runs)),
         ("steps", sum(run.steps for run in runs)),
         ("simulated days", round(days)),
         ("arranged payments", sum(run.arranged for run in runs)),
         ("payments made", sum(run.payments for run in runs)),
+        ("sellers' payments missing", sum(run.missing for run in runs)),
+        ("collectors' commits reckoned once more", sum(run.reckoned for run in runs)),
     ):
         table.add_row(what, f"{number:,}")
     console.print(table)

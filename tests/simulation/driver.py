@@ -17,13 +17,16 @@ from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
 from tests.simulation.faults import INTEREST_RATES
-from tests.simulation.payments import Violation
+from tests.simulation.losses import lose_collectors
+from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
 MAX_STEPS = 6000
 AFTER_STEPS = 60
 """Steps after the last turn has ended, with faults."""
 MAX_QUIET_STEPS = 5000
+MORE_TURNS = 1
+"""As long as nobody has traded."""
 UNASKED = 0.02
 """Share of steps that may go to a part which has nothing to do."""
 CLOCK_MOVES = 0.3
@@ -58,6 +61,10 @@ class Run:
     turns: int
     payments: int
     arranged: int
+    missing: int
+    """Payments of sellers that were arranged, and that nobody made."""
+    reckoned: int
+    """Commits of collectors whose amount was reckoned once more."""
     faults: Counter[str]
     digest: str
 
@@ -127,7 +134,7 @@ class Driver:
         while after:
             if self.steps > MAX_STEPS:
                 return
-            if self._is_over or (self._changed and self._finished_turns() >= world.turns):
+            if self._is_over or (self._changed and self._has_seen_enough()):
                 self._is_over = True
                 after -= 1
             self._changed = False
@@ -170,13 +177,18 @@ class Driver:
         assert row is not None
         return int(row[0])
 
+    def _has_seen_enough(self) -> bool:
+        """Are so many turns over as were wanted? One more may follow when nobody has traded yet."""
+        finished = self._finished_turns()
+        return finished >= self.world.turns + (0 if self.world.payments.arranged else MORE_TURNS)
+
     def _jump(self) -> None:
         """Time passes until the next deadline of a turn at the latest; rarely, beyond it."""
         world = self.world
         span = world.dice.choice(_JUMPS)
         row = world.watchers["solver"].execute("select max(phase_deadline) from solver.turn").fetchone()
         if row is not None and row[0] is not None and world.dice.random() < 0.97:
-            now = world.clock.now()
+            now = world.now("solver")
             cushion = world.turn_settings.phase2_duration / 20
             for moment in (row[0] - cushion, row[0] + timedelta(seconds=1)):
                 if now < moment < now + span:
@@ -201,6 +213,15 @@ class Driver:
             self._change_rate()
         if dice.random() < plan.vanish:
             self._purge()
+        if world.foreign.end_due(now) or (dice.random() < plan.foreign_lock and world.foreign.lock(now)):
+            self._look_around()
+        if dice.random() < plan.set_clock:
+            world.clocks.set_some()
+            self._look_around()
+        if dice.random() < plan.lose_collectors:
+            name = f"worker_{dice.randrange(world.shard_count)}"
+            world.faults["F17 collectors lost"] += lose_collectors(world.watchers[name], dice)
+            self._look_around()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()
         if dice.random() < plan.forge:
@@ -331,6 +352,8 @@ def run_seed(server: SimulationServer, seed: int) -> Run:
                 driver.turns,
                 len(world.payments.paid),
                 len(world.payments.arranged),
+                len(world.payments.missing),
+                world.payments.reckoned,
                 +world.faults,
                 hashlib.sha256("\n".join([*driver.trace, repr(world.payments)]).encode()).hexdigest()[:16],
             )

@@ -8,7 +8,8 @@ from typing import LiteralString
 
 from sandbox.authority.interest import demurrage_factor
 from tests.simulation.faults import INTEREST_RATES
-from tests.simulation.payments import PaymentKey, Violation
+from tests.simulation.payments import PaymentKey
+from tests.simulation.violation import Violation
 from tests.simulation.world import AMOUNT_CUT, World
 
 _LEFT: LiteralString = """
@@ -76,29 +77,26 @@ def check_end(world: World) -> None:
         problems.append(f"{dead_letters} dead letters, {world.litter.rejected} pieces of garbage")
     if world.plan.is_kind:
         problems += _unpaid(world)
-        problems += _losers(world)
+        if not world.payments.missing:
+            problems += _losers(world)
     if problems:
         raise Violation("; ".join(problems))
 
 
 def _unpaid(world: World) -> list[str]:
-    """Arranged payments that were not made, or not in full but for rounding and the cut."""
-    paid = world.payments.paid
-    senders: Counter[tuple[int, int, int]] = Counter()
-    for kind, turn_id, debtor_id, _, payee in world.payments.arranged:
-        if kind == "sending":
-            senders[turn_id, debtor_id, payee] += 1
+    """Payments that were not made although their money is there; what was paid had the right amount."""
+    payments = world.payments
     found = []
-    for key, amount in world.payments.arranged.items():
-        kind, turn_id, debtor_id, payer, _ = key
-        if kind == "collecting":
-            least = amount
-        else:
-            # Each payment on the way may cost a token, the cut and demurrage.
-            tokens = 1 if kind == "sending" else 1 + senders[turn_id, debtor_id, payer]
-            least = int(amount * (1 - 2 * AMOUNT_CUT) * _left_of_demurrage(world, key) ** 2) - 1 - tokens
-        if paid.get(key, 0) < least:
-            found.append(f"{key} was paid {paid.get(key, 0)} of {amount}")
+    for key, amount in payments.arranged.items():
+        if key in payments.paid or key in payments.refused:
+            continue
+        if key[0] == "collecting":
+            found.append(f"{key} was not paid, {amount} tokens")
+        elif amount > 1:
+            nominal = payments.nominal(key)
+            # With less than that, demurrage and the cut may leave no token.
+            if nominal > (4 if world.plan.bears_interest else 1 + 2 * AMOUNT_CUT):
+                found.append(f"{key} was not paid, {nominal} of {amount} tokens are there")
     return found
 
 

@@ -51,6 +51,7 @@ class Plan:
     reject_prepare: float = 0.0
     reject_fatally: float = 0.0
     fail_commit: float = 0.0
+    refuse_sale: float = 0.0
     unreachable: float = 0.0
     hold_finalize: float = 0.0
     prepare_twice: float = 0.0
@@ -69,10 +70,15 @@ class Plan:
     hide_identity: float = 0.0
     garbage: float = 0.0
     forge: float = 0.0
+    lose_finalize: float = 0.0
+    foreign_lock: float = 0.0
+    skew: float = 0.0
+    set_clock: float = 0.0
+    lose_collectors: float = 0.0
 
     @property
     def is_kind(self) -> bool:
-        """Does every promised payment have to be made in the end?"""
+        """Does everything have to be paid in the end for which the money came in?"""
         return not any(getattr(self, name) for name in _UNKIND)
 
     @property
@@ -99,6 +105,7 @@ _KINDS: dict[str, tuple[float, float]] = {
     "reject_prepare": (0.02, 0.3),
     "reject_fatally": (0.005, 0.03),
     "fail_commit": (0.02, 0.2),
+    "refuse_sale": (0.1, 0.4),
     "unreachable": (0.02, 0.2),
     "hold_finalize": (0.01, 0.1),
     "prepare_twice": (0.02, 0.3),
@@ -117,31 +124,40 @@ _KINDS: dict[str, tuple[float, float]] = {
     "hide_identity": (0.1, 0.9),
     "garbage": (0.01, 0.1),
     "forge": (0.002, 0.02),
+    "lose_finalize": (0.02, 0.2),
+    "foreign_lock": (0.001, 0.01),
+    "skew": (0.3, 0.8),
+    "set_clock": (0.0003, 0.003),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
 
-_HINDRANCES = ("reject_config", "poor_terms", "hide_identity")
+_OFTEN = ("refuse_sale",)
+"""In most runs: collectors have to pay less than was arranged, in proportion, and rarely is as much looked at."""
+
+_HINDRANCES = ("reject_config", "poor_terms", "hide_identity", "foreign_lock")
 """Whoever has these hardly trades."""
 
 
 def make_plan(dice: random.Random) -> Plan:
     """A calm run once in ten; else each kind of fault with the same share, from rare to plenty.
 
-    Half of the runs have no fault that may end a payment for good, so that all payments have to be made.
+    Half of the runs have no fault that may end a collector's payment for good, so that all of them have to be made.
     """
     share = dice.choices((0.0, 0.3, 0.6, 1.0), (1, 4, 3, 2))[0]
     kinds = {name: limits for name, limits in _KINDS.items() if name not in _UNKIND} if dice.random() < 0.5 else _KINDS
-    chosen = {
-        name: dice.uniform(*limits)
-        for name, limits in kinds.items()
-        if dice.random() < (share / 2 if name in _HINDRANCES else share)
-    }
+    chosen = {name: dice.uniform(*limits) for name, limits in kinds.items() if dice.random() < _likelihood(name, share)}
     return Plan(
         **chosen,
         delay_by=timedelta(seconds=dice.choice((60, 3600, 86400, 3 * 86400))),
         reorder_window=timedelta(seconds=dice.choice((0, 5, 60))) if share else timedelta(),
     )
+
+
+def _likelihood(name: str, share: float) -> float:
+    if name in _OFTEN:
+        return max(share, 0.85) if share else 0.0
+    return share / 2 if name in _HINDRANCES else share
 
 
 @dataclass
@@ -169,10 +185,15 @@ class RandomFaults(Faults):
         return None
 
     def fail_commit(self, request: FinalizeTransfer, transfer: PreparedTransfer) -> str | None:
+        if not _is_collector(request.creditor_id) and self._strikes("F6 sale refused", self.plan.refuse_sale):
+            return self.dice.choice(COMMIT_CODES)
         return self.dice.choice(COMMIT_CODES) if self._strikes("F6 commit failed", self.plan.fail_commit) else None
 
     def is_unreachable(self, debtor_id: int, recipient: str) -> bool:
         return self._strikes("F9 unreachable", self.plan.unreachable)
+
+    def loses_finalize(self, request: FinalizeTransfer) -> bool:
+        return self._strikes("F4 finalization lost", self.plan.lose_finalize)
 
     def hold_finalize(self, request: FinalizeTransfer) -> timedelta | None:
         if not self._strikes("F12 late commit", self.plan.hold_finalize):

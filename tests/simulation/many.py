@@ -55,5 +55,5 @@ def _work(connection: Connection) -> None:
                     outcome = str(failure)
                 connection.send((seed, outcome))
             connection.send(None)
-        except (EOFError, BrokenPipeError):
+        except (EOFError, ConnectionError):
             return

@@ -15,6 +15,7 @@ from psycopg.pq import TransactionStatus
 from bridge.ports import Delivery, Publication, PublishError, Source, Target
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
+from tests.simulation.wrong_clocks import WrongClocks
 
 
 class Crash(BaseException):
@@ -28,6 +29,7 @@ class Process:
     server: SimulationServer
     clock: Clock
     dice: random.Random
+    clocks: WrongClocks
     connections: list[SimulatedConnection] = field(default_factory=list)
     armed: int | None = None
     point: str = ""
@@ -37,6 +39,7 @@ class Process:
         connection = SimulatedConnection.connect(self.server.url(database), autocommit=True)
         connection.execute("select setseed(%s)", (self.dice.uniform(-1, 1),))
         connection.owner = self
+        connection.database = database
         self.connections.append(connection)
         return connection
 
@@ -78,6 +81,7 @@ class SimulatedConnection(psycopg.Connection[Any]):
     """A connection in autocommit mode that belongs to a process."""
 
     owner: Process | None = None
+    database: str = ""
     _moment: str = ""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -114,7 +118,7 @@ class SimulatedConnection(psycopg.Connection[Any]):
 
     def _begin(self, owner: Process) -> None:
         owner.may_crash("before a transaction")
-        moment = owner.clock.now().isoformat()
+        moment = (owner.clock.now() + owner.clocks.of(self.database)).isoformat()
         if moment != self._moment:
             self.owner = None
             self.execute("select set_config('swpt.now', %s, false)", (moment,))

@@ -14,30 +14,34 @@ from typing import Any, LiteralString, Self
 import psycopg
 
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Publication, PublishError
+from bridge.ports import Delivery, Publication, PublishError
 from bridge.sharding import Realm
 from bridge.topology import DEAD_LETTER_SUFFIX
 from pipelines.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
 from sandbox.authority.configuring import change_debtor_info
 from sandbox.authority.gateway import AuthorityPeer, Gateway
+from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
 from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo
 from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
 from sandbox.exchange import InProcessExchange, declare_sandbox
-from sandbox.smp import AccountTransfer
+from sandbox.smp import AccountTransfer, decode
 from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sandbox.transit import FaultyTarget
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents
 from tests.simulation.faults import INTEREST_RATES, RandomFaults, make_plan
+from tests.simulation.foreign import ForeignTransfers
 from tests.simulation.garbage import Litter
 from tests.simulation.invariants import PENDING, SOLVER, SOLVER_STATE, WORKER, reserved_amount, violations
 from tests.simulation.market import make_market
-from tests.simulation.payments import Payments, Violation
+from tests.simulation.payments import Payments
 from tests.simulation.process import Crash, MortalTarget, Process
 from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
+from tests.simulation.violation import Violation
+from tests.simulation.wrong_clocks import WrongClocks
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
@@ -50,6 +54,11 @@ class WatchedAuthority(AuthorityPeer):
 
     payments: Payments
     floors: dict[tuple[int, int], int]
+
+    def _read(self, delivery: Delivery) -> None:
+        request = decode(self._decoder, delivery.body, delivery.type)
+        self.payments.hear(request)
+        self.authority.handle(request)
 
     def _collect(self) -> list[Publication]:
         messages = self.authority.step()
@@ -76,13 +85,15 @@ class World:
         self.plan = make_plan(dice)
         self.active = False
         self.economy = make_market(dice)
-        self.payments = Payments()
+        self.payments = Payments(AMOUNT_CUT)
+        self.payments.interest.is_borne = self.plan.bears_interest
         self.documents = Documents(random.Random(dice.random()), 0.0)
         self.shard_count = dice.choice((1, 2, 2, 3))
         self.turn_settings = self._choose_pace()
         databases = [f"worker_{n}" for n in range(self.shard_count)]
         server.empty(["solver", *databases])
         self.watchers = {name: self._watch(name) for name in ["solver", *databases]}
+        self.clocks = WrongClocks(list(self.watchers), dice, self.faults)
         self._choose_lanes(databases)
         self._closing.enter_context(self.clock.rules())
         self._build_peers()
@@ -149,6 +160,13 @@ class World:
             self.authority,
             limit=self.dice.choice((1, 9, 500)),
         )
+        self.foreign = ForeignTransfers(
+            self.authority,
+            [trader.creditor_id for trader in self.economy.traders],
+            self.floors,
+            self.dice,
+            self.faults,
+        )
         self.authority_peer.payments = self.payments
         self.authority_peer.floors = self.floors
         self.agent_peer = CreditorsPeer(
@@ -170,7 +188,7 @@ class World:
         return fails
 
     def _new_process(self) -> Process:
-        return Process(self._server, self.clock, self.dice)
+        return Process(self._server, self.clock, self.dice, self.clocks)
 
     def _build_units(self, databases: Sequence[str]) -> None:
         self._makers: dict[str, Callable[[], Unit]] = {
@@ -206,6 +224,7 @@ class World:
 
     def open_economy(self, settle: Callable[[], None]) -> None:
         """Documents, accounts, money and policies; `settle` lets everybody work until all is quiet."""
+        self._ask_for_collectors(self.dice.choice((1, 2, 3)))
         iris = publish_documents(self.economy, self.documents)  # type: ignore[arg-type]
         rates = {
             currency.debtor_id: self.dice.choice(INTEREST_RATES)
@@ -245,10 +264,23 @@ class World:
             if account.debtor_id == FORGER and not (account.deleted or account.is_root):
                 change_debtor_info(self.authority.books, account, self.clock.now())
 
+    def _ask_for_collectors(self, count: int) -> None:
+        """With several of a currency, they have to pay each other."""
+        with self.watchers["solver"].transaction():
+            self.watchers["solver"].execute("select set_config('swpt.now', %s, true)", (self.clock.now().isoformat(),))
+            for currency in self.economy.currencies if count > 1 else ():
+                self.watchers["solver"].execute(
+                    "select solver.ensure_collectors(%s, %s, %s, %s)",
+                    (currency.debtor_id, count, DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID),
+                )
+
     def set_faults(self, active: bool) -> None:
         """Lets things go wrong from now on, or not any more. What is under way stays under way."""
         self.active = self.authority_faults.active = active
         self.documents.trouble = self.plan.documents if active else 0.0
+        self.clocks.set_all(self.plan.skew if active else 0.0)
+        if not active:
+            self.foreign.end_due(None)
         for network in self.networks:
             network.rules = self.plan.rules() if active else []
 
@@ -297,16 +329,20 @@ class World:
         self._looked_at = now
         return names
 
+    def now(self, database: str) -> datetime:
+        """What the clock of the database says."""
+        return self.clock.now() + self.clocks.of(database)
+
     def _state(self, database: str, query: LiteralString) -> tuple[Any, ...]:
         """The row of the query, asked anew when the database may have changed, or minutes have passed."""
         if database in self._stale or self.clock.now() - self._looked_at > timedelta(seconds=20):
-            row = self.watchers[database].execute(query, {"now": self.clock.now()}).fetchone()
+            row = self.watchers[database].execute(query, {"now": self.now(database)}).fetchone()
             assert row is not None
             self._states[database] = row
         return self._states[database]
 
     def _may_start(self, latest_start: datetime | None) -> bool:
-        settings, now = self.turn_settings, self.clock.now()
+        settings, now = self.turn_settings, self.now("solver")
         if not settings.period:
             return False
         overdue = (now - datetime(2024, 1, 1, tzinfo=UTC) - settings.offset) % settings.period
@@ -350,6 +386,8 @@ class World:
             found += violations(self.watchers[where], SOLVER if where == "solver" else WORKER)
             if where != "solver" and self.plan.forge:
                 found += self._forged_documents(where)
+            if where != "solver":
+                self.payments.interest.look(self.watchers[where])
         elif where == "authority":
             self.authority.audit()
             found += self._poor_accounts()
