@@ -17,7 +17,7 @@ from sandbox.authority.state import Account, PreparedTransfer
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
 from tests.simulation.faults import INTEREST_RATES
-from tests.simulation.losses import lose_collectors
+from tests.simulation.losses import lose_catalogue, lose_collectors
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -221,6 +221,11 @@ class Driver:
         if dice.random() < plan.lose_collectors:
             name = f"worker_{dice.randrange(world.shard_count)}"
             world.faults["F17 collectors lost"] += lose_collectors(world.watchers[name], dice)
+            world.see_change(name)
+            self._look_around()
+        if dice.random() < plan.lose_catalogue:
+            world.faults["F17 catalogue lost"] += lose_catalogue(world.watchers["solver"], dice)
+            world.see_change("solver")
             self._look_around()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()

@@ -75,6 +75,7 @@ class Plan:
     skew: float = 0.0
     set_clock: float = 0.0
     lose_collectors: float = 0.0
+    lose_catalogue: float = 0.0
 
     @property
     def is_kind(self) -> bool:
@@ -128,6 +129,8 @@ _KINDS: dict[str, tuple[float, float]] = {
     "foreign_lock": (0.001, 0.01),
     "skew": (0.3, 0.8),
     "set_clock": (0.0003, 0.003),
+    "lose_collectors": (0.001, 0.01),
+    "lose_catalogue": (0.001, 0.01),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")

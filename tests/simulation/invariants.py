@@ -141,6 +141,8 @@ select
     ]) with ordinality as l (has_messages, n)
     where has_messages
   ) as lanes,
+  (select array_agg(array[n.debtor_id, n.creditor_id]) from worker.needed_worker_account as n) as collectors,
+  exists (select from worker.unknown_account as k where k.status = 'listed') as has_unknown,
   exists (select from outbox.prepare_transfer) or exists (select from outbox.finalize_transfer)
   or exists (select from pgmq.q_out_configure_account) or exists (select from pgmq.q_out_fetch_debtor_info)
   or exists (select from pgmq.q_out_store_document) or exists (select from pgmq.q_out_discover_debtor)
@@ -182,7 +184,8 @@ select
       and not exists (select from solver.collector_receiving)
       and not exists (select from solver.collector_dispatching)
   ) as has_due_turn,
-  exists (select from solver.collector_account as a where a.status = 0) as has_pristine
+  exists (select from solver.collector_account as a where a.status = 0) as has_pristine,
+  (select array_agg(array[a.debtor_id, a.collector_id]) from solver.collector_account as a) as collectors
 """
 
 

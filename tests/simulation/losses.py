@@ -34,3 +34,18 @@ def lose_collectors(worker: psycopg.Connection[Any], dice: random.Random) -> int
                 (creditor_id, debtor_id),
             )
     return len(lost)
+
+
+_OPEN_TURN: LiteralString = "select exists (select from solver.turn where phase < 4)"
+
+
+def lose_catalogue(solver: psycopg.Connection[Any], dice: random.Random) -> int:
+    """Deletes some collectors from the solver's catalogue, between turns. Returns how many; 0 during a turn."""
+    row = solver.execute(_OPEN_TURN).fetchone()
+    if row is None or row[0]:
+        return 0
+    known = solver.execute("select debtor_id, collector_id from solver.collector_account order by 1, 2").fetchall()
+    lost = [collector for collector in known if dice.random() < 0.5]
+    for collector in lost:
+        solver.execute("delete from solver.collector_account where debtor_id = %s and collector_id = %s", collector)
+    return len(lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,8 +64,13 @@ class WatchedAuthority(AuthorityPeer):
         messages = self.authority.step()
         self.payments.see(messages)
         for message in messages:
+            if not isinstance(message, AccountTransfer):
+                continue
+            is_collectors = Gateway().is_collector(message.creditor_id)
+            if message.coordinator_type == "delete" and is_collectors and message.acquired_amount < -2:
+                raise Violation(f"a collector's money was given away: {message}")
             # Negative interest takes what the owner wanted to keep.
-            if isinstance(message, AccountTransfer) and message.coordinator_type == "interest":
+            if message.coordinator_type == "interest":
                 key = (message.creditor_id, message.debtor_id)
                 self.floors[key] = self.floors.get(key, 0) + min(0, message.acquired_amount)
         return list(self._gateway.publications(messages))
@@ -194,6 +199,7 @@ class World:
         self._makers: dict[str, Callable[[], Unit]] = {
             "solver": lambda: SolverUnit(self._new_process(), lambda: self.turn_settings)
         }
+        self._realms = dict(zip(databases, map(Realm.parse, self._queues.values()), strict=True))
         settings = {"amount_cut": AMOUNT_CUT, "local_delivery": self.dice.random() < 0.7}
         for database, (queue, key) in zip(databases, self._queues.items(), strict=True):
             context = ShardContext(
@@ -308,15 +314,15 @@ class World:
         names = {"authority", "agent"}
         if any(network.held for network in self.networks):
             names.add("network")
-        turns, latest_start, has_open_turn, has_due_turn, has_pristine = self._state("solver", SOLVER_STATE)
+        turns, latest_start, has_open_turn, has_due_turn, has_pristine, catalogue = self._state("solver", SOLVER_STATE)
         if has_due_turn or (not has_open_turn and self._may_start(latest_start)):
             names.add("solver.solver")
         for database, queue in zip(self._lane_counts, self._queues, strict=True):
-            lanes, *others, has_step, known_turns = self._state(database, PENDING)
+            lanes, collectors, has_unknown, *others, has_step, known_turns = self._state(database, PENDING)
             names |= {f"{database}.drain.drain {lane - 1}" for lane in lanes or ()}
             if has_step or known_turns != turns:
                 names.add(f"{database}.loops.turns")
-            if has_pristine:
+            if has_pristine or has_unknown or self._differ(database, collectors or (), catalogue or ()):
                 names.add(f"{database}.loops.collectors")
             if self._broker.depth(queue):
                 names.add(f"{database}.bridge.inbound")
@@ -328,6 +334,15 @@ class World:
         self._stale.clear()
         self._looked_at = now
         return names
+
+    def see_change(self, database: str) -> None:
+        """Somebody else has changed the database."""
+        self._stale.add(database)
+
+    def _differ(self, database: str, collectors: Iterable[list[int]], catalogue: Iterable[list[int]]) -> bool:
+        """Do the shard and the solver know different collectors of the shard? Each has debtor and collector IDs."""
+        realm = self._realms[database]
+        return {*map(tuple, collectors)} != {tuple(pair) for pair in catalogue if realm.matches(pair[1])}
 
     def now(self, database: str) -> datetime:
         """What the clock of the database says."""
