@@ -20,5 +20,5 @@ as $$
 $$;
 
 comment on function solver.restamp_future_moments is
-  'Brings moments back to now that a clock which ran ahead has left: waiting periods of collectors begin anew, and none '
-  'is cut short. Returns how many there were. Called by the solver''s turn loop.';
+  'Brings moments back to now that a clock which ran ahead has left: waiting periods of collectors begin anew, and '
+  'none is cut short. Returns how many there were. Called by the solver''s turn loop.';
