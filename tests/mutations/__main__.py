@@ -15,8 +15,6 @@ from tests.mutations.table import MUTATIONS, SIMULATION, Mutation
 ROOT = Path(__file__).parents[2]
 FAILED = 1
 """Exit status of pytest and of the simulator."""
-SEEDS = 5
-"""Within so many the simulator has to notice."""
 
 
 def main(numbers: list[str]) -> int:
@@ -60,7 +58,7 @@ def is_noticed(copy: Path, mutation: Mutation) -> bool:
 
 def _arguments(mutation: Mutation) -> list[str]:
     if mutation.number == SIMULATION:
-        return ["tests.simulation", "--seeds", str(SEEDS)]
+        return ["tests.simulation", "--seeds", str(mutation.seeds)]
     return ["pytest", "-q", "-x", "-p", "no:cacheprovider", *_tests(mutation)]
 
 

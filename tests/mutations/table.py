@@ -11,13 +11,14 @@ from typing import NamedTuple
 class Mutation(NamedTuple):
     """`old` stands once in the `file`. Some test that carries the `number` has to fail with `new`.
 
-    With the number `simulation`, one of the simulator's first five seeds has to fail.
+    With the number `simulation`, one of the simulator's first `seeds` seeds has to fail.
     """
 
     number: str
     file: str
     old: str
     new: str
+    seeds: int = 5
 
 
 SIMULATION = "simulation"
@@ -344,6 +345,7 @@ MUTATIONS = (
         f"{_W}/transfers/prepare_transfer_attempts.sql",
         "when a.failure_code is null and a.transfer_id = x.transfer_id then 'repeat'",
         "when a.failure_code is null then 'repeat'",
+        seeds=20,
     ),
     # The buyers are the first to do without, and not other collectors.
     Mutation(
@@ -351,5 +353,6 @@ MUTATIONS = (
         f"{_W}/dispatching/available_amounts.sql",
         "greatest(p_amount_to_send - c.missing, 0)",
         "greatest(p_amount_to_send - greatest(c.missing - p_amount_to_dispatch, 0), 0)",
+        seeds=20,
     ),
 )

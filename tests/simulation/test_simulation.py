@@ -14,8 +14,10 @@ from tests.simulation.many import run_seeds
 
 pytestmark = pytest.mark.slow
 
-FIXED = (9, 14, 19, 20, 22, 26)
+FIXED = (3, 7, 12, 13, 23, 28)
 """Seeds with trade under all kinds of faults."""
+MISSING = (7, 12, 13, 23, 28)
+"""Those of them in which some sellers do not pay, so that collectors have to pay less than was arranged."""
 FRESH = tuple(random.SystemRandom().randrange(10**6, 10**9) for _ in range(2))
 
 
@@ -27,7 +29,9 @@ def server() -> Iterator[SimulationServer]:
 
 @pytest.mark.parametrize("seed", FIXED)
 def test_fixed_seeds(server: SimulationServer, seed: int) -> None:
-    assert run_seed(server, seed).payments > 0
+    run = run_seed(server, seed)
+    assert run.payments > 0
+    assert (run.missing > 0) == (seed in MISSING)
 
 
 # The numbers are new in each run, so they must not be in the tests' names: parallel workers have to collect the same.
@@ -37,7 +41,7 @@ def test_fresh_seeds(server: SimulationServer, number: int) -> None:
 
 
 def test_the_same_seed_runs_the_same_way(server: SimulationServer) -> None:
-    assert run_seed(server, 26).digest == run_seed(server, 26).digest
+    assert run_seed(server, 28).digest == run_seed(server, 28).digest
 
 
 def test_the_fixed_seeds_suffer_from_everything() -> None:
@@ -47,6 +51,6 @@ def test_the_fixed_seeds_suffer_from_everything() -> None:
 
 
 def test_seeds_run_in_several_processes() -> None:
-    outcomes = dict(run_seeds((9, 20, 31), processes=2))
-    assert sorted(outcomes) == [9, 20, 31]
+    outcomes = dict(run_seeds((3, 4, 28), processes=2))
+    assert sorted(outcomes) == [3, 4, 28]
     assert all(isinstance(outcome, Run) for outcome in outcomes.values())
