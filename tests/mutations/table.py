@@ -125,8 +125,8 @@ MUTATIONS = (
     Mutation(
         "G19",
         f"{_W}/debtors/apply_confirm_debtor.sql",
-        "where l.latest_confirmation_ts is null or l.latest_confirmation_ts <= excluded.latest_confirmation_ts\n",
-        "",
+        "or l.latest_confirmation_ts <= excluded.latest_confirmation_ts\n",
+        "or true\n",
     ),
     Mutation(
         "G20", f"{_S}/collectors/add_busy_collectors.sql", "if solver.is_blocked(v_debtor_id) then", "if false then"
