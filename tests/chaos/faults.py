@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.chaos.installation import SERVERS, Installation
+from tests.chaos.strangers import STRANGERS
 from tests.chaos.surroundings import STORM, USUAL, Surroundings
 
 Fault = Callable[[random.Random, Installation, Surroundings], None]
@@ -104,6 +105,7 @@ FAULTS: dict[Fault, float] = {
     restart_broker: 0.5,
     crash_broker: 0.5,
     storm: 3,
+    **STRANGERS,
 }
 """How often each fault comes, in relation to the others."""
 

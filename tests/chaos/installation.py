@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -46,10 +47,14 @@ class Installation:
     def __init__(self, script: Path, economy: Economy, documents: DocumentServer, folder: Path) -> None:
         self._closing = ExitStack()
         self._folder = folder
-        self._economy = economy
-        self._documents = documents
+        self.economy = economy
+        self.documents = documents
         self._log_numbers = dict.fromkeys(SERVERS, 0)
         self.servers: dict[str, Server] = {}
+        self.misrouted = 0
+        """Messages that authorities should not send, and that have to be dead letters in the end."""
+        self.forged = 0
+        """How many addresses of forged documents were told."""
         try:
             # Commits wait for the disk: what a server has said must be true after its death.
             self.database_server = self._closing.enter_context(PrivateServer(durable=True))
@@ -134,7 +139,33 @@ class Installation:
         with closing(pika.BlockingConnection(pika.URLParameters(self.broker.url))) as connection:
             channel = connection.channel()
             lengths = {name: channel.queue_declare(name, passive=True).method.message_count for name in names}
-        return {name: count for name, count in lengths.items() if count}
+        refused = sum(count for name, count in lengths.items() if name.endswith(".XQ"))
+        return {
+            name: count
+            for name, count in lengths.items()
+            if count and not (name.endswith(".XQ") and refused == self.misrouted)
+        }
+
+    def try_command(self, name: str, settings: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end in the environment of a server; `settings` go before the usual ones."""
+        return run(self._environment(name) | settings, *arguments)
+
+    def knows_all_collectors(self) -> bool:
+        """Do the solver and the workers know the same collectors, all of which have accounts?"""
+        needed = self._row(
+            "solver",
+            "select array_agg(format('%s/%s', debtor_id, collector_id) order by debtor_id, collector_id) as collectors"
+            " from solver.collector_account where status = 2",
+        )["collectors"]
+        known = []
+        for name in BINDING_KEYS:
+            known += self._row(
+                name,
+                "select coalesce(array_agg(format('%s/%s', n.debtor_id, n.creditor_id)), '{}') as collectors"
+                " from worker.needed_worker_account as n"
+                " join worker.worker_account as a on a.creditor_id = n.creditor_id and a.debtor_id = n.debtor_id",
+            )["collectors"]
+        return sorted(known) == sorted(needed or ())
 
     def connections(self) -> list[tuple[int, str]]:
         """The services' connections to the databases: process ID and application name."""
@@ -174,8 +205,8 @@ class Installation:
         }
         if name == "solver":
             return common | {
-                "BASE_DEBTOR_ID": str(self._economy.base_debtor_id),
-                "BASE_DEBTOR_INFO_LOCATOR": self._documents.locator(self._economy.base_debtor_id),
+                "BASE_DEBTOR_ID": str(self.economy.base_debtor_id),
+                "BASE_DEBTOR_INFO_LOCATOR": self.documents.locator(self.economy.base_debtor_id),
                 "TURN_PERIOD": "4s",
                 "TURN_PERIOD_OFFSET": "0",
                 "TURN_PHASE1_DURATION": "2s",

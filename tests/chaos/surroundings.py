@@ -6,8 +6,10 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from typing import Self
 
 from bridge.ports import PublishError, SourceError
@@ -75,6 +77,7 @@ class Surroundings:
         self._stop = threading.Event()
         self._quiet_since = time.monotonic()
         self._wishes_at = float("inf")
+        self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.error: BaseException | None = None
         self.messages = 0
         self.wishes = 0
@@ -106,6 +109,10 @@ class Surroundings:
         self._faults.lost_rules.clear()
         for target in self._targets:
             target.rules = []
+
+    def do(self, errand: Callable[[], None]) -> None:
+        """Has the thread of the peers do something soon: they belong to it."""
+        self._errands.put(errand)
 
     def set_network(self, rule: TransitRule) -> None:
         """What may happen to every message of the peers."""
@@ -155,6 +162,8 @@ class Surroundings:
             self.error = error
 
     def _step(self) -> int:
+        while not self._errands.empty():
+            self._errands.get()()
         done = sum(target.pump() for target in self._targets) + sum(peer.run_once() for peer in self._peers)
         if done:
             self.messages += done
