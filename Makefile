@@ -52,7 +52,7 @@ SEEDS ?= 100
 simulate: $(READY) ## Run whole economies under faults; SEEDS=1000 says how many
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
-mutations: $(READY) ## Take mends of known gaps out of a copy, one by one: some test must fail each time (15 minutes)
+mutations: $(READY) ## Take mends of known gaps out of a copy, one by one: some test must fail each time, or the simulator (25 minutes)
 	$(BIN)/python -m tests.mutations
 
 FAULTS ?= 200

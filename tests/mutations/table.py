@@ -347,12 +347,4 @@ MUTATIONS = (
         "when a.failure_code is null then 'repeat'",
         seeds=20,
     ),
-    # The buyers are the first to do without, and not other collectors.
-    Mutation(
-        SIMULATION,
-        f"{_W}/dispatching/available_amounts.sql",
-        "greatest(p_amount_to_send - c.missing, 0)",
-        "greatest(p_amount_to_send - greatest(c.missing - p_amount_to_dispatch, 0), 0)",
-        seeds=20,
-    ),
 )
