@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -33,6 +33,11 @@ _KEEPALIVES: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# The other way round: the locks of a client that vanished must not be held for hours.
+_SERVERS_KEEPALIVES: LiteralString = """
+select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),
+  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '60000', false)
+"""
 
 
 def connect(url: str, name: str) -> Connection:
@@ -47,6 +52,7 @@ def connect(url: str, name: str) -> Connection:
         **_KEEPALIVES,
     )
     log_notices(connection)
+    connection.execute(_SERVERS_KEEPALIVES)
     return connection
 
 

@@ -265,3 +265,12 @@ def test_g47_commands_with_both_databases(environment: Environment, new_database
     refused = run(environment | {"SOLVER_POSTGRES_URL": other.solver_postgres_url}, command, "--quit-early")
     assert refused.returncode == 1
     assert "look at WORKER_POSTGRES_URL and SOLVER_POSTGRES_URL" in refused.stdout
+
+
+def test_the_server_notices_within_a_minute_that_a_process_has_vanished(config: Config) -> None:
+    """It may hold the lock that says who works as the shard, and the computer it ran on may be gone."""
+    with open_worker(config, "test") as worker:
+        shown = "current_setting('tcp_keepalives_idle')::integer, current_setting('tcp_keepalives_interval')::integer"
+        query = f"select {shown}, current_setting('tcp_keepalives_count')::integer"
+        ((idle, interval, count),) = worker.execute(query.encode()).fetchall()
+        assert 0 < idle + interval * count < 60

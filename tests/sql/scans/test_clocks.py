@@ -34,7 +34,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
         ("latest_ledger_update_ts", "latest_policy_update_ts", "latest_flags_update_ts"),
     ),
     ("worker_accounts", {}, ("last_heartbeat_ts",)),
-    ("needed_worker_accounts", {}, ("configured_at", "purged_at", "emptied_at")),
+    ("needed_worker_accounts", {}, ("configured_at", "purged_at", "emptied_at", "released_at")),
     ("account_locks", RELEASED, ("initiated_at", "released_at")),
     ("early_arrivals", {}, ("inserted_at",)),
 ]
@@ -55,6 +55,22 @@ def test_g48_a_document_of_the_future_is_gone_45_days_later(db: Connection) -> N
     assert run(db, "debtor_info_documents") == 0
     db.execute(f"set swpt.now = '{(NOW + timedelta(days=46)).isoformat()}'".encode())
     assert run(db, "debtor_info_documents") == 1
+
+
+@pytest.mark.parametrize(("hours", "is_now"), [(2.0, False), (2.1, True), (20_000, True)])
+def test_g48_no_pause_of_an_attempt_is_longer_than_its_back_off(db: Connection, hours: float, is_now: bool) -> None:
+    add(db, "transfer_attempts", recipient="a", rescheduled_for=NOW + timedelta(hours=hours))
+    assert run(db, "transfer_attempts") == 0
+    assert db.execute("select rescheduled_for = worker.now() from worker.transfer_attempt").fetchall() == [(is_now,)]
+
+
+def test_g48_an_attempt_of_the_future_gets_its_time_out(db: Connection) -> None:
+    tried = {"recipient": "a", "coordinator_request_id": 71, "final_interest_rate_ts": NOW, "amount": 5}
+    add(db, "transfer_attempts", **tried, attempted_at=LATER)
+    assert run(db, "transfer_attempts") == 0
+    db.execute(f"set swpt.now = '{(NOW + timedelta(hours=27)).isoformat()}'".encode())
+    assert run(db, "transfer_attempts") == 1
+    assert db.execute("select failure_code from worker.transfer_attempt").fetchall() == [(1,)]
 
 
 def test_g48_what_is_missing_and_what_is_past_stays(db: Connection) -> None:

@@ -15,7 +15,7 @@ declare
 begin
   perform worker.bring_back_moments(
     'needed_worker_account',
-    array['configured_at', 'purged_at', 'emptied_at'],
+    array['configured_at', 'repaired_at', 'purged_at', 'emptied_at', 'released_at'],
     v_first, v_end, v_lanes, p_limit
   );
   with deleted as (

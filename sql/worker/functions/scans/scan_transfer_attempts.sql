@@ -10,6 +10,23 @@ declare
   v_request_ids bigint[];
   v_count integer;
 begin
+  perform worker.bring_back_moments(
+    'transfer_attempt', array['attempted_at', 'inserted_at'], v_first, v_end, v_lanes, p_limit
+  );
+  -- No pause is longer than that: the clock ran ahead when it began.
+  update worker.transfer_attempt as a set rescheduled_for = worker.now()
+  where a.ctid = any(array(
+    select p.ctid
+    from worker.transfer_attempt as p
+    where p.ctid >= v_first
+      and p.ctid < v_end
+      and (p.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
+      and p.rescheduled_for > worker.latest_credible_moment() + make_interval(
+        secs => worker.transfer_backoff_seconds(v_settings.healthy_max_commit_delay, p.backoff_counter)
+      )
+    limit p_limit
+    for update of p skip locked
+  ));
   delete from worker.transfer_attempt
   where ctid = any(array(
     select a.ctid
