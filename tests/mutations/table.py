@@ -134,7 +134,12 @@ MUTATIONS = (
     Mutation("G20", f"{_S}/collectors/collectors_to_remove.sql", "< solver.now() - p_delay", "< solver.now()"),
     Mutation("G20", f"{_S}/collectors/remove_collector.sql", "and solver.block_currency(p_debtor_id)", "and false"),
     Mutation("G20", f"{_W}/accounts/remove_collectors.sql", "perform worker.move_rest_money(v_removals);", ""),
-    Mutation("G20", f"{_W}/accounts/remove_collectors.sql", "perform worker.release_accounts(v_removals);", ""),
+    Mutation(
+        "G20",
+        f"{_W}/accounts/remove_collectors.sql",
+        "perform worker.order_accounts(array_agg(",
+        "perform concat(array_agg(",
+    ),
     Mutation(
         "G21",
         "sql/worker/migrations/0008_pre_dispatching.sql",

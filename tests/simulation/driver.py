@@ -223,6 +223,8 @@ class Driver:
             world.faults["F17 collectors lost"] += lose_collectors(world.watchers[name], dice)
             world.see_change(name)
             self._look_around()
+        if dice.random() < plan.start_wrongly:
+            world.start_wrongly(f"worker_{dice.randrange(world.shard_count)}")
         if dice.random() < plan.lose_catalogue:
             world.faults["F17 catalogue lost"] += lose_catalogue(world.watchers["solver"], dice)
             world.see_change("solver")

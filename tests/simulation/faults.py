@@ -76,6 +76,7 @@ class Plan:
     set_clock: float = 0.0
     lose_collectors: float = 0.0
     lose_catalogue: float = 0.0
+    start_wrongly: float = 0.0
 
     @property
     def is_kind(self) -> bool:
@@ -131,6 +132,7 @@ _KINDS: dict[str, tuple[float, float]] = {
     "set_clock": (0.0003, 0.003),
     "lose_collectors": (0.001, 0.01),
     "lose_catalogue": (0.001, 0.01),
+    "start_wrongly": (0.002, 0.02),
 }
 
 _UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")

@@ -42,6 +42,7 @@ from tests.simulation.process import Crash, MortalTarget, Process
 from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
 from tests.simulation.violation import Violation
 from tests.simulation.wrong_clocks import WrongClocks
+from tests.simulation.wrong_settings import bind, start_wrongly
 
 BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 3: ("0.#", "1.0.#", "1.1.#")}
 AMOUNT_CUT = 1e-5
@@ -202,6 +203,7 @@ class World:
         self._realms = dict(zip(databases, map(Realm.parse, self._queues.values()), strict=True))
         settings = {"amount_cut": AMOUNT_CUT, "local_delivery": self.dice.random() < 0.7}
         for database, (queue, key) in zip(databases, self._queues.items(), strict=True):
+            bind(self.watchers[database], key)
             context = ShardContext(
                 database=database,
                 binding_key=key,
@@ -334,6 +336,11 @@ class World:
         self._stale.clear()
         self._looked_at = now
         return names
+
+    def start_wrongly(self, database: str) -> None:
+        """Somebody starts a process of another shard, or with another range of IDs, on this database."""
+        if start_wrongly(self.watchers[database], self._realms[database].binding_key, self.dice):
+            self.faults["F20 started wrongly"] += 1
 
     def see_change(self, database: str) -> None:
         """Somebody else has changed the database."""

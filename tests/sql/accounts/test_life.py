@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.sql.accounts.test_removal import values
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 
@@ -61,6 +62,9 @@ def test_v8_8(db: Connection, age: str | None, has_account: bool, is_sent: bool)
     if has_account:
         apply(db, message("AccountUpdate"))
     assert configure(db, 666) == int(is_sent)
+    assert values(db, "select (message ->> 'ts')::timestamptz = worker.now() from pgmq.q_out_configure_account") == (
+        [(True,)] if is_sent else []
+    )
     assert sent(db, "ConfigureAccount") == ([WANTED] if is_sent else [])
     assert needed(db, "configured_at = worker.now()") == [(is_sent,)]
     assert configure(db, 666) == 0

@@ -11,7 +11,7 @@ from tests.sql.accounts.test_removal import orders, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 
-KEPT = (COLLECTOR, 0, 10**30)
+KEPT = (COLLECTOR, 0, 1e30)
 
 
 def reconcile(

@@ -197,7 +197,7 @@ def test_g43_an_operator_adopts(db: Connection) -> None:
     report(db, principal=5000)
     judge(db)
     db.execute("select worker.adopt_held_account(666, %s)", (COLLECTOR,))
-    assert orders(db) == [(COLLECTOR, 0, 10**30)]
+    assert orders(db) == [(COLLECTOR, 0, 1e30)]
     assert listed(db) == []
     back = "select * from worker.reconcile_collectors('{}', '{}', '{}', null, null, true)"
     assert db.execute(back).fetchall() == [(666, COLLECTOR, 1, "")]
@@ -258,7 +258,7 @@ def need(db: Connection, age: str = "1 day") -> None:
     )
 
 
-KEPT = (COLLECTOR, 0, 10**30)
+KEPT = (COLLECTOR, 0, 1e30)
 NOW = timedelta()
 
 

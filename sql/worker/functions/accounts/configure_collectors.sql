@@ -3,7 +3,8 @@ create or replace function worker.configure_collectors(p_debtor_ids bigint[], p_
   language plpgsql
 as $$
 declare
-  v_messages jsonb[];
+  v_creditor_ids bigint[];
+  v_debtor_ids bigint[];
   v_requests jsonb[];
   v_customers text;
 begin
@@ -29,7 +30,7 @@ begin
       using detail = 'MIN_COLLECTOR_ID and MAX_COLLECTOR_ID must leave out all customers';
   end if;
 
-  with configured as (
+  with wanted as (
     insert into worker.needed_worker_account as n (creditor_id, debtor_id, configured_at)
     select distinct
       w.collector_id,
@@ -38,10 +39,7 @@ begin
     from unnest(p_debtor_ids, p_collector_ids) as w(debtor_id, collector_id)
     where not exists (select from worker.trading_policy as p where p.creditor_id = w.collector_id)
     order by w.collector_id, w.debtor_id
-    on conflict (creditor_id, debtor_id) do update set
-      configured_at = excluded.configured_at,
-      config_ts = worker.next_config_ts(n.config_ts),
-      configurations = n.configurations + 1
+    on conflict (creditor_id, debtor_id) do update set configurations = n.configurations + 1
     where
       n.configured_at < (select worker.now() - c.extreme_message_delay from worker.configuration as c)
       and n.released_at is null
@@ -51,15 +49,11 @@ begin
         select from worker.worker_account as a
         where a.creditor_id = n.creditor_id and a.debtor_id = n.debtor_id
       )
-    returning n.creditor_id, n.debtor_id, coalesce(n.config_ts, n.configured_at) as ts
+    returning n.creditor_id, n.debtor_id
   )
-  select array_agg(
-    worker.configure_account_message(c.creditor_id, c.debtor_id, c.ts) order by c.creditor_id, c.debtor_id
-  )
-  into v_messages
-  from configured as c;
-  perform worker.send_configure_accounts(v_messages);
-  return coalesce(cardinality(v_messages), 0);
+  select array_agg(w.creditor_id), array_agg(w.debtor_id) into v_creditor_ids, v_debtor_ids
+  from wanted as w;
+  return worker.order_accounts(v_creditor_ids, v_debtor_ids, true);
 end
 $$;
 

@@ -63,8 +63,15 @@ begin
   where (worker.hash32(r.collector_id) & (v_settings.lane_count - 1)) = any(v_lanes);
 
   perform worker.move_rest_money(v_removals);
-  perform worker.release_accounts(v_removals);
-  perform worker.ask_for_accounts(v_removals);
+  -- What is given up stays known until the solver has forgotten it.
+  update worker.needed_worker_account as n set released_at = coalesce(n.released_at, worker.now())
+  from unnest(v_removals) as r
+  where r.state in ('empty', 'gone') and n.creditor_id = r.collector_id and n.debtor_id = r.debtor_id;
+  -- Of silent accounts nothing is known: there may be money on them.
+  perform worker.order_accounts(array_agg(r.collector_id), array_agg(r.debtor_id), r.state = 'silent')
+  from unnest(v_removals) as r
+  where r.state in ('empty', 'silent')
+  group by r.state = 'silent';
   return query
   select
     r.debtor_id,

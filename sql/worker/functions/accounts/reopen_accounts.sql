@@ -8,7 +8,8 @@ create or replace function worker.reopen_accounts(p_messages jsonb[])
   set jit = off
 as $$
 declare
-  v_messages jsonb[];
+  v_creditor_ids bigint[];
+  v_debtor_ids bigint[];
 begin
   with vanished as materialized (
     select
@@ -30,21 +31,15 @@ begin
     order by n.creditor_id, n.debtor_id
     for update of n
   ),
-  configured as (
-    update worker.needed_worker_account as n set
-      configured_at = worker.now(),
-      config_ts = worker.next_config_ts(n.config_ts),
-      configurations = n.configurations + 1
+  reopened as (
+    update worker.needed_worker_account as n set configurations = n.configurations + 1
     from vanished as v
     where n.creditor_id = v.creditor_id and n.debtor_id = v.debtor_id
-    returning n.creditor_id, n.debtor_id, n.config_ts
+    returning n.creditor_id, n.debtor_id
   )
-  select array_agg(
-    worker.configure_account_message(c.creditor_id, c.debtor_id, c.config_ts) order by c.creditor_id, c.debtor_id
-  )
-  into v_messages
-  from configured as c;
-  perform worker.send_configure_accounts(v_messages);
+  select array_agg(r.creditor_id), array_agg(r.debtor_id) into v_creditor_ids, v_debtor_ids
+  from reopened as r;
+  perform worker.order_accounts(v_creditor_ids, v_debtor_ids, true);
 end
 $$;
 

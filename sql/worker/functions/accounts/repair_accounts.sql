@@ -3,14 +3,14 @@ create or replace function worker.repair_accounts(p_creditor_ids bigint[], p_deb
   language plpgsql
 as $$
 declare
-  v_messages jsonb[];
+  v_creditor_ids bigint[];
+  v_debtor_ids bigint[];
   v_repaired text;
 begin
   with broken as materialized (
     select
       n.creditor_id,
-      n.debtor_id,
-      a.last_config_ts
+      n.debtor_id
     from unnest(p_creditor_ids, p_debtor_ids) as u(creditor_id, debtor_id)
     inner join worker.worker_account as a using (creditor_id, debtor_id)
     inner join worker.needed_worker_account as n using (creditor_id, debtor_id)
@@ -34,27 +34,23 @@ begin
   ),
   repaired as (
     update worker.needed_worker_account as n set
-      configured_at = worker.now(),
-      config_ts = worker.next_config_ts(greatest(b.last_config_ts, n.config_ts)),
       repairs = case when n.repaired_at > worker.now() - interval '30 days' then n.repairs + 1 else 1 end,
       repaired_at = worker.now()
     from broken as b
     where n.creditor_id = b.creditor_id and n.debtor_id = b.debtor_id
-    returning n.creditor_id, n.debtor_id, n.config_ts
+    returning n.creditor_id, n.debtor_id
   )
   select
-    array_agg(
-      worker.configure_account_message(r.creditor_id, r.debtor_id, r.config_ts) order by r.creditor_id, r.debtor_id
-    ),
+    array_agg(r.creditor_id),
+    array_agg(r.debtor_id),
     string_agg(format('%s/%s', r.creditor_id, r.debtor_id), ', ')
-  into v_messages, v_repaired
+  into v_creditor_ids, v_debtor_ids, v_repaired
   from repaired as r;
-  perform worker.send_configure_accounts(v_messages);
   if v_repaired is not null then
     raise warning 'somebody else configured needed collector accounts; they are configured anew (creditor/debtor): %',
       left(v_repaired, 1000);
   end if;
-  return coalesce(cardinality(v_messages), 0);
+  return worker.order_accounts(v_creditor_ids, v_debtor_ids, true);
 end
 $$;
 
