@@ -14,9 +14,9 @@ from tests.simulation.many import run_seeds
 
 pytestmark = pytest.mark.slow
 
-FIXED = (3, 7, 12, 13, 23, 28)
+FIXED = (13, 14, 28, 31, 33, 39)
 """Seeds with trade under all kinds of faults."""
-MISSING = (7, 12, 13, 23, 28)
+MISSING = (13, 14, 28, 33, 39)
 """Those of them in which some sellers do not pay, so that collectors have to pay less than was arranged."""
 FRESH = tuple(random.SystemRandom().randrange(10**6, 10**9) for _ in range(2))
 
@@ -41,7 +41,7 @@ def test_fresh_seeds(server: SimulationServer, number: int) -> None:
 
 
 def test_the_same_seed_runs_the_same_way(server: SimulationServer) -> None:
-    assert run_seed(server, 28).digest == run_seed(server, 28).digest
+    assert run_seed(server, 33).digest == run_seed(server, 33).digest
 
 
 def test_the_fixed_seeds_suffer_from_everything() -> None:
@@ -51,6 +51,6 @@ def test_the_fixed_seeds_suffer_from_everything() -> None:
 
 
 def test_seeds_run_in_several_processes() -> None:
-    outcomes = dict(run_seeds((3, 4, 28), processes=2))
-    assert sorted(outcomes) == [3, 4, 28]
+    outcomes = dict(run_seeds((3, 31, 33), processes=2))
+    assert sorted(outcomes) == [3, 31, 33]
     assert all(isinstance(outcome, Run) for outcome in outcomes.values())
