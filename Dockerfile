@@ -24,10 +24,11 @@ RUN python -m venv /opt/venv \
 COPY LICENSE README.md ./
 COPY admin/ admin/
 COPY bridge/ bridge/
-COPY observability/ observability/
 COPY pipelines/ pipelines/
 COPY reports/ reports/
 COPY sandbox/ sandbox/
+COPY service/ service/
+COPY settings/ settings/
 COPY sql/ sql/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
     && /opt/venv/bin/pip install --no-deps --no-index /dist/*.whl \

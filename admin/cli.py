@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 import cloup
 
-from admin.commands import flushes, pending, scans, sections, servers, solve, worker_loops
+from admin.commands import flushes, metrics, pending, scans, sections, servers, solve, worker_loops
 from admin.lazy_commands import LazyGroup
-from observability import commands as observability_commands
 
 
 @cloup.group(
@@ -41,9 +40,9 @@ def configure(dry_run: bool, check: bool, rebind: bool, only_broker: bool) -> No
     PROTOCOL_BROKER_QUEUE_ROUTING_KEY; nothing is changed when it is bound otherwise. With SETUP_RABBITMQ_BINDINGS=yes
     it then also declares the exchanges, queues and bindings at PROTOCOL_BROKER_URL.
     """
-    from admin import set_up
-    from admin.config import ConfigError, load
-    from admin.urls import hide_passwords
+    from service import set_up
+    from settings.config import ConfigError, load
+    from settings.urls import hide_passwords
 
     if (dry_run or check) and (rebind or only_broker):
         raise click.UsageError("--dry-run and --check do nothing, so they go with no other option")
@@ -109,8 +108,8 @@ def demo(
 
 for _section, _commands in (
     (sections.SERVERS, (servers.worker, servers.solver, servers.webserver)),
-    (sections.TOOLS, (solve.solve, pending.pending, observability_commands.health)),
-    (sections.PARTS, (servers.roll_turns, *worker_loops.COMMANDS, observability_commands.serve_metrics)),
+    (sections.TOOLS, (solve.solve, pending.pending, metrics.health)),
+    (sections.PARTS, (servers.roll_turns, *worker_loops.COMMANDS, metrics.serve_metrics)),
     (sections.FLUSHES, flushes.COMMANDS),
     (sections.SCANS, scans.COMMANDS),
 ):

@@ -10,12 +10,12 @@ import cloup
 from admin.commands.sections import TOOLS
 
 LAZY_COMMANDS = {
-    "collectors": "admin.collectors:collectors",
-    "health": "observability.commands:health",
+    "collectors": "admin.commands.collectors:collectors",
+    "health": "admin.commands.metrics:health",
     "load_policies": "admin.commands.load_policies:load_policies",
     "sandbox": "sandbox.commands:sandbox",
-    "shards": "admin.shards:shards",
-    "serve_metrics": "observability.commands:serve_metrics",
+    "shards": "admin.commands.shards:shards",
+    "serve_metrics": "admin.commands.metrics:serve_metrics",
 }
 """Where each command is: module, colon, name in the module."""
 

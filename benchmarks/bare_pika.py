@@ -9,7 +9,7 @@ from typing import Any
 import pika
 from pika.adapters.select_connection import SelectConnection
 
-from bridge.ports import Publication
+from bridge.wire.ports import Publication
 
 ACKNOWLEDGE_EVERY = 1_000
 

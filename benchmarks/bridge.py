@@ -20,8 +20,8 @@ from rich.table import Table
 from benchmarks import bridge_flow, bridge_processes
 from benchmarks.bridge_flow import Flow
 from benchmarks.worker_drain import DATABASE, RAW, Bench, machine
-from sandbox.postgres import PrivateServer
-from tests.bridge.broker import private_broker, server_script
+from sandbox.servers.broker import private_broker, server_script
+from sandbox.servers.postgres import PrivateServer
 
 PARTS = ("inbound", "outbound", "outbox", "applied", "wakeup")
 

@@ -14,15 +14,15 @@ import psycopg
 from benchmarks import bare_pika
 from benchmarks.worker_cases import POLICIES
 from benchmarks.worker_drain import LANES
-from bridge.codec import build
 from bridge.inbound import Inbound
+from bridge.messages.codec import build
+from bridge.messages.publications import publication
 from bridge.outbound import Outbound
-from bridge.ports import Publication
-from bridge.publications import publication
-from bridge.rabbitmq import RabbitSource, RabbitTarget
-from bridge.rabbitmq_setup import declare, delete
-from bridge.sharding import Realm, binary_routing_key
-from bridge.topology import Queue, Topology, peer_topology, worker_topology
+from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
+from bridge.rabbitmq.setup import declare, delete
+from bridge.wire.ports import Publication
+from bridge.wire.sharding import Realm, binary_routing_key
+from bridge.wire.topology import Queue, Topology, peer_topology, worker_topology
 
 EVERYTHING = Realm.parse("#")
 WINDOW = 2_000

@@ -20,12 +20,12 @@ from rich.console import Console
 
 from benchmarks.bridge_flow import WINDOW, ledger_updates
 from benchmarks.worker_drain import LANES
-from bridge.ports import Publication
-from bridge.rabbitmq import RabbitTarget
-from bridge.rabbitmq_setup import declare, delete
-from bridge.sharding import Realm, binary_routing_key
-from bridge.topology import Binding, Queue, Topology, worker_topology
-from tests.commands.service import Server, children
+from bridge.rabbitmq.broker import RabbitTarget
+from bridge.rabbitmq.setup import declare, delete
+from bridge.wire.ports import Publication
+from bridge.wire.sharding import Realm, binary_routing_key
+from bridge.wire.topology import Binding, Queue, Topology, worker_topology
+from sandbox.servers.installation import Server, children
 
 QUEUE = "bench"
 REALM = "0.#"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipelines.collectors import equalise
-from pipelines.market import Market, Trades
-from pipelines.price import price
+from pipelines.solver.collectors import equalise
+from pipelines.solver.market import Market, Trades
+from pipelines.solver.price import price
 
 KEY = ["debtor_id", "collector_id"]
 

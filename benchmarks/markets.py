@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.market import BUY_OFFERS, MAX_AMOUNT, SELL_OFFERS, Market, TurnParameters
+from pipelines.solver.market import BUY_OFFERS, MAX_AMOUNT, SELL_OFFERS, Market, TurnParameters
 
 BASE_LOCATOR = "https://example.com/base"
 MAX_DISTANCE = 10

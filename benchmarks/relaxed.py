@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.market import Market
-from pipelines.offers import ACCOUNT, eligible_offers
-from pipelines.price import price
-from pipelines.untraded import Untraded
+from pipelines.solver.market import Market
+from pipelines.solver.offers import ACCOUNT, eligible_offers
+from pipelines.solver.price import price
+from pipelines.solver.untraded import Untraded
 
 LARGEST_SUM = 2.0**60
 LARGEST_VALUE = 2.0**900

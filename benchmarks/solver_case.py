@@ -21,9 +21,9 @@ import polars as pl
 from benchmarks.collector_choice import chosen_and_random
 from benchmarks.markets import as_shipped, market_of_offers, save_market
 from benchmarks.relaxed import ALTERNATIVES, CEILING, PRECISION, graph_of, min_cost_flow, without_the_hopeless
-from pipelines.load import load_directory
-from pipelines.market import Trades
-from pipelines.solve import solve_directory
+from pipelines.solver.load import load_directory
+from pipelines.solver.market import Trades
+from pipelines.solver.solve import solve_directory
 
 
 def main() -> None:

@@ -13,14 +13,14 @@ from typing import Any, Self
 
 import psycopg
 
-from pipelines.roll import TurnSettings
+from pipelines.turns.roll import TurnSettings
 from sandbox.authority import AuthoritySettings
-from sandbox.creditors_agent import AgentSettings
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.postgres import PrivateServer
-from sandbox.threads import Effort, Threads
-from sandbox.world import World, WorldSettings
+from sandbox.creditors.agent import AgentSettings
+from sandbox.economy.economy import Economy
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.threads import Effort, Threads
+from sandbox.world.world import World, WorldSettings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.turn_driver import TurnDriver, TurnTimes, settings_for
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.economy_generator import make_economy
-from sandbox.economy_setup import set_up
-from sandbox.exchange import InProcessExchange
-from sandbox.postgres import PrivateServer
-from sandbox.world import World
+from sandbox.economy.economy import Economy
+from sandbox.economy.generator import make_economy
+from sandbox.economy.setup import set_up
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import InProcessExchange
+from sandbox.world.world import World
 
 RAW = Path(__file__).parent / "raw"
 OFFERS = 100_000

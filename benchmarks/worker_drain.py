@@ -21,10 +21,10 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from admin.configure import configure
 from benchmarks.worker_cases import CASES, CUSTOMERS, EMPTY, POLICIES, Case
 from bridge.drain import Drain
-from sandbox.postgres import PrivateServer, default_programs
+from sandbox.servers.postgres import PrivateServer, default_programs
+from sql.install import configure
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 RunOnce = Callable[[], int]

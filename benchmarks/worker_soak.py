@@ -24,7 +24,7 @@ from rich.console import Console
 from benchmarks.worker_cases import CASES
 from benchmarks.worker_drain import DRAINERS, LANES, RAW, Bench, Connection, machine
 from bridge.drain import Drain
-from sandbox.postgres import PrivateServer
+from sandbox.servers.postgres import PrivateServer
 
 INTERVAL = 10.0
 WARM_UP = 60.0

@@ -24,10 +24,10 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from admin.configure import configure
-from pipelines.roll import roll_worker_turns
-from sandbox.postgres import PrivateServer
+from pipelines.turns.roll import roll_worker_turns
+from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
+from sql.install import configure
 
 RAW = Path(__file__).parent / "raw"
 POLICIES = (1_000_000,)

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from bridge.moments import parse_moment
+from bridge.messages.moments import parse_moment
 
 CONTENT_TYPE = "application/vnd.swaptacular.coin-info+json"
 MAX_BODY_BYTES = 2**20

@@ -14,7 +14,7 @@ import psycopg
 
 from bridge.errors import Remedy, remedy
 from bridge.floors import Floors
-from observability import hook
+from pipelines import hook
 
 _log = logging.getLogger(__name__)
 

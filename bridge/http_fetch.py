@@ -25,7 +25,7 @@ from psycopg.types.json import Jsonb
 
 from bridge.addresses import AddressRefused, CheckingBackend, NameCache
 from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES, CoinInfo, InvalidDocument, parse_coin_info
-from bridge.moments import format_moment
+from bridge.messages.moments import format_moment
 
 _log = logging.getLogger(__name__)
 

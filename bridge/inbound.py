@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from bridge.catalogue import TAKEN_FROM
-from bridge.codec import BadMessage, Message, decode
 from bridge.errors import Remedy, remedy
-from bridge.ports import Delivery, Source
-from bridge.sharding import Realm, binary_routing_key, hash32, lane_of
-from observability import hook
+from bridge.messages.catalogue import TAKEN_FROM
+from bridge.messages.codec import BadMessage, Message, decode
+from bridge.wire.ports import Delivery, Source
+from bridge.wire.sharding import Realm, binary_routing_key, hash32, lane_of
+from pipelines import hook
 
 _log = logging.getLogger(__name__)
 

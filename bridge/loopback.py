@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import force_setattr, replace
 
-from bridge.ports import Delivery, Headers, Publication, PublishError, SourceError
-from bridge.topology import Arguments, Binding, Topology
+from bridge.wire.ports import Delivery, Headers, Publication, PublishError, SourceError
+from bridge.wire.topology import Arguments, Binding, Topology
 
 Matches = Callable[[str, Headers], bool]
 
@@ -175,7 +175,7 @@ class LoopbackBroker:
 
 
 class LoopbackSource:
-    """Implements `bridge.ports.Source`."""
+    """Implements `bridge.wire.ports.Source`."""
 
     def __init__(self, broker: LoopbackBroker, queue: str) -> None:
         self._broker = broker
@@ -224,7 +224,7 @@ class LoopbackSource:
 
 
 class LoopbackTarget:
-    """Implements `bridge.ports.Target`."""
+    """Implements `bridge.wire.ports.Target`."""
 
     def __init__(self, broker: LoopbackBroker, prefix: str) -> None:
         self._broker = broker

@@ -17,13 +17,13 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bridge.catalogue import OUTGOING_TYPES, SMP_SENT_TYPES
-from bridge.codec import build
 from bridge.floors import Floors
-from bridge.ports import Publication, Target
-from bridge.publications import publication
-from bridge.sharding import Realm
-from observability import hook
+from bridge.messages.catalogue import OUTGOING_TYPES, SMP_SENT_TYPES
+from bridge.messages.codec import build
+from bridge.messages.publications import publication
+from bridge.wire.ports import Publication, Target
+from bridge.wire.sharding import Realm
+from pipelines import hook
 
 _log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from admin.config import load
 from admin.web.app import create_app
+from settings.config import load
 
 # No server is asked for the document.
 NOBODY = {"SOLVER_POSTGRES_URL": "postgresql:///nobody", "OAUTH2_INTROSPECT_URL": "http://nobody.invalid/"}

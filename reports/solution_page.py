@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.load import load_directory
-from pipelines.market import Market, Trades
-from pipelines.price import price
-from pipelines.report import Report
+from pipelines.solver.load import load_directory
+from pipelines.solver.market import Market, Trades
+from pipelines.solver.price import price
+from pipelines.solver.report import Report
 from reports.flow_chart import flow_chart
 from reports.page import Html, bars, escape, figures, page, table, verdict
 from reports.solution_tables import (

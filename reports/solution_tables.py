@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.market import Market, Trades
+from pipelines.solver.market import Market, Trades
 
 LONGEST_NAME = 32
 

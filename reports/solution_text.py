@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.report import Report
+from pipelines.solver.report import Report
 
 EXPLANATIONS = {
     "missing value": "an ID or the amount is missing",

@@ -36,14 +36,14 @@ def sandbox(
     APP_VERIFY_SSL_CERTS=false. With --introspect-port the token `sandbox-superuser` may do everything in a web server
     whose OAUTH2_INTROSPECT_URL is that port. For development only: everything is kept in memory.
     """
-    from admin.config import ConfigError, load
-    from admin.logs import set_up_logging
-    from bridge.daemon import Stop
-    from observability import directory
-    from observability.recorder import start_recording
-    from sandbox.document_server import DocumentServer
-    from sandbox.introspection import Introspection
+    from sandbox.servers.documents import DocumentServer
+    from sandbox.servers.introspection import Introspection
     from sandbox.service import NAME, POLL_SECONDS, Service, ServiceScene, run_service
+    from service.logs import set_up_logging
+    from service.loop import Stop
+    from service.watching import directory
+    from service.watching.recorder import start_recording
+    from settings.config import ConfigError, load
 
     try:
         # It touches no database, so it does not ask for any.

@@ -14,24 +14,24 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from bridge.ports import PublishError, SourceError
-from bridge.rabbitmq_setup import TopologyError
-from pipelines.report import Report
-from pipelines.roll import TurnSettings
+from bridge.rabbitmq.setup import TopologyError
+from bridge.wire.ports import PublishError, SourceError
+from pipelines.solver.report import Report
+from pipelines.turns.roll import TurnSettings
 from sandbox.authority import AuthoritySettings
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
-from sandbox.circles import Circle, find_circles, tell
-from sandbox.creditors_agent import AgentSettings
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.economy_generator import make_economy
-from sandbox.economy_setup import set_up
-from sandbox.exchange import Exchange, InProcessExchange, RabbitExchange
-from sandbox.outcome import Outcome, judge
-from sandbox.postgres import PrivateServer
-from sandbox.report_page import Moment, write_report
-from sandbox.wording import base_value, sentence
-from sandbox.world import Stuck, World, WorldSettings
+from sandbox.creditors.agent import AgentSettings
+from sandbox.economy.economy import Economy
+from sandbox.economy.generator import make_economy
+from sandbox.economy.setup import set_up
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from sandbox.report.circles import Circle, find_circles, tell
+from sandbox.report.outcome import Outcome, judge
+from sandbox.report.page import Moment, write_report
+from sandbox.report.wording import base_value, sentence
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import Exchange, InProcessExchange, RabbitExchange
+from sandbox.world.world import Stuck, World, WorldSettings
 
 MIN_TRADE_AMOUNT = 1000
 AMOUNT_CUT = 1e-5

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.daemon import Observer, Stop, Work, run
-from bridge.rabbitmq import RabbitSource, RabbitTarget
-from bridge.rabbitmq_setup import declare
+from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
+from bridge.rabbitmq.setup import declare
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer, Gateway
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.economy_generator import make_economy
-from sandbox.economy_setup import set_up
-from sandbox.peer import Peer
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer
+from sandbox.economy.economy import Economy
+from sandbox.economy.generator import make_economy
+from sandbox.economy.setup import set_up
+from sandbox.protocol.peer import Peer
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.servers.documents import DocumentServer
+from service.loop import Observer, Stop, Work, run
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from admin.logs import APPLICATION_LOGGERS
-from sandbox.postgres import PrivateServer, server_programs
+from sandbox.servers.broker import private_broker, server_script
+from sandbox.servers.postgres import PrivateServer, server_programs
+from service.logs import APPLICATION_LOGGERS
 from sql import KINDS, Kind
-from tests.bridge.broker import private_broker, server_script
 from tests.databases import SERVER_SETTINGS, DatabasePool
 
 pytest_plugins = ["tests.examples"]

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from admin.configure import configure, install_test_clock
-from sandbox.postgres import PrivateServer
+from sandbox.servers.postgres import PrivateServer
 from sql import Kind
+from sql.install import configure, install_test_clock
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sandbox.postgres import PrivateServer
+from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
 from tests.databases import Connection, DatabasePool
 

@@ -40,9 +40,9 @@ def _command(name: str) -> click.Command:
     @setting("-w", "--wait", variable="FLUSH_PERIOD", kind=float, what="Period, seconds.")
     @quit_early
     def command(quit_early: bool) -> None:
-        from admin.daemons.flush import flush
-        from admin.daemons.processes import run_processes
-        from bridge.catalogue import OUTGOING_TYPES
+        from bridge.messages.catalogue import OUTGOING_TYPES
+        from service.parts.flush import flush
+        from service.processes import run_processes
 
         config = configuration("worker")
         job = partial(flush, config, name, (message_type,) if message_type else OUTGOING_TYPES, quit_early)

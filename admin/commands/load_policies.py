@@ -47,10 +47,10 @@ def load_policies(
     """
     import psycopg
 
-    from admin.creditors_api import ApiError, CreditorsApi, Pace
-    from admin.daemons.databases import open_worker
-    from admin.load_policies import Bookmark, load
-    from bridge.daemon import Unusable
+    from admin.policies.creditors_api import ApiError, CreditorsApi, Pace
+    from admin.policies.loading import Bookmark, load
+    from service.databases import open_worker
+    from service.loop import Unusable
 
     auth = _auth(token, token_url, client_id, client_secret, scope)
     config = configuration("worker")
@@ -74,7 +74,7 @@ def load_policies(
 def _auth(
     token: str | None, token_url: str | None, client_id: str, client_secret: str | None, scope: str
 ) -> httpx.Auth:
-    from admin.creditors_api import BearerToken, ClientCredentials
+    from admin.policies.creditors_api import BearerToken, ClientCredentials
 
     if token and not token_url:
         return BearerToken(token)

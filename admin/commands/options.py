@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from admin.config import Config, Role
+    from settings.config import Config, Role
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ def configuration(role: Role) -> Config:
 
     Raises click.ClickException, with one line for everything that is wrong.
     """
-    from admin.config import ConfigError, load
-    from admin.daemons.processes import PARENT
-    from admin.logs import set_up_logging
+    from service.logs import set_up_logging
+    from service.processes import PARENT
+    from settings.config import ConfigError, load
 
     overrides: dict[str, str] = click.get_current_context().meta.get(_OVERRIDES, {})
     try:

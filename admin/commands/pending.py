@@ -17,9 +17,9 @@ def pending() -> None:
     """
     import psycopg
 
-    from admin.daemons.databases import check_schema, connect
-    from admin.urls import hide_passwords
-    from bridge.daemon import Unusable
+    from service.databases import check_schema, connect
+    from service.loop import Unusable
+    from settings.urls import hide_passwords
 
     config = configuration("worker")
     try:

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from admin.commands.options import configuration, quit_early, setting
-from admin.settings_internal import SCAN_DAYS
+from settings.internal import SCAN_DAYS
 
 ALL = "scan_all"
 
@@ -33,8 +33,8 @@ def scan_all(quit_early: bool) -> None:
 
 
 def _scan(name: str, tables: tuple[str, ...], quit_early: bool) -> None:
-    from admin.daemons.processes import run_processes
-    from admin.daemons.scans import scan
+    from service.parts.scans import scan
+    from service.processes import run_processes
 
     config = configuration("worker")
     sys.exit(run_processes(config, name, 1, partial(scan, config, name, tables, quit_early)))

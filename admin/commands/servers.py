@@ -13,8 +13,8 @@ from admin.commands.options import configuration, quit_early, setting
 @click.command()
 def worker() -> None:
     """Run a worker: one for each worker database, in one place only."""
-    from admin.daemons.servers import WORKER
-    from admin.daemons.supervisor import supervise
+    from service.servers import WORKER
+    from service.supervisor import supervise
 
     config = configuration("worker")
     sys.exit(supervise(config, "worker", WORKER))
@@ -23,8 +23,8 @@ def worker() -> None:
 @click.command()
 def solver() -> None:
     """Run the solver: exactly one for all workers."""
-    from admin.daemons.servers import SOLVER
-    from admin.daemons.supervisor import supervise
+    from service.servers import SOLVER
+    from service.supervisor import supervise
 
     config = configuration("solver")
     sys.exit(supervise(config, "solver", SOLVER))
@@ -45,8 +45,8 @@ def webserver() -> None:
 @quit_early
 def roll_turns(quit_early: bool) -> None:
     """Start trading turns, and take them from phase to phase."""
-    from admin.daemons import turns
-    from admin.daemons.processes import run_processes
+    from service.parts import turns
+    from service.processes import run_processes
 
     config = configuration("solver")
     sys.exit(run_processes(config, "roll_turns", 1, partial(turns.roll_turns, config, quit_early)))

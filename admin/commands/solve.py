@@ -36,8 +36,8 @@ def solve(
     (with the reason of each) and report.json.
     """
     from admin.commands.solver_progress import SolverProgress
-    from pipelines.market import MarketError
-    from pipelines.solve import solve_directory
+    from pipelines.solver.market import MarketError
+    from pipelines.solver.solve import solve_directory
     from reports.solution_page import write_solution_page
     from reports.solution_text import summary
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress as Display
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipelines.progress import Progress
+from pipelines.solver.progress import Progress
 
 
 class SolverProgress:

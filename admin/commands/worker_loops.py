@@ -25,8 +25,8 @@ from admin.commands.options import configuration, quit_early, setting
 )
 def consume_messages() -> None:
     """Take messages from RabbitMQ into the database, and apply them."""
-    from admin.daemons import consume
-    from admin.daemons.processes import run_processes
+    from service.parts import consume
+    from service.processes import run_processes
 
     config = configuration("worker")
     job = partial(consume.consume, config)
@@ -41,8 +41,8 @@ def consume_messages() -> None:
 @quit_early
 def fetch_debtor_infos(quit_early: bool) -> None:
     """Fetch the documents of currencies that are due."""
-    from admin.daemons import fetch
-    from admin.daemons.processes import run_processes
+    from service.parts import fetch
+    from service.processes import run_processes
 
     config = configuration("worker")
     job = partial(fetch.fetch, config, quit_early)
@@ -55,8 +55,8 @@ def fetch_debtor_infos(quit_early: bool) -> None:
 @quit_early
 def trigger_transfers(quit_early: bool) -> None:
     """Try postponed transfers again when their time has come."""
-    from admin.daemons import transfers
-    from admin.daemons.processes import run_processes
+    from service.parts import transfers
+    from service.processes import run_processes
 
     config = configuration("worker")
     job = partial(transfers.trigger_transfers, config, quit_early)
@@ -74,8 +74,8 @@ def trigger_transfers(quit_early: bool) -> None:
 @quit_early
 def roll_transfers(wait: float | None, quit_early: bool) -> None:
     """Let collectors send and pay as soon as nothing is missing."""
-    from admin.daemons import transfers
-    from admin.daemons.processes import run_processes
+    from service.parts import transfers
+    from service.processes import run_processes
 
     config = configuration("worker")
     period = config.transfers_healthy_max_commit_delay.total_seconds() / 12 if wait is None else wait
@@ -88,8 +88,8 @@ def roll_transfers(wait: float | None, quit_early: bool) -> None:
 @quit_early
 def roll_worker_turns(quit_early: bool) -> None:
     """Do this worker's part of the trading turns."""
-    from admin.daemons import turns
-    from admin.daemons.processes import run_processes
+    from service.parts import turns
+    from service.processes import run_processes
 
     config = configuration("worker")
     sys.exit(run_processes(config, "roll_worker_turns", 1, partial(turns.roll_worker_turns, config, quit_early)))
@@ -101,8 +101,8 @@ def roll_worker_turns(quit_early: bool) -> None:
 @quit_early
 def handle_pristine_collectors(quit_early: bool) -> None:
     """Open the accounts of new collectors, and ask the solver for what messages want of it."""
-    from admin.daemons import collectors
-    from admin.daemons.processes import run_processes
+    from service.parts import collectors
+    from service.processes import run_processes
 
     config = configuration("worker")
     job = partial(collectors.handle_pristine_collectors, config, quit_early)

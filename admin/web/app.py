@@ -5,7 +5,6 @@ from __future__ import annotations
 import flask
 import psycopg
 
-from admin.config import Config
 from admin.web import collectors, dashboard, health, queues, set_aside, turns
 from admin.web.cors import Cors
 from admin.web.documentation import document
@@ -14,6 +13,7 @@ from admin.web.introspection import Introspector
 from admin.web.roles import check_role
 from admin.web.services import attach, connect, services_of
 from admin.web.token_check import StripIdentity, TokenCheck
+from settings.config import Config
 
 MAX_BODY_BYTES = 65_536
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import flask
 
-from admin.config import load
-from admin.logs import set_up_logging
 from admin.web import app
+from service.logs import set_up_logging
+from settings.config import load
 
 
 def create_app() -> flask.Flask:

@@ -11,9 +11,9 @@ import flask_swagger_ui
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from admin.config import Config
 from admin.web.access_rules import SCOPES
 from admin.web.identifiers import document_identifiers
+from settings.config import Config
 
 SWAGGER_UI_FILES = "swagger-ui-files"
 """Folder under OPENAPI_URL_PREFIX with the files that OPENAPI_SWAGGER_UI_URL may point to."""

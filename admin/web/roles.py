@@ -10,9 +10,9 @@ from typing import Final, Literal, ParamSpec, TypeVar
 import flask
 from flask_smorest import abort
 
-from admin.config import Config
 from admin.web.services import services
 from admin.web.token_check import IS_PUBLIC
+from settings.config import Config
 
 P = ParamSpec("P")
 R = TypeVar("R")

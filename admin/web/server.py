@@ -9,10 +9,10 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from admin.config import Config
-from admin.logs import set_up_logging
 from admin.web.app import create_app
 from admin.web.services import services_of
+from service.logs import set_up_logging
+from settings.config import Config
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import flask
 
-from admin.config import Config
 from admin.web.database import Database
+from settings.config import Config
 
 _NAME = "swpt_trade"
 

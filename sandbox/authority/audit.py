@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from sandbox.authority.books import Books, ConservationError
-from sandbox.authority.identity import ROOT_CREDITOR_ID
+from sandbox.protocol.identity import ROOT_CREDITOR_ID
 
 
 @dataclass(frozen=True, slots=True)

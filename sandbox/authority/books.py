@@ -6,9 +6,13 @@ import random
 from collections import deque
 from datetime import date, datetime, timedelta
 
-from sandbox import smp
 from sandbox.authority.faults import Faults, Terms
-from sandbox.authority.identity import (
+from sandbox.authority.root_config import RootConfig
+from sandbox.authority.rules import is_negligible, root_min_balance
+from sandbox.authority.settings import AuthoritySettings
+from sandbox.authority.state import Account, AccountKey, Credit, Currency
+from sandbox.protocol import smp
+from sandbox.protocol.identity import (
     MAX_INT64,
     MIN_INT64,
     ROOT_CREDITOR_ID,
@@ -17,10 +21,6 @@ from sandbox.authority.identity import (
     parse_u64,
     u64,
 )
-from sandbox.authority.root_config import RootConfig
-from sandbox.authority.rules import is_negligible, root_min_balance
-from sandbox.authority.settings import AuthoritySettings
-from sandbox.authority.state import Account, AccountKey, Credit, Currency
 
 
 class ConservationError(AssertionError):

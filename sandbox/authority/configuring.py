@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from sandbox import smp
 from sandbox.authority.books import Books
-from sandbox.authority.identity import ROOT_CREDITOR_ID, is_later_seqnum
 from sandbox.authority.interest import as_float32
 from sandbox.authority.root_config import RootConfig, parse_root_config
 from sandbox.authority.state import T0, Account
+from sandbox.protocol import smp
+from sandbox.protocol.identity import ROOT_CREDITOR_ID, is_later_seqnum
 
 INVALID_CONFIGURATION = "INVALID_CONFIGURATION"
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
-from sandbox import smp
 from sandbox.authority.audit import Totals, audit_books
 from sandbox.authority.books import Books, ConservationError
 from sandbox.authority.configuring import change_interest_rate, configure_account
@@ -16,7 +15,6 @@ from sandbox.authority.crediting import apply_due_credits
 from sandbox.authority.faults import Faults
 from sandbox.authority.finalizing import check_form as check_finalize
 from sandbox.authority.finalizing import finalize_transfer
-from sandbox.authority.identity import ROOT_CREDITOR_ID
 from sandbox.authority.preparing import check_form as check_prepare
 from sandbox.authority.preparing import prepare_transfer, tell_prepared
 from sandbox.authority.root_config import RootConfig, render_root_config
@@ -24,6 +22,8 @@ from sandbox.authority.rules import later_by
 from sandbox.authority.settings import AuthoritySettings
 from sandbox.authority.state import Account, PreparedTransfer
 from sandbox.authority.upkeep import look_after, send_reminders, tell_merged_updates, vanish
+from sandbox.protocol import smp
+from sandbox.protocol.identity import ROOT_CREDITOR_ID
 
 Clock = Callable[[], datetime]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sandbox.authority.state import Account, PreparedTransfer
-from sandbox.smp import ConfigureAccount, FinalizeTransfer, Message, PrepareTransfer
+from sandbox.protocol.smp import ConfigureAccount, FinalizeTransfer, Message, PrepareTransfer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sandbox import smp
 from sandbox.authority import rules
 from sandbox.authority.books import Books
 from sandbox.authority.state import Account, Credit, PreparedTransfer
+from sandbox.protocol import smp
 
 
 def check_form(request: smp.FinalizeTransfer) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bridge.ports import Delivery, Publication, Source, Target
-from bridge.sharding import binary_routing_key
-from bridge.topology import CREDITORS_IN
-from sandbox import smp
+from bridge.wire.ports import Delivery, Publication, Source, Target
+from bridge.wire.sharding import binary_routing_key
+from bridge.wire.topology import CREDITORS_IN
 from sandbox.authority.core import Authority
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID, ROOT_CREDITOR_ID
-from sandbox.peer import Peer
+from sandbox.protocol import smp
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID, ROOT_CREDITOR_ID
+from sandbox.protocol.peer import Peer
 
 APP_ID = "swpt_accounts"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sandbox import smp
 from sandbox.authority import rules
 from sandbox.authority.books import Books
-from sandbox.authority.identity import ROOT_CREDITOR_ID, same_agent
 from sandbox.authority.state import Account, PreparedTransfer
+from sandbox.protocol import smp
+from sandbox.protocol.identity import ROOT_CREDITOR_ID, same_agent
 
 _LOG = logging.getLogger(__name__)
 

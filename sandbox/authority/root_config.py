@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sandbox.authority.identity import MAX_INT64
+from sandbox.protocol.identity import MAX_INT64
 
 _TYPE_PATTERN = re.compile(r"RootConfigData(-v[1-9][0-9]{0,5})?")
 

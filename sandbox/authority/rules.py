@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from sandbox.authority.identity import MAX_INT64
 from sandbox.authority.interest import demurrage_factor
+from sandbox.protocol.identity import MAX_INT64
 
 OK = "OK"
 TIMEOUT = "TIMEOUT"

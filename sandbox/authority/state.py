@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from sandbox.authority.identity import ROOT_CREDITOR_ID
 from sandbox.authority.interest import accumulated_interest, floor_balance
 from sandbox.authority.root_config import RootConfig
+from sandbox.protocol.identity import ROOT_CREDITOR_ID
 
 T0 = datetime(1970, 1, 1, tzinfo=UTC)
 SCHEDULED_FOR_DELETION = 1

@@ -15,8 +15,8 @@ from rich.console import Console
 from admin.cli import main
 from admin.commands.solver_progress import SolverProgress
 from benchmarks.markets import make_market, save_market
-from pipelines.progress import Progress
-from sandbox.postgres import PrivateServer
+from pipelines.solver.progress import Progress
+from sandbox.servers.postgres import PrivateServer
 
 SOLVER_STEPS = ["load", "price", "bound", "match", "settle", "collectors", "check", "write"]
 ConfigureCommand = Callable[..., Result]
@@ -86,7 +86,7 @@ def test_configure_names_a_missing_setting() -> None:
 def test_configure_ends_with_the_last_error_and_without_a_traceback(
     option: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("admin.set_up.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("service.set_up.time.sleep", lambda _seconds: None)
     url = "postgresql://worker:secret@127.0.0.1:1/nothing"
     environment = {"SOLVER_POSTGRES_URL": url, "WORKER_POSTGRES_URL": url}
     result = CliRunner().invoke(main, ["configure", *([option] if option else [])], env=environment)

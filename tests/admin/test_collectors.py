@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from admin.cli import main
 from sql import Kind
-from tests.admin.environments import ENVIRONMENTS
 from tests.conftest import Connection
+from tests.settings.environments import ENVIRONMENTS
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent
 

@@ -13,15 +13,15 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from admin import binding
 from admin.cli import main
-from admin.creditors_api import TRIES, ApiError, BearerToken, ClientCredentials, CreditorsApi, Pace
+from admin.policies.creditors_api import TRIES, ApiError, BearerToken, ClientCredentials, CreditorsApi, Pace
 from bridge.drain import Drain
-from bridge.sharding import Realm
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, Policy
-from sandbox.creditors_server import CLIENT_ID, CLIENT_SECRET, CreditorsServer
-from tests.admin.environments import ENVIRONMENTS
+from bridge.wire.sharding import Realm
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, Policy
+from sandbox.creditors.server import CLIENT_ID, CLIENT_SECRET, CreditorsServer
+from service import binding
 from tests.conftest import Connection
+from tests.settings.environments import ENVIRONMENTS
 
 NOW = datetime(2026, 3, 1, 2, tzinfo=UTC)
 MIN64, MAX64 = -(2**63), 2**63 - 1
@@ -53,7 +53,7 @@ def server(agent: CreditorsAgent) -> Iterator[CreditorsServer]:
 @pytest.fixture
 def load(worker_db: Connection, server: CreditorsServer, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Runs `swpt-trade load_policies …` for the whole key space, with a token and without pauses."""
-    monkeypatch.setattr("admin.creditors_api.Pace", lambda rate: Pace(rate, sleep=lambda seconds: None))
+    monkeypatch.setattr("admin.policies.creditors_api.Pace", lambda rate: Pace(rate, sleep=lambda seconds: None))
     info = worker_db.info
     binding.bind(worker_db, uuid4(), "#")
     environment = {

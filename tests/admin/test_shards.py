@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from admin.cli import main
-from observability.figures import Figures
-from pipelines.roll import _warn_of_shard_problems
-from tests.admin.environments import ENVIRONMENTS
+from pipelines.turns.roll import _warn_of_shard_problems
+from service.watching.figures import Figures
 from tests.conftest import Connection
+from tests.settings.environments import ENVIRONMENTS
 
 REPORT = "select solver.report_shard(%s, 77, 1, %s::bigint, '1.2.3', 4096, 8191, %s)"
 

@@ -12,8 +12,8 @@ from benchmarks.collector_choice import chosen_and_random, random_transfers
 from benchmarks.markets import FAMILIES, as_shipped, make_market, market_of_offers
 from benchmarks.relaxed import CEILING, Graph, graph_of, greedy_circles, min_cost_flow
 from benchmarks.solver_document import alternative_rows, collector_rows, solver_rows, with_sizes
-from pipelines.report import Stopwatch, report_on
-from pipelines.solve import solve
+from pipelines.solver.report import Stopwatch, report_on
+from pipelines.solver.solve import solve
 from tests.examples import examples
 
 

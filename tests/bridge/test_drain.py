@@ -5,7 +5,7 @@ import pytest
 
 from bridge.drain import Drain
 from bridge.errors import Remedy, remedy
-from tests.bridge.examples import changed
+from tests.bridge.messages.examples import changed
 from tests.conftest import Connection
 
 

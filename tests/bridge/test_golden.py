@@ -11,16 +11,16 @@ import pika
 import pytest
 from pika import frame, spec
 
-from bridge.catalogue import CONSUMED_TYPES, OUTGOING_TYPES, STRUCTS
-from bridge.codec import BadMessage, Message, build, decode
+from bridge.messages.catalogue import CONSUMED_TYPES, OUTGOING_TYPES, STRUCTS
+from bridge.messages.codec import BadMessage, Message, build, decode
+from bridge.messages.publications import publication
 from bridge.outbound import Outbound
-from bridge.ports import Delivery, Publication
-from bridge.publications import publication
-from bridge.rabbitmq import RabbitTarget
-from bridge.rabbitmq_frames import FrameReader, encode_publications
-from bridge.rabbitmq_setup import declare, delete
-from bridge.sharding import Realm, binary_routing_key
-from bridge.topology import peer_topology, worker_topology
+from bridge.rabbitmq.broker import RabbitTarget
+from bridge.rabbitmq.frames import FrameReader, encode_publications
+from bridge.rabbitmq.setup import declare, delete
+from bridge.wire.ports import Delivery, Publication
+from bridge.wire.sharding import Realm, binary_routing_key
+from bridge.wire.topology import peer_topology, worker_topology
 from tests.bridge.outgoing import put
 from tests.conftest import Connection
 

@@ -18,8 +18,8 @@ from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES
 from bridge.http_fetch import HttpFetch, Outcome
 from bridge.loopback import LoopbackBroker
 from bridge.outbound import Outbound
-from bridge.sharding import Realm
-from bridge.topology import worker_topology
+from bridge.wire.sharding import Realm
+from bridge.wire.topology import worker_topology
 from tests.bridge.documents import DocumentServer, Page, document_server
 from tests.bridge.test_coin_info import DOCUMENT, document
 from tests.conftest import Connection

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 import psycopg
 import pytest
 
-from admin.daemons.databases import connect
-from bridge.catalogue import CONSUMED_TYPES
 from bridge.inbound import ForeignShard, Inbound
 from bridge.loopback import LoopbackBroker, LoopbackSource
-from bridge.ports import Publication
-from bridge.sharding import Realm, binary_routing_key, hash32
-from bridge.topology import Binding, Exchange, Topology, worker_topology
+from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.wire.ports import Publication
+from bridge.wire.sharding import Realm, binary_routing_key, hash32
+from bridge.wire.topology import Binding, Exchange, Topology, worker_topology
+from service.databases import connect
 from sql import Kind
-from tests.bridge.examples import EXAMPLES, WORKED, changed
+from tests.bridge.messages.examples import EXAMPLES, WORKED, changed
 from tests.conftest import Connection
 
 LANES = 8

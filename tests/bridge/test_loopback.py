@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Headers, Publication, PublishError, SourceError
-from bridge.topology import Binding, Exchange, Queue, Topology, peer_topology, worker_topology
+from bridge.wire.ports import Headers, Publication, PublishError, SourceError
+from bridge.wire.topology import Binding, Exchange, Queue, Topology, peer_topology, worker_topology
 
 
 def message(

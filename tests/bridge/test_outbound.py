@@ -8,16 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from bridge.catalogue import OUTGOING_TYPES
-from bridge.codec import decode
 from bridge.loopback import LoopbackBroker
+from bridge.messages.catalogue import OUTGOING_TYPES
+from bridge.messages.codec import decode
+from bridge.messages.publications import publication
 from bridge.outbound import ForeignRow, Outbound
-from bridge.ports import Publication, PublishError
-from bridge.publications import publication
-from bridge.sharding import Realm
-from bridge.topology import peer_topology, worker_topology
+from bridge.wire.ports import Publication, PublishError
+from bridge.wire.sharding import Realm
+from bridge.wire.topology import peer_topology, worker_topology
 from tests.bridge import outgoing
-from tests.bridge.examples import EXAMPLES, WORKED, delivery
+from tests.bridge.messages.examples import EXAMPLES, WORKED, delivery
 from tests.conftest import Connection
 
 

@@ -12,15 +12,15 @@ from typing import Any, Self
 import pika
 import psycopg
 
-from bridge.rabbitmq_setup import declare
+from bridge.rabbitmq.setup import declare
 from sandbox.demo import AMOUNT_CUT
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.postgres import PrivateServer
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
-from tests.bridge.broker import PrivateBroker
+from sandbox.economy.economy import Economy
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.servers.broker import PrivateBroker
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.installation import Environment, Server, children, run
+from sandbox.servers.postgres import PrivateServer
 from tests.bridge.proxy import Proxy
-from tests.commands.service import Environment, Server, children, run
 
 BINDING_KEYS = {"worker_0": "0.#", "worker_1": "1.#"}
 SERVERS = (*BINDING_KEYS, "solver")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.document_server import DocumentServer
-from sandbox.economy_generator import make_economy
-from tests.bridge.broker import server_script
+from sandbox.economy.generator import make_economy
+from sandbox.servers.broker import server_script
+from sandbox.servers.documents import DocumentServer
 from tests.chaos.faults import draw
 from tests.chaos.installation import SERVERS, Installation
 from tests.chaos.surroundings import Surroundings

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 import pika
 
-from bridge.sharding import binary_routing_key
-from bridge.topology import CREDITORS_IN
+from bridge.wire.sharding import binary_routing_key
+from bridge.wire.topology import CREDITORS_IN
 from sandbox.authority import DebtorInfo, RootConfig
 from sandbox.authority.gateway import Gateway
-from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo, render_coin_info
-from sandbox.document_server import Trouble
+from sandbox.protocol.coin_info import COIN_INFO_TYPE, CoinInfo, render_coin_info
+from sandbox.servers.documents import Trouble
 from tests.chaos.installation import BINDING_KEYS, DATABASES, Installation
 from tests.chaos.surroundings import Surroundings
 

@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Self
 
-from bridge.ports import PublishError, SourceError
-from bridge.rabbitmq import RabbitSource, RabbitTarget
+from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
+from bridge.wire.ports import PublishError, SourceError
 from sandbox.authority import Authority, AuthoritySettings, Rule, ScriptedFaults, Totals
 from sandbox.authority.gateway import AuthorityPeer
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy, TraderAccount
-from sandbox.economy_setup import set_up
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
-from sandbox.transit import FaultyTarget, TransitRule
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
+from sandbox.economy.economy import Economy, TraderAccount
+from sandbox.economy.setup import set_up
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
+from sandbox.servers.documents import DocumentServer
+from sandbox.world.transit import FaultyTarget, TransitRule
 
 USUAL = TransitRule(
     duplicate=0.03,

@@ -6,11 +6,11 @@ import pytest
 from rich.console import Console
 
 from sandbox.demo import AMOUNT_CUT, Progress, pace_of, trade
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Currency, Economy, Trader, TraderAccount
-from sandbox.exchange import InProcessExchange
-from sandbox.postgres import PrivateServer
-from sandbox.world import World
+from sandbox.economy.economy import Currency, Economy, Trader, TraderAccount
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import InProcessExchange
+from sandbox.world.world import World
 
 pytestmark = pytest.mark.slow
 

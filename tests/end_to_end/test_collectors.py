@@ -11,15 +11,15 @@ from click.testing import CliRunner
 
 from admin.cli import main
 from sandbox.demo import pace_of
-from sandbox.document_server import DocumentServer
-from sandbox.economy_setup import set_up
-from sandbox.exchange import InProcessExchange
-from sandbox.postgres import PrivateServer
-from sandbox.world import World, WorldSettings
-from tests.admin.environments import ENVIRONMENTS
+from sandbox.economy.setup import set_up
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import InProcessExchange
+from sandbox.world.world import World, WorldSettings
 from tests.conftest import Connection
 from tests.end_to_end.test_circle import BASE, circle
 from tests.end_to_end.test_split import LIMIT, check, run_to_end, run_to_offers, want_the_same_again
+from tests.settings.environments import ENVIRONMENTS
 
 pytestmark = pytest.mark.slow
 

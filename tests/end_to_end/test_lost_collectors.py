@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from sandbox.demo import pace_of
-from sandbox.document_server import DocumentServer
-from sandbox.economy_setup import set_up
-from sandbox.exchange import InProcessExchange
-from sandbox.postgres import PrivateServer
-from sandbox.shard import Shard
-from sandbox.world import Settlement, World
+from sandbox.economy.setup import set_up
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import InProcessExchange
+from sandbox.world.shard import Shard
+from sandbox.world.world import Settlement, World
 from tests.end_to_end.test_circle import BASE, COPPER, SILVER, circle
 from tests.end_to_end.test_collectors import brisk
 from tests.end_to_end.test_split import LIMIT, check, database, run_to_end, run_to_offers, want_the_same_again

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bridge.catalogue import CONSUMED_TYPES, SHARDING_FIELDS
 from bridge.drain import Drain
 from bridge.inbound import Inbound
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Publication
-from bridge.sharding import Realm, binary_routing_key
-from bridge.topology import worker_topology
+from bridge.messages.catalogue import CONSUMED_TYPES, SHARDING_FIELDS
+from bridge.wire.ports import Publication
+from bridge.wire.sharding import Realm, binary_routing_key
+from bridge.wire.topology import worker_topology
 from tests.conftest import Connection
 from tests.sql.locks.rows import add_lock
 from tests.sql.messages import COLLECTOR, CUSTOMER, message

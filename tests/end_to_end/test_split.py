@@ -9,19 +9,19 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from pipelines.exchange import load_results
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from pipelines.turns.exchange import load_results
 from sandbox.demo import AMOUNT_CUT, pace_of
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy
-from sandbox.economy_generator import make_economy
-from sandbox.economy_setup import set_up
-from sandbox.exchange import InProcessExchange
-from sandbox.outcome import judge
-from sandbox.postgres import PrivateServer
-from sandbox.shard import Place, Shard
-from sandbox.splitting import complete_split, split_shard
-from sandbox.world import Settlement, World
+from sandbox.economy.economy import Economy
+from sandbox.economy.generator import make_economy
+from sandbox.economy.setup import set_up
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from sandbox.report.outcome import judge
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import InProcessExchange
+from sandbox.world.shard import Place, Shard
+from sandbox.world.splitting import complete_split, split_shard
+from sandbox.world.world import Settlement, World
 from tests.conftest import Connection
 
 pytestmark = pytest.mark.slow

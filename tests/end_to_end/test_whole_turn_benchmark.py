@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.whole_turn import measure
-from sandbox.economy_generator import make_economy
+from sandbox.economy.generator import make_economy
 
 
 @pytest.mark.slow

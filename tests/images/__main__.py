@@ -25,9 +25,9 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
-from sandbox.introspection import DEVELOPMENT_TOKEN
-from sandbox.postgres import PrivateServer, server_programs
-from tests.bridge.broker import private_broker, server_script
+from sandbox.servers.broker import private_broker, server_script
+from sandbox.servers.introspection import DEVELOPMENT_TOKEN
+from sandbox.servers.postgres import PrivateServer, server_programs
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

@@ -12,12 +12,12 @@ import yaml
 from click.testing import CliRunner
 from dotenv import dotenv_values
 
-from admin.checks import ROLES, Role
 from admin.cli import main
-from admin.config import FIELDS, Config, load
-from admin.development_env import DEVELOPMENT, development_env
-from sandbox.authority.identity import u64
-from sandbox.economy_generator import make_economy
+from sandbox.economy.generator import make_economy
+from sandbox.protocol.identity import u64
+from settings.checks import ROLES, Role
+from settings.config import FIELDS, Config, load
+from settings.development_env import DEVELOPMENT, development_env
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -33,7 +33,7 @@ def config_of(service: str, role: Role) -> Config:
 
 def test_the_environment_is_up_to_date() -> None:
     text = (ROOT / "development.env").read_text(encoding="utf-8")
-    assert text == development_env(), "run: python -m admin.development_env development.env"
+    assert text == development_env(), "run: python -m settings.development_env development.env"
     assert sorted(ENVIRONMENT) == sorted(FIELDS)
     assert len(re.findall(r"^\w+=", text, re.MULTILINE)) == len(FIELDS)
 

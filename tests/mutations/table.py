@@ -28,11 +28,11 @@ _W = "sql/worker/functions"
 _S = "sql/solver/functions"
 
 MUTATIONS = (
-    Mutation("G1", "pipelines/settle.py", '(pl.col("whole") < pl.col("limit"))', "pl.lit(True)"),
+    Mutation("G1", "pipelines/solver/settle.py", '(pl.col("whole") < pl.col("limit"))', "pl.lit(True)"),
     Mutation("G1", f"{_W}/locks/_revise_locks.sql", "greatest(v.amount, l.amount)", "v.amount"),
-    Mutation("G2", "pipelines/price.py", "np.full(pegs.size, np.nan)", "np.full(pegs.size, np.nan, np.float32)"),
-    Mutation("G3", "pipelines/market.py", "return max(self.min_trade_amount, 2)", "return 2"),
-    Mutation("G4", "pipelines/price.py", "if base.size and debtor_id", "if False and debtor_id"),
+    Mutation("G2", "pipelines/solver/price.py", "np.full(pegs.size, np.nan)", "np.full(pegs.size, np.nan, np.float32)"),
+    Mutation("G3", "pipelines/solver/market.py", "return max(self.min_trade_amount, 2)", "return 2"),
+    Mutation("G4", "pipelines/solver/price.py", "if base.size and debtor_id", "if False and debtor_id"),
     Mutation("G4", f"{_W}/turns/price_currencies.sql", "and debtor_id <> v_base_debtor_id\n  )", "and false\n  )"),
     Mutation(
         "G5", f"{_W}/dispatching/receive_payments.sql", "perform worker.keep_early_arrivals(p_payments);", "null;"
@@ -158,8 +158,8 @@ MUTATIONS = (
     ),
     Mutation("G24", f"{_W}/transfers/lowest_interest_rate.sql", "then w.demurrage_rate end", "then 0 end"),
     Mutation("G24", f"{_W}/accounts/interest_rate_horizon.sql", "c.turn_max_commit_period + greatest(", "least("),
-    Mutation("G25", "admin/load_policies.py", "for notification in news:", "for notification in news[:1]:"),
-    Mutation("G25", "admin/load_policies.py", '"update_id": exchange.get("latestUpdateId")', '"update_id": 1'),
+    Mutation("G25", "admin/policies/loading.py", "for notification in news:", "for notification in news[:1]:"),
+    Mutation("G25", "admin/policies/loading.py", '"update_id": exchange.get("latestUpdateId")', '"update_id": 1'),
     Mutation("G26", f"{_S}/ops/debtor_collectors.sql", "c.debtor_id = p_debtor_id", "c.debtor_id >= p_debtor_id"),
     Mutation("G27", f"{_W}/scans/scan_account_locks.sql", "and l.amount > 0\n", "and l.amount < 0\n"),
     Mutation(
@@ -194,12 +194,12 @@ MUTATIONS = (
     Mutation(
         "G33", f"{_W}/debtors/settle_fetches.sql", "(d.is_discovery_fetch or d.has_moved)", "d.is_discovery_fetch"
     ),
-    Mutation("G34", "pipelines/price.py", "range(max_distance)", "range(min(max_distance, 900))"),
-    Mutation("G35", "pipelines/offers.py", 'pl.col("creditor_id") == 0', "pl.lit(False)"),
-    Mutation("G35", "pipelines/offers.py", '(pl.col("collector_id") == 0)', "pl.lit(False)"),
-    Mutation("G36", "pipelines/roll.py", "_warn_of_overdue_turns(solver)\n        _warn", "_warn"),
+    Mutation("G34", "pipelines/solver/price.py", "range(max_distance)", "range(min(max_distance, 900))"),
+    Mutation("G35", "pipelines/solver/offers.py", 'pl.col("creditor_id") == 0', "pl.lit(False)"),
+    Mutation("G35", "pipelines/solver/offers.py", '(pl.col("collector_id") == 0)', "pl.lit(False)"),
+    Mutation("G36", "pipelines/turns/roll.py", "_warn_of_overdue_turns(solver)\n        _warn", "_warn"),
     Mutation("G37", f"{_W}/messages/send_internal.sql", "when v_config.local_delivery and ", "when false and "),
-    Mutation("G37", "bridge/topology.py", "if is_quorum:", "if False:"),
+    Mutation("G37", "bridge/wire/topology.py", "if is_quorum:", "if False:"),
     Mutation("G38", f"{_W}/turns/end_bidding.sql", "limit 1000", "limit 9999"),
     Mutation(
         "G39", f"{_W}/transfers/trigger_transfers.sql", "when a.turn_id = 0 then", "when not a.is_dispatching then"
@@ -237,7 +237,7 @@ MUTATIONS = (
     Mutation("G50", "bridge/inbound.py", "                self._refuse_strangers(delivery)\n", ""),
     Mutation(
         "G50",
-        "bridge/catalogue.py",
+        "bridge/messages/catalogue.py",
         "CREDITORS_IN: frozenset(struct.__name__ for struct in SMP_RECEIVED)",
         "CREDITORS_IN: CONSUMED_TYPES",
     ),
@@ -255,9 +255,9 @@ MUTATIONS = (
     ),
     Mutation("G47", f"{_W}/configuration/exclude_processes.sql", "if not pg_try", "if false and not pg_try"),
     Mutation("G47", f"{_W}/configuration/check_collector_range.sql", "if (p_new", "if false and (p_new"),
-    Mutation("G47", "admin/daemons/databases.py", "if row != (installation,):", "if False:"),
-    Mutation("G47", "admin/set_up.py", "elif found.problem is not None:", "elif False:"),
-    Mutation("G47", "pipelines/registry.py", "if row != (True,):", "if False:"),
+    Mutation("G47", "service/databases.py", "if row != (installation,):", "if False:"),
+    Mutation("G47", "service/set_up.py", "elif found.problem is not None:", "elif False:"),
+    Mutation("G47", "pipelines/turns/registry.py", "if row != (True,):", "if False:"),
     Mutation("G47", f"{_S}/shards/report_shard.sql", "solver.is_key_above(s.binding_key, p_binding_key)", "false"),
     Mutation("G47", f"{_S}/shards/report_shard.sql", "(s.last_seen_at <= v_first_seen_at or s", "(true or s"),
     Mutation("G48", f"{_S}/turns/start_turn.sql", "\n  where started_at <= v_now", ""),
@@ -269,8 +269,8 @@ MUTATIONS = (
         "where latest_status_change_at > solver",
         "where false and solver",
     ),
-    Mutation("G48", "pipelines/registry.py", "if before > between:", "if False:"),
-    Mutation("G48", "pipelines/registry.py", "between - after)", "between - before)"),
+    Mutation("G48", "pipelines/turns/registry.py", "if before > between:", "if False:"),
+    Mutation("G48", "pipelines/turns/registry.py", "between - after)", "between - before)"),
     Mutation(
         "M29",
         f"{_W}/accounts/store_account_updates.sql",
@@ -292,7 +292,7 @@ MUTATIONS = (
     Mutation("G43", f"{_W}/accounts/adopt_collectors.sql", "n.creditor_id is null\n", "false\n"),
     Mutation("G43", f"{_W}/accounts/discard_account_message.sql", "p_accepted_loss::float8", "1e30"),
     Mutation("G43", f"{_W}/accounts/remove_collectors.sql", "and n.is_purged then 'gone'", "then 'gone'"),
-    Mutation("G43", "pipelines/exchange.py", "        if missing:\n", "        if False:\n"),
+    Mutation("G43", "pipelines/turns/exchange.py", "        if missing:\n", "        if False:\n"),
     Mutation("G44", f"{_W}/accounts/repair_accounts.sql", "      a.has_foreign_configuration\n", "      false\n"),
     Mutation(
         "G44",

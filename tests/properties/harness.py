@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge import codec
-from bridge.sharding import hash32, lane_of
+from bridge.messages import codec
+from bridge.wire.sharding import hash32, lane_of
 from tests.conftest import Connection
 
 LANE_COUNT = 8

@@ -10,15 +10,15 @@ import polars as pl
 import pytest
 
 from benchmarks.markets import make_market, save_market
-from pipelines.price import price
-from pipelines.solve import solve, solve_directory
-from pipelines.untraded import REASON
+from pipelines.solver.price import price
+from pipelines.solver.solve import solve, solve_directory
+from pipelines.solver.untraded import REASON
 from reports.flow_chart import flow_chart
 from reports.page import Html, bars, escape, table
 from reports.solution_page import write_solution_page
 from reports.solution_tables import currency_table, flows_between_currencies, largest_traders
 from reports.solution_text import EXPLANATIONS, share, summary
-from tests.pipelines import markets as small
+from tests.pipelines.solver import markets as small
 
 
 class Reader(HTMLParser):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 
-from sandbox import smp
 from sandbox.authority import Authority
 from sandbox.authority.state import Account
+from sandbox.protocol import smp
 
 DEBTOR = 4294967297
 SELLER = 1103806595073

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox import smp
 from sandbox.authority import Authority, AuthoritySettings, ConservationError, DebtorInfo, RootConfig
 from sandbox.authority.state import T0
+from sandbox.protocol import smp
 from tests.sandbox.box import (
     BUYER,
     COLLECTOR,

@@ -7,17 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bridge.sharding import binary_routing_key
-from sandbox.authority.identity import (
-    DEFAULT_MAX_COLLECTOR_ID,
-    DEFAULT_MIN_COLLECTOR_ID,
-    is_later_seqnum,
-    last_transfer_id,
-    next_seqnum,
-    parse_u64,
-    same_agent,
-    u64,
-)
+from bridge.wire.sharding import binary_routing_key
 from sandbox.authority.interest import (
     SECONDS_IN_YEAR,
     accumulated_interest,
@@ -33,6 +23,16 @@ from sandbox.authority.rules import (
     is_reserved,
     lockable_amount,
     root_min_balance,
+)
+from sandbox.protocol.identity import (
+    DEFAULT_MAX_COLLECTOR_ID,
+    DEFAULT_MIN_COLLECTOR_ID,
+    is_later_seqnum,
+    last_transfer_id,
+    next_seqnum,
+    parse_u64,
+    same_agent,
+    u64,
 )
 
 YEAR = SECONDS_IN_YEAR

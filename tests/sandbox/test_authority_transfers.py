@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox import smp
 from sandbox.authority import Authority, AuthoritySettings, PaymentError, RootConfig
+from sandbox.protocol import smp
 from tests.sandbox.box import (
     BUYER,
     COLLECTOR,

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import smp
 from sandbox.authority import Authority, AuthoritySettings, PaymentError, RootConfig, Rule, ScriptedFaults
+from sandbox.protocol import smp
 from tests.examples import examples
 from tests.sandbox.box import COLLECTOR, DEBTOR, SELLER, configure, finalize, of_kind, prepare
 from tests.sandbox.conftest import FakeClock

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from sandbox import smp
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, Policy
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, Policy
+from sandbox.protocol import smp
 from tests.sandbox.box import BUYER, DEBTOR, SELLER, of_kind, only
 from tests.sandbox.conftest import FakeClock
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sandbox import smp
 from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent
+from sandbox.protocol import smp
 from tests.sandbox.box import BUYER, COLLECTOR, DEBTOR, SELLER, account, configure
 from tests.sandbox.conftest import FakeClock
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo, PegInfo, debtor_uri, render_coin_info
-from sandbox.document_server import DocumentServer, Trouble
+from sandbox.protocol.coin_info import COIN_INFO_TYPE, CoinInfo, PegInfo, debtor_uri, render_coin_info
+from sandbox.servers.documents import DocumentServer, Trouble
 
 COIN = CoinInfo(debtor_id=-123, debtor_name="Test Coin", unit="TST")
 

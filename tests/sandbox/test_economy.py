@@ -10,16 +10,16 @@ import polars as pl
 import pytest
 
 from bridge.loopback import LoopbackBroker
-from bridge.topology import worker_topology
+from bridge.wire.topology import worker_topology
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID, same_agent
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
-from sandbox.document_server import DocumentServer
-from sandbox.economy import Economy, TraderAccount
-from sandbox.economy_generator import make_economy
-from sandbox.economy_setup import publish_documents, set_up
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer
+from sandbox.economy.economy import Economy, TraderAccount
+from sandbox.economy.generator import make_economy
+from sandbox.economy.setup import publish_documents, set_up
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID, same_agent
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.servers.documents import DocumentServer
 from tests.sandbox.conftest import FakeClock
 
 SIZES = [(1, 300, 30), (2, 300, 30), (3, 40, 5), (4, 200, 120)]

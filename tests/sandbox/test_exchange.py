@@ -9,17 +9,17 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bridge import codec
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Delivery, Publication, PublishError
-from bridge.sharding import binary_routing_key, hexadecimal_routing_key
-from bridge.topology import CREDITORS_OUT, worker_topology
-from sandbox import smp
+from bridge.messages import codec
+from bridge.wire.ports import Delivery, Publication, PublishError
+from bridge.wire.sharding import binary_routing_key, hexadecimal_routing_key
+from bridge.wire.topology import CREDITORS_OUT, worker_topology
 from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
 from sandbox.authority.gateway import AuthorityPeer, Gateway
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
-from sandbox.transit import FaultyTarget, TransitRule
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
+from sandbox.protocol import smp
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
+from sandbox.world.transit import FaultyTarget, TransitRule
 from tests.sandbox.box import BUYER, COLLECTOR, DEBTOR, SELLER, configure, finalize, prepare
 from tests.sandbox.conftest import FakeClock
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.authority import Totals
-from sandbox.circles import find_circles, tell
-from sandbox.outcome import Outcome, judge
-from sandbox.shard import Leftovers
-from sandbox.world import Settlement
+from sandbox.report.circles import find_circles, tell
+from sandbox.report.outcome import Outcome, judge
+from sandbox.world.shard import Leftovers
+from sandbox.world.world import Settlement
 from tests.end_to_end.test_circle import BASE, COPPER, FIRST_TRADER, SILVER, circle
 
 NOTHING_LEFT = Leftovers(0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -12,24 +12,24 @@ from collections.abc import Iterator, Sequence
 import pytest
 from click.testing import CliRunner
 
-from admin.config import FIELDS
 from admin.web.introspection import Introspector
-from bridge.daemon import Stop
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Delivery, Publication, SourceError
-from bridge.rabbitmq import RabbitSource
-from bridge.rabbitmq_setup import declare, delete
-from bridge.sharding import hexadecimal_routing_key
-from bridge.topology import CREDITORS_OUT, worker_topology
-from sandbox import smp
+from bridge.rabbitmq.broker import RabbitSource
+from bridge.rabbitmq.setup import declare, delete
+from bridge.wire.ports import Delivery, Publication, SourceError
+from bridge.wire.sharding import hexadecimal_routing_key
+from bridge.wire.topology import CREDITORS_OUT, worker_topology
 from sandbox.authority import Authority, AuthoritySettings
 from sandbox.authority.gateway import AuthorityPeer
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
 from sandbox.commands import sandbox
-from sandbox.document_server import DocumentServer
-from sandbox.introspection import DEVELOPMENT_TOKEN, Introspection
+from sandbox.protocol import smp
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from sandbox.protocol.topology import AUTHORITY_QUEUE, sandbox_topology
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.introspection import DEVELOPMENT_TOKEN, Introspection
 from sandbox.service import Service, ServiceScene, run_service
-from sandbox.topology import AUTHORITY_QUEUE, sandbox_topology
+from service.loop import Stop
+from settings.config import FIELDS
 from tests.sandbox.box import SELLER, configure
 from tests.sandbox.conftest import FakeClock
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.ports import Publication
-from bridge.sharding import binary_routing_key
-from bridge.topology import TO_TRADE, Topology, worker_topology
-from sandbox.exchange import Exchange, InProcessExchange, RabbitExchange
-from sandbox.shard import Place
-from sandbox.splitting import children_of
+from bridge.wire.ports import Publication
+from bridge.wire.sharding import binary_routing_key
+from bridge.wire.topology import TO_TRADE, Topology, worker_topology
+from sandbox.world.exchange import Exchange, InProcessExchange, RabbitExchange
+from sandbox.world.shard import Place
+from sandbox.world.splitting import children_of
 
 PARENT = Place("trade", "0.#", "worker", "worker_owner")
 IN_CHILD = {binary_routing_key(key)[:3]: key for key in range(100)}

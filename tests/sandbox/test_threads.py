@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sandbox.threads import Effort, Threads
+from sandbox.world.threads import Effort, Threads
 
 
 def test_all_parts_run_at_once_and_their_efforts_are_counted() -> None:

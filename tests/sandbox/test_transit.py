@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ports import Publication, PublishError
-from sandbox.transit import FaultyTarget, TransitRule
+from bridge.wire.ports import Publication, PublishError
+from sandbox.world.transit import FaultyTarget, TransitRule
 from tests.sandbox.conftest import FakeClock
 
 

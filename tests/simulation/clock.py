@@ -12,8 +12,8 @@ from unittest import mock
 
 import bridge.drain
 import bridge.outbound
-import pipelines.roll
-import pipelines.turn_steps
+import pipelines.turns.roll
+import pipelines.turns.steps
 
 BEGINNING = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
@@ -38,6 +38,6 @@ class Clock:
         """Lets the bridges and loops of this process follow the clock, and never wait."""
         fake = SimpleNamespace(monotonic=self.monotonic, sleep=lambda seconds: None, time=time.time)
         with ExitStack() as patches:
-            for module in (bridge.drain, bridge.outbound, pipelines.roll, pipelines.turn_steps):
+            for module in (bridge.drain, bridge.outbound, pipelines.turns.roll, pipelines.turns.steps):
                 patches.enter_context(mock.patch.object(module, "time", fake))
             yield

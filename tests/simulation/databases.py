@@ -8,9 +8,9 @@ from typing import Self
 
 from psycopg import sql
 
-from admin.configure import configure, install_test_clock
-from sandbox.postgres import PrivateServer
+from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
+from sql.install import configure, install_test_clock
 
 SHARD_COUNTS = (1, 2, 3)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from bridge.coin_info import parse_coin_info
 from bridge.http_fetch import HttpFetch, Outcome
-from sandbox.authority.identity import u64
-from sandbox.coin_info import CoinInfo, render_coin_info
+from sandbox.protocol.coin_info import CoinInfo, render_coin_info
+from sandbox.protocol.identity import u64
 from tests.simulation.process import Process
 
 
 @dataclass(slots=True)
 class Documents:
-    """What `sandbox.document_server.DocumentServer` is for the set-up of an economy. `trouble`: share of failures."""
+    """What `sandbox.servers.documents.DocumentServer` is for the set-up of an economy. `trouble`: share of failures."""
 
     dice: random.Random
     trouble: float = 0.0

@@ -11,8 +11,8 @@ from datetime import timedelta
 from sandbox.authority.faults import Faults, Terms
 from sandbox.authority.gateway import Gateway
 from sandbox.authority.state import Account, AccountKey, PreparedTransfer
-from sandbox.smp import ConfigureAccount, FinalizeTransfer, PrepareTransfer
-from sandbox.transit import TransitRule
+from sandbox.protocol.smp import ConfigureAccount, FinalizeTransfer, PrepareTransfer
+from sandbox.world.transit import TransitRule
 
 # What the protocol lets be lost (F4): reminders and time-outs make up for it, or nobody loses anything.
 LOSSY_TYPES = frozenset({

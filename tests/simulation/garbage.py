@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bridge.catalogue import SHARDING_FIELDS, STRUCTS, TAKEN_FROM
-from bridge.ports import Publication, Target
-from bridge.sharding import Realm, binary_routing_key
-from bridge.topology import CREDITORS_IN, TO_TRADE
+from bridge.messages.catalogue import SHARDING_FIELDS, STRUCTS, TAKEN_FROM
+from bridge.wire.ports import Publication, Target
+from bridge.wire.sharding import Realm, binary_routing_key
+from bridge.wire.topology import CREDITORS_IN, TO_TRADE
 
 Body = dict[str, Any]
 NOBODY = 0x7777777700000001

@@ -8,8 +8,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from sandbox import smp
 from sandbox.authority.state import T0
+from sandbox.protocol import smp
 from tests.simulation.amounts import Rates
 from tests.simulation.violation import Violation
 

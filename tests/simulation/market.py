@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from sandbox.economy import Currency, Economy, Trader, TraderAccount
-from sandbox.economy_generator import FIRST_CREDITOR_ID
+from sandbox.economy.economy import Currency, Economy, Trader, TraderAccount
+from sandbox.economy.generator import FIRST_CREDITOR_ID
 
 FIRST_DEBTOR_ID = 0x100000001
 _RATES = (1.0, 0.5, 2.0, 0.1, 3.7, 1.25)

@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from sandbox import smp
 from sandbox.authority.gateway import Gateway
+from sandbox.protocol import smp
 from tests.simulation.amounts import Till, amount_to_pay, is_delay, nominal_amount, seconds_to_reckon_with
 from tests.simulation.interest import Interest
 from tests.simulation.violation import Violation

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Transaction
 from psycopg.pq import TransactionStatus
 
-from bridge.ports import Delivery, Publication, PublishError, Source, Target
+from bridge.wire.ports import Delivery, Publication, PublishError, Source, Target
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.wrong_clocks import WrongClocks

@@ -13,10 +13,10 @@ from bridge.drain import Drain
 from bridge.floors import Floors
 from bridge.inbound import Inbound
 from bridge.outbound import Outbound
-from bridge.ports import Source, Target
-from bridge.sharding import Realm
-from pipelines import roll
-from pipelines.scan import TABLES, Pace, Scanner, full_pass
+from bridge.wire.ports import Source, Target
+from bridge.wire.sharding import Realm
+from pipelines.turns import roll
+from pipelines.turns.scan import TABLES, Pace, Scanner, full_pass
 from tests.simulation.clock import Clock
 from tests.simulation.documents import Documents, SimulatedFetch
 from tests.simulation.process import MortalSource, MortalTarget, Process

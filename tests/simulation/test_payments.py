@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sandbox import smp
 from sandbox.authority.state import T0
+from sandbox.protocol import smp
 from tests.simulation.amounts import HEALTHY_DELAY
 from tests.simulation.payments import Payments
 from tests.simulation.violation import Violation

@@ -14,21 +14,21 @@ from typing import Any, LiteralString, Self
 import psycopg
 
 from bridge.loopback import LoopbackBroker
-from bridge.ports import Delivery, Publication, PublishError
-from bridge.sharding import Realm
-from bridge.topology import DEAD_LETTER_SUFFIX
-from pipelines.roll import TurnSettings
+from bridge.wire.ports import Delivery, Publication, PublishError
+from bridge.wire.sharding import Realm
+from bridge.wire.topology import DEAD_LETTER_SUFFIX
+from pipelines.turns.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings, DebtorInfo, RootConfig
 from sandbox.authority.configuring import change_debtor_info
 from sandbox.authority.gateway import AuthorityPeer, Gateway
-from sandbox.authority.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
-from sandbox.coin_info import COIN_INFO_TYPE, CoinInfo
-from sandbox.creditors_agent import AgentSettings, CreditorsAgent, CreditorsPeer
-from sandbox.economy_setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
-from sandbox.exchange import InProcessExchange, declare_sandbox
-from sandbox.smp import AccountTransfer, decode
-from sandbox.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
-from sandbox.transit import FaultyTarget
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer
+from sandbox.economy.setup import configure_currencies, issue_money, open_accounts, publish_documents, set_policies
+from sandbox.protocol.coin_info import COIN_INFO_TYPE, CoinInfo
+from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
+from sandbox.protocol.smp import AccountTransfer, decode
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
+from sandbox.world.exchange import InProcessExchange, declare_sandbox
+from sandbox.world.transit import FaultyTarget
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-from bridge.sharding import Realm
-from sandbox.authority.identity import DEFAULT_MIN_COLLECTOR_ID
+from bridge.wire.sharding import Realm
+from sandbox.protocol.identity import DEFAULT_MIN_COLLECTOR_ID
 from tests.simulation.violation import Violation
 
 INSTALLATION = UUID(int=1)

@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin.config import load
 from admin.web.app import create_app
 from admin.web.services import services_of
+from settings.config import load
 from sql import Kind
 from tests.conftest import Connection
 from tests.web.introspection_server import IntrospectionServer, introspection_server

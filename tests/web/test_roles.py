@@ -7,7 +7,7 @@ import re
 import pytest
 
 from admin.web.roles import UserType, user_type
-from tests.admin.environments import load_with
+from tests.settings.environments import load_with
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_turn, set_aside
 

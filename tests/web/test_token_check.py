@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request, Response
 
-from admin.config import ConfigError, load
 from admin.web.access_rules import Access, access_to, is_granted
 from admin.web.app import create_app
 from admin.web.introspection import CACHE_SECONDS, Introspector
 from admin.web.token_check import StripIdentity, TokenCheck
-from tests.admin.environments import load_with
+from settings.config import ConfigError, load
+from tests.settings.environments import load_with
 from tests.web.introspection_server import IntrospectionServer
 
 READ, ACCESS, ACTIVATE, DEACTIVATE, PUBLIC = "access.readonly", "access", "activate", "deactivate", None

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bridge.sharding import hash32
+from bridge.wire.sharding import hash32
 from tests.conftest import Connection
 from tests.sql.debtors.rows import (
     IRI,

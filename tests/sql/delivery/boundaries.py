@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from msgspec import inspect
 
-from bridge.catalogue import STRUCTS
+from bridge.messages.catalogue import STRUCTS
 from tests.conftest import Connection
 from tests.sql.transfers.rows import MAX64, MIN64, insert
 

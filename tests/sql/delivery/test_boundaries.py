@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bridge.catalogue import CONSUMED_TYPES
-from bridge.codec import BadMessage, Message, decode
 from bridge.loopback import LoopbackBroker
+from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.messages.codec import BadMessage, Message, decode
 from bridge.outbound import Outbound
-from bridge.sharding import Realm
-from bridge.topology import worker_topology
-from tests.bridge.examples import delivery
+from bridge.wire.sharding import Realm
+from bridge.wire.topology import worker_topology
+from tests.bridge.messages.examples import delivery
 from tests.conftest import Connection
 from tests.sql.delivery.boundaries import bodies, fill
 

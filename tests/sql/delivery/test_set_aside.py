@@ -11,8 +11,8 @@ from bridge.drain import Drain
 from bridge.errors import POISON_CLASSES
 from bridge.loopback import LoopbackBroker
 from bridge.outbound import Outbound
-from bridge.sharding import Realm
-from bridge.topology import worker_topology
+from bridge.wire.sharding import Realm
+from bridge.wire.topology import worker_topology
 from tests.conftest import Connection
 from tests.sql.delivery.test_drain import ledger, put, waiting
 from tests.sql.messages import CUSTOMER, message

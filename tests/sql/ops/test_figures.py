@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from bridge.catalogue import OUTGOING_TYPES
+from bridge.messages.catalogue import OUTGOING_TYPES
 from tests.conftest import Connection
 
 NOW = "2026-03-01T12:00:00Z"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge.sharding import Realm
-from pipelines.scan import TABLES, full_pass
+from bridge.wire.sharding import Realm
+from pipelines.turns.scan import TABLES, full_pass
 from tests.conftest import Connection
 
 NOW = datetime.fromisoformat("2026-03-01T02:00:00+00:00")

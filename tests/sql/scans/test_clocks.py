@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.scan import TABLES
+from pipelines.turns.scan import TABLES
 from tests.conftest import Connection
 from tests.sql.messages import apply, message
 from tests.sql.scans.rows import NOW, RELEASED, add, ago, keys, run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.scan import TABLES, scan_everything
+from pipelines.turns.scan import TABLES, scan_everything
 from tests.conftest import Connection
 from tests.sql.scans.rows import NOW, add, ago, key_in, keys, run, shard
 from tests.sql.scans.test_expiry import CASES

@@ -9,8 +9,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from bridge.sharding import hash32, lane_of
-from pipelines.scan import TABLES, full_pass, scan_blocks
+from bridge.wire.sharding import hash32, lane_of
+from pipelines.turns.scan import TABLES, full_pass, scan_blocks
 from tests.conftest import Connection
 from tests.sql.scans.rows import NOW, WHOLE, add, add_many, ago, keys, run
 from tests.sql.scans.test_expiry import CASES

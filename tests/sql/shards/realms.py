@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bridge.sharding import Realm
+from bridge.wire.sharding import Realm
 from tests.conftest import Connection
 
 OWN, SIBLING, STRANGER = 666, 1, 3

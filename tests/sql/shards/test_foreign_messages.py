@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from bridge.catalogue import CONSUMED_TYPES
 from bridge.drain import Drain
-from bridge.sharding import hash32
+from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.wire.sharding import hash32
 from tests.conftest import Connection
 from tests.sql.messages import message
 from tests.sql.outgoing import solver_requests

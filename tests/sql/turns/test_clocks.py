@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.roll import TurnSettings, roll_turns, roll_worker_turns
+from pipelines.turns.roll import TurnSettings, roll_turns, roll_worker_turns
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
 NOON = "2026-03-01T12:00:00Z"

@@ -47,4 +47,4 @@ $$;
 
 comment on function worker.scan_creditor_participations is
   'Deletes verdicts that came too late to find a lock, and rows of the parent shard. Returns how many. '
-  'Called by pipelines.scan.';
+  'Called by pipelines.turns.scan.';

@@ -36,4 +36,4 @@ $$;
 
 comment on function worker.scan_debtor_info_documents is
   'Deletes documents that nobody has fetched again for long, and rows of the parent shard. Returns how many. '
-  'Called by pipelines.scan.';
+  'Called by pipelines.turns.scan.';

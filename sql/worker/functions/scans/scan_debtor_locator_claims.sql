@@ -39,4 +39,4 @@ $$;
 
 comment on function worker.scan_debtor_locator_claims is
   'Deletes locator claims that were not confirmed for long, or discoveries that led nowhere, and rows of the parent '
-  'shard. Returns how many. Called by pipelines.scan.';
+  'shard. Returns how many. Called by pipelines.turns.scan.';

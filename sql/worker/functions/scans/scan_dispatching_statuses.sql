@@ -31,4 +31,4 @@ $$;
 
 comment on function worker.scan_dispatching_statuses is
   'Deletes the state of collectors that went to the sibling shard. Returns how many. '
-  'Called by pipelines.scan.';
+  'Called by pipelines.turns.scan.';

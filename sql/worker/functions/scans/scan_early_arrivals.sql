@@ -32,4 +32,4 @@ $$;
 
 comment on function worker.scan_early_arrivals is
   'Deletes early payments and notices of turns whose result never came, and rows of the parent shard. Returns how '
-  'many. Called by pipelines.scan.';
+  'many. Called by pipelines.turns.scan.';

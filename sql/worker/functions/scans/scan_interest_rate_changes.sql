@@ -57,4 +57,4 @@ $$;
 
 comment on function worker.scan_interest_rate_changes is
   'Compacts the interest rate history of accounts that got no new rate for long, and deletes rows of the parent '
-  'shard. Returns how many rows were deleted. Called by pipelines.scan.';
+  'shard. Returns how many rows were deleted. Called by pipelines.turns.scan.';

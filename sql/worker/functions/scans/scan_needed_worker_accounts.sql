@@ -39,4 +39,4 @@ $$;
 
 comment on function worker.scan_needed_worker_accounts is
   'Deletes needed accounts of the parent shard; those of this shard end with the removal of their collectors. Returns '
-  'how many. Called by pipelines.scan.';
+  'how many. Called by pipelines.turns.scan.';

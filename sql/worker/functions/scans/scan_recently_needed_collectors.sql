@@ -36,4 +36,4 @@ $$;
 
 comment on function worker.scan_recently_needed_collectors is
   'Deletes old marks of currencies for which a collector was requested, so that it can be requested again, and rows '
-  'of the parent shard. Returns how many. Called by pipelines.scan.';
+  'of the parent shard. Returns how many. Called by pipelines.turns.scan.';

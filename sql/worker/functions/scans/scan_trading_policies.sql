@@ -50,4 +50,4 @@ $$;
 
 comment on function worker.scan_trading_policies is
   'Deletes trading policies that say nothing, and rows of the parent shard. Returns how many. '
-  'Called by pipelines.scan.';
+  'Called by pipelines.turns.scan.';

@@ -65,4 +65,4 @@ $$;
 
 comment on function worker.scan_transfer_attempts is
   'Gives up payments of turns that are too old, ends tries that nobody answered, so that they are repeated, and '
-  'deletes rows of the parent shard. Returns how many. Called by pipelines.scan.';
+  'deletes rows of the parent shard. Returns how many. Called by pipelines.turns.scan.';

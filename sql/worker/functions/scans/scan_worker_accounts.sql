@@ -44,4 +44,4 @@ $$;
 
 comment on function worker.scan_worker_accounts is
   'Forgets collector accounts of which the accounting authority has said nothing for very long, and replaces those '
-  'still needed; deletes rows of the parent shard. Returns how many. Called by pipelines.scan.';
+  'still needed; deletes rows of the parent shard. Returns how many. Called by pipelines.turns.scan.';

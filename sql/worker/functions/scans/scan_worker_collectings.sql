@@ -31,4 +31,4 @@ $$;
 
 comment on function worker.scan_worker_collectings is
   'Gives up payments of sellers that never came: the amounts count as missing, and rows of the parent shard. '
-  'Returns how many. Called by pipelines.scan.';
+  'Returns how many. Called by pipelines.turns.scan.';

@@ -30,4 +30,4 @@ $$;
 
 comment on function worker.scan_worker_dispatchings is
   'Gives up payments to buyers that could not be made, and rows of the parent shard. Returns how many. '
-  'Called by pipelines.scan.';
+  'Called by pipelines.turns.scan.';

@@ -31,4 +31,4 @@ $$;
 
 comment on function worker.scan_worker_receivings is
   'Gives up payments of other collectors that never came: the amounts count as missing, and rows of the parent '
-  'shard. Returns how many. Called by pipelines.scan.';
+  'shard. Returns how many. Called by pipelines.turns.scan.';

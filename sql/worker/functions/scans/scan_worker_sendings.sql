@@ -30,4 +30,4 @@ $$;
 
 comment on function worker.scan_worker_sendings is
   'Gives up payments to other collectors that could not be made, so that dispatching begins without them, and rows '
-  'of the parent shard. Returns how many. Called by pipelines.scan.';
+  'of the parent shard. Returns how many. Called by pipelines.turns.scan.';

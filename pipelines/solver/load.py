@@ -1,0 +1,96 @@
+"""Reads a market: from a directory of parquet files, or from the solver database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from pipelines.solver.binary_copy import read_integers
+from pipelines.solver.market import (
+    BUY_OFFERS,
+    COLLECTOR_ACCOUNTS,
+    CURRENCIES,
+    SELL_OFFERS,
+    Market,
+    MarketError,
+    TurnParameters,
+)
+
+PARAMETERS = ["base_debtor_info_locator", "base_debtor_id", "max_distance_to_base", "min_trade_amount"]
+FRAMES = ["currencies", "collector_accounts", "sell_offers", "buy_offers"]
+
+
+def load_directory(directory: Path) -> Market:
+    """Reads meta.json and the four parquet files. Raises MarketError when one is missing or wrong."""
+    return Market(_read_parameters(directory / "meta.json"), *(_read_frame(directory / f"{x}.parquet") for x in FRAMES))
+
+
+def _read_parameters(path: Path) -> TurnParameters:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MarketError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise MarketError(f"{path}: not JSON: {error}") from error
+    missing = [name for name in PARAMETERS if not isinstance(meta, dict) or name not in meta]
+    if missing:
+        raise MarketError(f"{path}: missing keys: {', '.join(missing)}")
+    try:
+        return TurnParameters(**{name: meta[name] for name in PARAMETERS})
+    except MarketError as error:
+        raise MarketError(f"{path}: {error}") from error
+
+
+def _read_frame(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise MarketError(f"{path}: there is no such file")
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise MarketError(f"{path}: not a parquet file: {error}") from error
+
+
+def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | None:
+    """Reads what a turn in phase 2 gathered in the solver database, or None if the turn is in another phase.
+
+    Workers may still add offers meanwhile; what is missed is just not traded. The transaction ends at once.
+    """
+    with connection.transaction():
+        turn = connection.execute(
+            "select base_debtor_info_locator, base_debtor_id, max_distance_to_base, min_trade_amount"
+            " from solver.turn where turn_id = %s and phase = 2",
+            (turn_id,),
+        ).fetchone()
+        if turn is None:
+            return None
+        currencies = connection.execute(
+            "select debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate,"
+            " is_confirmed from solver.currency_info where turn_id = %s",
+            (turn_id,),
+            binary=True,
+        ).fetchall()
+        return Market(
+            parameters=TurnParameters(*turn),
+            currencies=pl.DataFrame(currencies, schema=CURRENCIES, orient="row"),
+            collector_accounts=read_integers(
+                connection,
+                sql.SQL("select debtor_id, collector_id from solver.collector_account where status = 2"),
+                COLLECTOR_ACCOUNTS,
+            ),
+            sell_offers=_read_offers(connection, "sell_offer", SELL_OFFERS, turn_id),
+            buy_offers=_read_offers(connection, "buy_offer", BUY_OFFERS, turn_id),
+        )
+
+
+def _read_offers(
+    connection: psycopg.Connection[Any], table: str, schema: dict[str, type[pl.DataType]], turn_id: int
+) -> pl.DataFrame:
+    query = sql.SQL("select {} from {} where turn_id = {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, schema)), sql.Identifier("solver", table), sql.Literal(turn_id)
+    )
+    return read_integers(connection, query, schema)

@@ -1,0 +1,226 @@
+"""Everything that a circular trade needs, in one process: databases, shards, solver, and the peers around them.
+
+Nothing is left out or short-circuited: each shard has its own database and takes its messages from the exchange. One
+thread steps all parts in turn, so a run is easy to follow and to stop at any point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import psycopg
+
+from pipelines.solver.report import Report
+from pipelines.turns import roll
+from pipelines.turns.roll import TurnSettings
+from sandbox.authority import Authority, AuthoritySettings, Totals
+from sandbox.authority.gateway import AuthorityPeer
+from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer
+from sandbox.protocol.peer import Peer
+from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
+from sandbox.servers.documents import DocumentServer
+from sandbox.servers.postgres import PrivateServer
+from sandbox.world.exchange import Exchange, declare_sandbox
+from sandbox.world.shard import Leftovers, Place, Shard
+from service import binding
+from sql import Kind
+from sql.install import configure
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 4: ("0.0.#", "0.1.#", "1.0.#", "1.1.#")}
+"""Binding keys of the shards, by number of shards."""
+
+QUIET_ROUNDS = 3
+"""After so many rounds without anything to do there is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSettings:
+    """The pace of a world; `worker` goes to `worker.set_configuration` of every shard as it is."""
+
+    turn: TurnSettings
+    worker: dict[str, Any]
+    authority: AuthoritySettings
+    agent: AgentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Everybody's money at a moment: tokens by (creditor_id, debtor_id), and the sums of each currency."""
+
+    principals: dict[tuple[int, int], int]
+    totals: dict[int, Totals]
+
+
+class Stuck(Exception):
+    """Something that should have happened did not, in good time."""
+
+
+class World:
+    """Use as a context manager. All methods belong to one thread."""
+
+    def __init__(
+        self,
+        server: PrivateServer,
+        exchange: Exchange,
+        shard_count: int,
+        settings: WorldSettings,
+        documents: DocumentServer,
+    ) -> None:
+        self._closing = ExitStack()
+        try:
+            self.server = server
+            self.exchange = exchange
+            self.settings = settings
+            self.documents = documents
+            self.solver_reports: dict[int, Report] = {}
+            self._solver = self._closing.enter_context(self._database(server, "solver", "solver"))
+            self.installation = binding.make_installation(self._solver)
+            queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[shard_count])}
+            self._closing.callback(exchange.close)
+            declare_sandbox(exchange, queues)
+            self.shards = [self._create_shard(*item) for item in queues.items()]
+            self.authority = Authority(settings.authority, _now)
+            self.agent = CreditorsAgent(settings.agent, _now)
+            self._peers: list[Peer] = [
+                AuthorityPeer(exchange.source(AUTHORITY_QUEUE), exchange.target(), self.authority, limit=5000),
+                CreditorsPeer(exchange.source(CREDITORS_QUEUE), exchange.target(), self.agent, limit=5000),
+            ]
+            self.messages = 0
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.close()
+
+    def step(self) -> int:
+        """Lets every part but the turns do what it has to do. Returns how much was done."""
+        done = sum(peer.run_once() for peer in self._peers)
+        done += sum(shard.step() for shard in self.shards)
+        self.messages += done
+        return done
+
+    def parts(self) -> dict[str, Callable[[], int]]:
+        """Everything that `step` does, by name, for threads: each part needs one, and may run beside the others."""
+        parts: dict[str, Callable[[], int]] = {type(peer).__name__: peer.run_once for peer in self._peers}
+        for number, shard in enumerate(self.shards):
+            parts.update({f"shard {number} {name}": part for name, part in shard.parts().items()})
+        return parts
+
+    def roll_turns(self) -> None:
+        """One pass of the solver's loop: starts a turn when it is time, and advances the open ones."""
+        self.solver_reports.update(roll.roll_turns(self._solver, self.settings.turn).reports)
+
+    def step_until(self, is_done: Callable[[], bool], what: str, limit: timedelta, turns: bool = False) -> None:
+        """Steps until the condition holds. Raises `Stuck` when that takes longer than `limit`."""
+        ends = time.monotonic() + limit.total_seconds()
+        while not is_done():
+            if time.monotonic() > ends:
+                raise Stuck(f"{what} took longer than {limit.total_seconds():.0f} s; {self.describe()}")
+            if turns:
+                self.roll_turns()
+            if self.step() == 0:
+                time.sleep(0.02)
+
+    def settle(self, limit: timedelta = timedelta(minutes=1)) -> None:
+        """Steps until nobody has anything to do."""
+        quiet = 0
+
+        def is_quiet() -> bool:
+            return quiet >= QUIET_ROUNDS
+
+        ends = time.monotonic() + limit.total_seconds()
+        while not is_quiet():
+            if time.monotonic() > ends:
+                raise Stuck(f"the messages do not end; {self.describe()}")
+            done = self.step()
+            quiet = 0 if done or self.is_busy() else quiet + 1
+            if not done:
+                time.sleep(0.05)
+
+    def is_busy(self) -> bool:
+        """Is money on its way, or a document still to be fetched?"""
+        return bool(self.authority.books.credits) or any(shard.pending_fetches() for shard in self.shards)
+
+    def turn(self) -> tuple[int, int] | None:
+        """The latest turn and its phase."""
+        row = self._solver.execute("select turn_id, phase from solver.turn order by turn_id desc limit 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def offers(self) -> int:
+        """Offers that have reached the solver and wait there."""
+        row = self._solver.execute(
+            "select (select count(*) from solver.sell_offer) + (select count(*) from solver.buy_offer)"
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def active_collectors(self) -> tuple[int, int]:
+        """Collector accounts that can be paid, and all that are wanted."""
+        row = self._solver.execute(
+            "select count(*) filter (where status = 2), count(*) filter (where status < 3)"
+            " from solver.collector_account"
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def settlement(self) -> Settlement:
+        """Takes stock of all accounts. Raises `ConservationError` when the authority's books do not agree."""
+        return Settlement(
+            principals={(a.creditor_id, a.debtor_id): a.principal for a in self.authority.books.accounts.values()},
+            totals=self.authority.audit(),
+        )
+
+    def leftovers(self) -> Leftovers:
+        """What is not finished, over all shards."""
+        total = Leftovers.of(shard.leftovers() for shard in self.shards)
+        return replace(total, dead_letters=total.dead_letters + sum(peer.dead_letters for peer in self._peers))
+
+    def describe(self) -> str:
+        """Where things stand, for error messages."""
+        return f"turn and phase {self.turn()}, {self.leftovers()}"
+
+    def open_shard(self, place: Place, **settings: Any) -> Shard:
+        """Starts everything that works on a shard's database; `settings` go beside those of all shards."""
+        shard = Shard(
+            place,
+            self.server.database_url(place.database, user=place.owner),
+            self.server.database_url("solver", user="solver_owner"),
+            self.exchange.source(place.queue),
+            self.exchange.target(),
+            self.settings.worker | settings,
+            self.documents,
+            self.exchange.prefix,
+        )
+        self._closing.callback(shard.close)
+        return shard
+
+    def _create_shard(self, queue: str, binding_key: str) -> Shard:
+        database = queue.replace("swpt_trade", "worker")
+        with self._database(self.server, database, "worker") as worker:
+            binding.bind(worker, self.installation, binding_key)
+        return self.open_shard(Place(queue, binding_key, database, f"{database}_owner"))
+
+    @staticmethod
+    def _database(server: PrivateServer, name: str, kind: Kind) -> Connection:
+        """Creates a database as an operator would: an owner without special rights, then `configure`."""
+        with server.admin() as admin:
+            admin.execute(f"create role {name}_owner login".encode())
+            admin.execute(f"create database {name} owner {name}_owner".encode())
+        connection = psycopg.connect(server.database_url(name, user=f"{name}_owner"), autocommit=True)
+        configure(connection, kind)
+        return connection
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

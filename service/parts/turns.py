@@ -1,0 +1,131 @@
+"""`roll_turns` of the solver, and `roll_worker_turns` of every worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipelines.turns import registry, roll
+from pipelines.turns.roll import CollectorPolicy, TurnSettings, WorkerTurnsTick
+from service.databases import connect, open_both, open_solver
+from service.loop import Stop, Work
+from service.loops import Rounds, run_loops
+from settings.config import Config
+
+if TYPE_CHECKING:
+    from pipelines.solver.report import Report
+
+_log = logging.getLogger(__name__)
+
+_LANES_AT_ONCE = 4
+_SOON = 0.5
+FAIR_SHARE = 10
+"""The solver may take this part of the time between two turns, unless told otherwise."""
+
+
+def turn_settings(config: Config) -> TurnSettings:
+    """What the solver needs to know of its configuration, which was checked."""
+    assert config.base_debtor_id is not None
+    return TurnSettings(
+        period=config.turn_period,
+        offset=config.turn_period_offset,
+        phase1_duration=config.turn_phase1_duration,
+        phase2_duration=config.turn_phase2_duration,
+        base_debtor_info_locator=config.base_debtor_info_locator,
+        base_debtor_id=config.base_debtor_id,
+        max_distance_to_base=config.max_distance_to_base,
+        min_trade_amount=config.min_trade_amount,
+        max_commit_period=config.app_turn_max_commit_period,
+        solver_time_limit=config.app_solver_time_limit or config.turn_period / FAIR_SHARE or None,
+    )
+
+
+def collector_policy(config: Config) -> CollectorPolicy:
+    """When busy currencies get more collector accounts."""
+    return CollectorPolicy(config.app_collector_transfers_limit, config.min_collector_id, config.max_collector_id)
+
+
+def roll_turns(config: Config, quit_early: bool, stop: Stop) -> int:
+    """Starts turns and takes them from phase to phase. Returns the exit status."""
+    wait = config.turn_check_interval.total_seconds()
+    settings, policy = turn_settings(config), collector_policy(config)
+
+    @contextmanager
+    def open_work() -> Iterator[Work]:
+        with open_solver(config, "roll_turns") as solver:
+
+            def run() -> int:
+                tick = roll.roll_turns(solver, settings, policy)
+                if not tick.is_alone:
+                    _log.warning("another process rolls the turns of this solver database: there should be one")
+                if tick.started is not None:
+                    _log.info("turn %s has started", tick.started)
+                if tick.collectors:
+                    _log.info("busy currencies get %s more collectors", tick.collectors)
+                for turn_id, phase in tick.advanced.items():
+                    _log.info("turn %s has reached phase %s", turn_id, phase)
+                for turn_id, report in tick.reports.items():
+                    _tell(turn_id, report)
+                return tick.done
+
+            rounds = Rounds(run, wait)
+            yield Work(rounds.step, rounds.wait)
+
+    return run_loops("roll_turns", {"roll_turns": open_work}, stop, poll_seconds=wait, quit_early=quit_early)
+
+
+def _tell(turn_id: int, report: Report) -> None:
+    _log.info(
+        "turn %s is solved: %s offers of %s traders, %s of them served, %s base tokens traded, %s of the bound, %.1f s",
+        turn_id,
+        report.offers,
+        report.traders,
+        report.traders_served,
+        "beyond all numbers" if report.traded_value is None else f"{report.traded_value:.0f}",
+        "nothing" if report.share_of_bound is None else f"{report.share_of_bound:.4%}",
+        sum(report.seconds.values()),
+    )
+    for warning in report.warnings:
+        _log.info("turn %s: %s", turn_id, warning)
+
+
+def roll_worker_turns(config: Config, quit_early: bool, stop: Stop) -> int:
+    """Does this worker's part of the turns. Returns the exit status."""
+    name = "roll_worker_turns"
+    wait = config.app_roll_worker_turns_wait.total_seconds()
+    return run_loops(name, {name: partial(_open, config, name)}, stop, poll_seconds=wait, quit_early=quit_early)
+
+
+@contextmanager
+def _open(config: Config, name: str) -> Iterator[Work]:
+    with ExitStack() as closing:
+        worker, solver = closing.enter_context(open_both(config, name))
+        registry.claim(solver, config.realm.binding_key)
+        others = min(_LANES_AT_ONCE, config.worker_pool_size or _LANES_AT_ONCE) - 1
+        lanes = [closing.enter_context(connect(config.worker_postgres_url, f"{name} lane")) for _ in range(others)]
+        last = WorkerTurnsTick()
+        reporter = registry.Reporter()
+
+        def step() -> int:
+            nonlocal last
+            reporter.run(worker, solver)
+            last = roll.roll_worker_turns(worker, solver, lanes)
+            return last.done
+
+        def wait(stop: Stop, seconds: float) -> None:
+            stop.wait(pause_after(last, seconds, datetime.now(UTC)))
+
+        yield Work(step, wait)
+
+
+def pause_after(tick: WorkerTurnsTick, wait: float, now: datetime) -> float:
+    """Seconds until the next look at the turns, `wait` unless there is a step to take before."""
+    if tick.unfinished:
+        return min(_SOON, wait)
+    if tick.next_step_at is None:
+        return wait
+    return min(wait, max(_SOON, (tick.next_step_at - now).total_seconds()))

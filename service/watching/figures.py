@@ -1,0 +1,118 @@
+"""Reads the figures of the databases when somebody asks for the metrics: queues, and turns."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, LiteralString
+
+import psycopg
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from settings.urls import hide_passwords
+
+_log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 100_000
+"""Longer queues are shown as if they had this length: counting takes time."""
+
+STATEMENT_MILLISECONDS = 2000
+CONNECT_SECONDS = 3
+
+_QUEUES: LiteralString = "select kind, queue, message_type, messages, oldest_seconds from worker.queue_figures(%s)"
+_WORKER_TURNS: LiteralString = "select phase, subphase, deadline_seconds, overdue_seconds from worker.turn_figures()"
+_ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.account_figures()"
+_SOLVER_TURNS: LiteralString = (
+    "select turn_id, phase, started_seconds_ago, deadline_seconds, overdue_seconds from solver.turn_figures()"
+)
+_SHARDS: LiteralString = "select binding_key, clock_difference from solver.list_shards()"
+_SHARD_PROBLEMS: LiteralString = "select problem, shards from solver.count_shard_problems()"
+
+
+class Figures(Collector):
+    """The figures of one database. A database that does not answer is reported as down, and holds up nothing."""
+
+    def __init__(self, role: str, url: str) -> None:
+        """`role` is worker or solver; `url` is that of its database."""
+        self._role = role
+        self._url = url
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering asks no database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        started = time.monotonic()
+        metrics: list[Metric] = []
+        try:
+            # A connection of its own each time: the server may have been down, and one in half a minute costs nothing.
+            with psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                options=f"-c statement_timeout={STATEMENT_MILLISECONDS}",
+                application_name="swpt-trade serve_metrics",
+            ) as connection:
+                metrics = [*(_worker if self._role == "worker" else _solver)(connection)]
+            is_up = 1.0
+        except psycopg.Error as error:
+            _log.warning("no figures of the %s database: %s", self._role, hide_passwords(str(error)).strip())
+            is_up = 0.0
+        up = GaugeMetricFamily("swpt_trade_database_up", "Whether the database answered", labels=["database"])
+        up.add_metric([self._role], is_up)
+        seconds = GaugeMetricFamily("swpt_trade_figures_seconds", "Time to ask the database", labels=["database"])
+        seconds.add_metric([self._role], time.monotonic() - started)
+        yield from [up, seconds, *metrics]
+
+
+def _worker(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+    labels = ["kind", "queue", "type"]
+    messages = GaugeMetricFamily("swpt_trade_queue_messages", f"Waiting messages, up to {QUEUE_LIMIT}", labels=labels)
+    oldest = GaugeMetricFamily("swpt_trade_queue_oldest_seconds", "Age of the oldest waiting message", labels=labels)
+    for kind, queue, message_type, count, seconds in connection.execute(_QUEUES, (QUEUE_LIMIT,)):
+        messages.add_metric([kind, queue, message_type], count)
+        oldest.add_metric([kind, queue, message_type], seconds)
+    yield from (messages, oldest)
+    for held, misconfigured, lacking in connection.execute(_ACCOUNTS):
+        yield _gauge("held_accounts", "Accounts with IDs of collectors that wait for an operator", held)
+        yield _gauge("misconfigured_accounts", "Collector accounts that somebody else configured", misconfigured)
+        yield _gauge("lacking_accounts", "Collector accounts of which no authority has told", lacking)
+    turns = connection.execute(_WORKER_TURNS).fetchall()
+    yield _gauge("worker_turns_open", "Turns in which this shard has steps left", len(turns))
+    yield _gauge(
+        "worker_turn_overdue_seconds", "Since when a phase should be over here", max((r[3] for r in turns), default=0)
+    )
+    if turns:
+        phase, subphase, deadline, _ = turns[-1]
+        yield _gauge("worker_turn_phase", "Phase of the latest open turn", phase)
+        yield _gauge("worker_turn_subphase", "Sub-phase of the latest open turn", subphase)
+        if deadline is not None:
+            yield _gauge("worker_turn_deadline_seconds", "Seconds until its phase ends", deadline)
+
+
+def _solver(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+    turns = connection.execute(_SOLVER_TURNS).fetchall()
+    yield _gauge("turns_open", "Turns that are not finished", sum(row[1] < 4 for row in turns))
+    yield _gauge("turn_overdue_seconds", "Since when a phase should be over", max((row[4] for row in turns), default=0))
+    if turns:
+        turn_id, phase, started, deadline, _ = turns[-1]
+        yield _gauge("turn_id", "Number of the latest turn", turn_id)
+        yield _gauge("turn_phase", "Phase of the latest turn; 4 is finished", phase)
+        yield _gauge("turn_started_seconds_ago", "Since when the latest turn runs", started)
+        if deadline is not None:
+            yield _gauge("turn_deadline_seconds", "Seconds until its phase ends", deadline)
+    problems = GaugeMetricFamily("swpt_trade_shard_problems", "Shards with a problem, by kind", labels=["problem"])
+    for problem, count in connection.execute(_SHARD_PROBLEMS):
+        problems.add_metric([problem], count)
+    clocks = GaugeMetricFamily(
+        "swpt_trade_clock_difference_seconds", "By which a shard's clock is ahead of the solver's", labels=["shard"]
+    )
+    for binding_key, seconds in connection.execute(_SHARDS):
+        clocks.add_metric([binding_key], seconds)
+    yield from (problems, clocks)
+
+
+def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"swpt_trade_{name}", meaning, value=value)

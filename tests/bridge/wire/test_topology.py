@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.wire.topology import worker_topology
+
+TOPOLOGY = worker_topology("q", "0.1.#")
+
+
+def test_m1() -> None:
+    """Only what every broker has without plugins; ca.creditors and ca.loopback belong to the creditors agent."""
+    assert {exchange.name: exchange.type for exchange in TOPOLOGY.exchanges} == {
+        "ca.loopback_filter": "headers",
+        "creditors_out": "topic",
+        "to_trade": "topic",
+        "creditors_in": "headers",
+    }
+
+
+def test_the_dead_letters_queue_comes_first() -> None:
+    assert [queue.name for queue in TOPOLOGY.queues] == ["q.XQ", "q"]
+    assert TOPOLOGY.queues[1].arguments == {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q.XQ"}
+    assert TOPOLOGY.queues[0].arguments == {}
+
+
+def test_m2() -> None:
+    worker_topology("q", "0." * 16 + "#")
+    with pytest.raises(ValueError, match=r"."):
+        worker_topology("q", "0." * 17 + "#")
+
+
+def test_only_the_queue_itself_becomes_a_quorum_queue() -> None:
+    quorum = worker_topology("q", "0.1.#", is_quorum=True)
+    assert quorum.queues[0] == TOPOLOGY.queues[0]
+    assert quorum.queues[1].arguments == {**TOPOLOGY.queues[1].arguments, "x-queue-type": "quorum"}
+    assert (quorum.exchanges, quorum.bindings) == (TOPOLOGY.exchanges, TOPOLOGY.bindings)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from bridge.inbound import ForeignShard
+from service import loop as daemon
+from service.loop import Listener, Stop, Unusable, Work, run
+from tests.conftest import Connection
+
+LONG = 3600.0
+
+
+class Recorder:
+    """Work that does what a script of counts and exceptions says, and then asks for the stop."""
+
+    def __init__(self, stop: Stop, script: list[int | Exception]) -> None:
+        self.stop = stop
+        self.script = script
+        self.opened = 0
+        self.closed = 0
+        self.waits = 0
+
+    @contextmanager
+    def open(self) -> Iterator[Work]:
+        self.opened += 1
+        try:
+            yield Work(self.step, self.wait)
+        finally:
+            self.closed += 1
+
+    def step(self) -> int:
+        outcome = self.script.pop(0)
+        if not self.script:
+            self.stop.request()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def wait(self, stop: Stop, seconds: float) -> None:
+        assert seconds == LONG
+        self.waits += 1
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(Stop, "wait", lambda _self, seconds, *_others: found.append(seconds))
+    return found
+
+
+def test_the_loop_waits_only_when_there_was_nothing() -> None:
+    stop = Stop()
+    work = Recorder(stop, [5, 0, 3, 0])
+    assert run("test", work.open, stop, poll_seconds=LONG) == 0
+    assert (work.opened, work.closed, work.waits) == (1, 1, 2)
+
+
+def test_pauses_grow_and_connections_are_made_anew(pauses: list[float]) -> None:
+    stop = Stop()
+    errors: list[int | Exception] = [OSError("x") for _ in range(9)]
+    work = Recorder(stop, [*errors, 1, OSError("y"), 1])
+    assert run("test", work.open, stop, poll_seconds=LONG) == 0
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 0.5]
+    assert work.opened == work.closed == 11
+
+
+def test_a_foreign_shard_ends_the_daemon(pauses: list[float]) -> None:
+    stop = Stop()
+    work = Recorder(stop, [ForeignShard("x"), 1])
+    assert run("test", work.open, stop, poll_seconds=LONG) == 1
+    assert pauses == [daemon.FOREIGN_SHARD_PAUSE]
+    assert (work.closed, len(work.script)) == (1, 1)
+
+
+def test_an_unusable_daemon_ends_at_once(pauses: list[float]) -> None:
+    stop = Stop()
+    assert run("test", Recorder(stop, [Unusable("run configure first"), 1]).open, stop, poll_seconds=LONG) == 1
+    assert pauses == []
+
+
+def test_an_observer_hears_of_steps_and_failures(pauses: list[float]) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Ear:
+        def on_step(self, name: str, count: int, seconds: float) -> None:
+            assert seconds >= 0
+            heard.append((name, f"step {count}"))
+
+        def on_failure(self, name: str, error: Exception) -> None:
+            heard.append((name, f"failure {error}"))
+
+    stop = Stop()
+    work = Recorder(stop, [3, OSError("x"), 0, ForeignShard("y")])
+    assert run("test", work.open, stop, poll_seconds=LONG, observer=Ear()) == 1
+    assert heard == [("test", "step 3"), ("test", "failure x"), ("test", "step 0"), ("test", "failure y")]
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(0, 0), (5, 0), (OSError("x"), 1)])
+def test_quit_early(outcome: int | Exception, status: int) -> None:
+    stop = Stop()
+    assert run("test", Recorder(stop, [outcome, 1]).open, stop, poll_seconds=LONG, quit_early=True) == status
+
+
+def test_a_signal_ends_the_wait_at_once() -> None:
+    old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    stop = Stop()
+    stop.on_signals()
+    try:
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.start()
+        stop.wait(LONG)
+        assert stop.is_requested
+        stop.request()
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def test_a_notification_ends_the_wait(new_database: Callable[[Any], str]) -> None:
+    url = new_database("worker")
+    with psycopg.connect(url, autocommit=True) as listening, psycopg.connect(url, autocommit=True) as sending:
+        listener = Listener(listening, ["worker_inbox", "worker_outbox"])
+        stop = Stop()
+        threading.Timer(0.2, sending.execute, ("select pg_notify('worker_outbox', '')",)).start()
+        listener.wait(stop, LONG)
+        assert not stop.is_requested
+        threading.Timer(0.2, stop.request).start()
+        listener.wait(stop, LONG)
+        assert stop.is_requested
+
+
+def test_a_lost_listener_raises(worker_db: Connection) -> None:
+    with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password, autocommit=True) as listening:
+        listener = Listener(listening, ["worker_inbox"])
+        worker_db.execute("select pg_terminate_backend(%s)", (listening.info.backend_pid,))
+
+        def wait_twice() -> None:
+            # The first wait may only read the server's good-bye.
+            listener.wait(Stop(), 30)
+            listener.wait(Stop(), 30)
+
+        with pytest.raises(psycopg.OperationalError):
+            wait_twice()

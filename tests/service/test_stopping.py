@@ -1,0 +1,130 @@
+"""Processes end when they are asked to, with status 0, and together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bridge.rabbitmq.setup import declare
+from bridge.wire.topology import worker_topology
+from sandbox.servers.installation import Environment, children, eventually, is_running, server
+
+SLOW = pytest.mark.slow
+AT_ONCE = 5.0
+"""Seconds within which a process ends that would otherwise sleep for hours."""
+
+
+def listening(environment: Environment, name: str) -> Callable[[], bool]:
+    """Whether the process is connected to the worker's database and has nothing to do."""
+
+    def is_idle() -> bool:
+        with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker:
+            query = "select 1 from pg_stat_activity where datname = current_database() and application_name = %s"
+            return worker.execute(query + " and state = 'idle'", (f"swpt-trade {name}",)).fetchone() is not None
+
+    return is_idle
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=SLOW), pytest.param(signal.SIGHUP, marks=SLOW)]
+)
+def test_c14_a_signal_ends_a_wait_of_hours(number: int, environment: Environment, tmp_path: Path) -> None:
+    with server(environment, tmp_path, "trigger_transfers", "-w", "9999") as process:
+        eventually(listening(environment, "trigger_transfers"), "idle")
+        process.send(number)
+        asked = time.monotonic()
+        assert process.wait() == 0, process.text()
+        assert time.monotonic() - asked < AT_ONCE
+
+
+@pytest.mark.slow
+def test_c14_no_processes_wait_for_a_signal(environment: Environment, tmp_path: Path) -> None:
+    with server(environment | {"APP_LOG_LEVEL": "debug"}, tmp_path, "fetch_debtor_infos", "-p", "0") as process:
+        time.sleep(2)
+        assert is_running(process.pid)
+        assert children(process.pid) == {}
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0
+
+
+@pytest.mark.slow
+def test_c14_the_batch_in_work_is_finished(environment: Environment, tmp_path: Path) -> None:
+    """A lock of ours holds up the first step until after the signal."""
+    with (
+        psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker,
+        server(environment, tmp_path, "trigger_transfers", "-w", "9999") as process,
+    ):
+        worker.execute("lock table worker.configuration in access exclusive mode")
+        query = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+        def is_held_up() -> bool:
+            with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as other:
+                return other.execute(query).fetchone() is not None
+
+        eventually(is_held_up, "a step waits for the lock")
+        process.send(signal.SIGTERM)
+        time.sleep(0.5)
+        assert is_running(process.pid)
+        worker.rollback()
+        assert process.wait() == 0, process.text()
+        assert "failed" not in process.text()
+
+
+@pytest.mark.slow
+def test_c14_several_processes_end_with_status_0(environment: Environment, tmp_path: Path) -> None:
+    with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
+        eventually(lambda: len(_own(process.pid)) == 2, "two processes")
+        eventually(listening(environment, "trigger_transfers"), "idle")
+        started = _own(process.pid)
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0, process.text()
+        assert not any(map(is_running, started))
+
+
+@pytest.mark.slow
+def test_one_early_death_ends_all_processes(environment: Environment, tmp_path: Path) -> None:
+    with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
+        eventually(lambda: len(_own(process.pid)) == 2, "two processes")
+        first, second = _own(process.pid)
+        os.kill(first, signal.SIGKILL)
+        assert process.wait() == 1
+        assert f"WARNING:service.processes:trigger_transfers: process {first} ended" in process.text()
+        assert not is_running(second)
+
+
+@pytest.mark.slow
+def test_processes_do_not_outlive_a_killed_parent(environment: Environment, tmp_path: Path) -> None:
+    with server(environment, tmp_path, "trigger_transfers", "-w", "9999", "-p", "2") as process:
+        eventually(lambda: len(_own(process.pid)) == 2, "two processes")
+        eventually(listening(environment, "trigger_transfers"), "idle")
+        started = _own(process.pid)
+        process.send(signal.SIGKILL)
+        process.wait()
+        eventually(lambda: not any(map(is_running, started)), "the children have ended")
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("command", ["consume_messages", "flush_all"])
+def test_c14_a_process_with_a_broker_ends_at_once(
+    command: str, rabbitmq_environment: Environment, tmp_path: Path
+) -> None:
+    environment = rabbitmq_environment | {"FLUSH_PERIOD": "9999"}
+    declare(environment["PROTOCOL_BROKER_URL"], worker_topology(environment["PROTOCOL_BROKER_QUEUE"], "#"))
+    with server(environment, tmp_path, command) as process:
+        eventually(listening(environment, {"flush_all": "flush_all", "consume_messages": "drain"}[command]), "idle")
+        process.send(signal.SIGTERM)
+        asked = time.monotonic()
+        assert process.wait() == 0, process.text()
+        assert time.monotonic() - asked < AT_ONCE
+        assert "ERROR" not in process.text()
+
+
+def _own(pid: int) -> list[int]:
+    """The processes of a command, without the helper of the library that starts them."""
+    return [child for child, arguments in children(pid).items() if "resource_tracker" not in arguments]

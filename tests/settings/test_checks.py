@@ -1,0 +1,281 @@
+"""What start-up refuses, what it warns about, and how it says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from settings.checks import ROLES, RULES
+from settings.config import ConfigError, Role, load
+from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
+
+S: tuple[Role, ...] = ("solver",)
+W: tuple[Role, ...] = ("worker",)
+A: tuple[Role, ...] = ("webserver",)
+
+# Who refuses, the variable to blame, what it must be, and the variables that are wrong.
+VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
+    (ROLES, "TURN_PERIOD", "a number from 0, optionally", {"TURN_PERIOD": "1H"}),
+    (ROLES, "MIN_COLLECTOR_ID", "not 0", {"MIN_COLLECTOR_ID": "0"}),
+    (ROLES, "MIN_COLLECTOR_ID", "not 0", {"MIN_COLLECTOR_ID": "-5", "MAX_COLLECTOR_ID": "5"}),
+    (ROLES, "MIN_COLLECTOR_ID", "not 0", {"MIN_COLLECTOR_ID": "-5", "MAX_COLLECTOR_ID": "0"}),
+    (ROLES, "MAX_COLLECTOR_ID", "at least MIN_COLLECTOR_ID", {"MIN_COLLECTOR_ID": "7", "MAX_COLLECTOR_ID": "6"}),
+    (ROLES, "TRANSFERS_AMOUNT_CUT", "from 1e-10 to 0.1", {"TRANSFERS_AMOUNT_CUT": "9e-11"}),
+    (ROLES, "TRANSFERS_AMOUNT_CUT", "from 1e-10 to 0.1", {"TRANSFERS_AMOUNT_CUT": "0.11"}),
+    (ROLES, "PROTOCOL_BROKER_QUEUE_ROUTING_KEY", "0 to 16", {"PROTOCOL_BROKER_QUEUE_ROUTING_KEY": "0." * 17 + "#"}),
+    (ROLES, "MIN_TRADE_AMOUNT", "from 10 to", {"MIN_TRADE_AMOUNT": "9"}),
+    (ROLES, "MIN_TRADE_AMOUNT", "from 10 to", {"MIN_TRADE_AMOUNT": "9223372036854775808"}),
+    (
+        ROLES,
+        "APP_LOCATOR_CLAIM_EXPIRY_DAYS",
+        "at least 30",
+        {"APP_LOCATOR_CLAIM_EXPIRY_DAYS": "29.9", "APP_DEBTOR_INFO_EXPIRY_DAYS": "1"},
+    ),
+    (ROLES, "APP_DEBTOR_INFO_EXPIRY_DAYS", "at least 1", {"APP_DEBTOR_INFO_EXPIRY_DAYS": "0.9"}),
+    (ROLES, "APP_LOCATOR_CLAIM_EXPIRY_DAYS", "at least 5 times", {"APP_DEBTOR_INFO_EXPIRY_DAYS": "9.1"}),
+    (ROLES, "APP_INTEREST_RATE_HISTORY_PERIOD", "at least APP_TURN", {"APP_INTEREST_RATE_HISTORY_PERIOD": "29d"}),
+    (ROLES, "APP_LOG_LEVEL", "one of debug, info", {"APP_LOG_LEVEL": "warn"}),
+    (ROLES, "APP_LOG_FORMAT", "one of text, json", {"APP_LOG_FORMAT": "JSON"}),
+    (ROLES, "SOLVER_POSTGRES_URL", "set", {"SOLVER_POSTGRES_URL": ""}),
+    (ROLES, "SOLVER_POSTGRES_URL", "a URL", {"SOLVER_POSTGRES_URL": "mysql://host/db"}),
+    (("worker", "configure"), "WORKER_POSTGRES_URL", "set", {"WORKER_POSTGRES_URL": ""}),
+    (W, "PROTOCOL_BROKER_URL", "a URL that begins", {"PROTOCOL_BROKER_URL": ""}),
+    (W, "PROTOCOL_BROKER_URL", "a URL that", {"PROTOCOL_BROKER_URL": "http://localhost"}),
+    (W, "PROTOCOL_BROKER_QUEUE", "a name of 1 to 252 bytes", {"PROTOCOL_BROKER_QUEUE": ""}),
+    (W, "PROTOCOL_BROKER_QUEUE", "a name of 1 to 252 bytes", {"PROTOCOL_BROKER_QUEUE": "é" * 127}),
+    *(
+        (("worker", "configure"), variable, allowed, {variable: "", "SETUP_RABBITMQ_BINDINGS": "yes"})
+        for variable, allowed in [("PROTOCOL_BROKER_URL", "a URL that"), ("PROTOCOL_BROKER_QUEUE", "a name of")]
+    ),
+    (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": ""}),
+    (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": "http://example.com/"}),
+    (S, "BASE_DEBTOR_INFO_LOCATOR", "set, begin with", {"BASE_DEBTOR_INFO_LOCATOR": "https://" + 193 * "x"}),
+    (S, "BASE_DEBTOR_ID", "set, and not 0", {"BASE_DEBTOR_ID": "0"}),
+    (S, "BASE_DEBTOR_ID", "set, and not 0", {"BASE_DEBTOR_ID": ""}),
+    (("solver", "worker"), "MAX_DISTANCE_TO_BASE", "from 1 to 32767", {"MAX_DISTANCE_TO_BASE": "0"}),
+    (("solver", "worker"), "MAX_DISTANCE_TO_BASE", "from 1 to 32767", {"MAX_DISTANCE_TO_BASE": "32768"}),
+    (S, "TURN_CHECK_INTERVAL", "more than 0", {"TURN_CHECK_INTERVAL": "0"}),
+    (S, "APP_SOLVER_TIME_LIMIT", "more than 0", {"APP_SOLVER_TIME_LIMIT": "0"}),
+    (
+        W,
+        "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY",
+        "more than 0 and",
+        {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "0", "TURN_PHASE2_DURATION": "0"},
+    ),
+    (W, "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY", "more than 0 and", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "2147483648"}),
+    (W, "APP_MIN_DEMURRAGE_RATE", "more than -100", {"APP_MIN_DEMURRAGE_RATE": "-100"}),
+    (W, "APP_MIN_DEMURRAGE_RATE", "more than -100", {"APP_MIN_DEMURRAGE_RATE": "0.1"}),
+    (W, "APP_MIN_TRANSFER_NOTE_MAX_BYTES", "from 77 to 500", {"APP_MIN_TRANSFER_NOTE_MAX_BYTES": "76"}),
+    (W, "APP_MIN_TRANSFER_NOTE_MAX_BYTES", "from 77 to 500", {"APP_MIN_TRANSFER_NOTE_MAX_BYTES": "501"}),
+    *(
+        (("worker", "webserver"), variable, allowed, {variable: text})
+        for variable, allowed, text in [
+            ("PROTOCOL_BROKER_PROCESSES", "at least 0", "-1"),
+            ("FLUSH_PROCESSES", "at least 0", "-1"),
+            ("HTTP_FETCH_PROCESSES", "at least 0", "-1"),
+            ("TRIGGER_TRANSFERS_PROCESSES", "at least 0", "-1"),
+            ("WEBSERVER_PROCESSES", "at least 0", "-1"),
+            ("PROTOCOL_BROKER_THREADS", "at least 1", "0"),
+            ("HANDLE_PRISTINE_COLLECTORS_THREADS", "at least 1", "0"),
+            ("WEBSERVER_THREADS", "at least 1", "0"),
+            ("PROTOCOL_BROKER_PREFETCH_COUNT", "from 0 to 65535", "-1"),
+            ("PROTOCOL_BROKER_PREFETCH_COUNT", "from 0 to 65535", "65536"),
+            ("PROTOCOL_BROKER_PREFETCH_SIZE", "0", "1"),
+        ]
+    ),
+    *(
+        (W, variable, allowed, {variable: text})
+        for variable, allowed, text in [
+            ("HTTP_FETCH_CONNECTIONS", "at least 1", "0"),
+            ("HTTP_FETCH_TIMEOUT", "more than 0", "0"),
+            ("FLUSH_PERIOD", "at least 0", "-0.1"),
+            ("HTTP_FETCH_PERIOD", "at least 0", "-1"),
+            ("TRIGGER_TRANSFERS_PERIOD", "at least 0", "-1"),
+            ("HANDLE_PRISTINE_COLLECTORS_PERIOD", "at least 0", "-1"),
+            ("APP_ROLL_WORKER_TURNS_WAIT", "at least 0", "-1"),
+            ("APP_ACCOUNT_LOCK_MAX_DAYS", "at least 0", "-1"),
+            ("APP_WORKER_SENDING_SLACK_DAYS", "at least 0", "-1"),
+            ("APP_HANDLE_PRISTINE_COLLECTORS_MAX_COUNT", "from 1 to", "0"),
+            ("APP_DEBTOR_INFO_FETCH_BURST_COUNT", "from 1 to", "0"),
+            ("APP_RESCHEDULED_TRANSFERS_BURST_COUNT", "from 1 to", "0"),
+            ("APP_FLUSH_CONFIGURE_ACCOUNTS_BURST_COUNT", "from 1 to", "0"),
+            ("APP_START_DISPATCHING_BURST_COUNT", "from 1 to", "2147483648"),
+            ("APP_ACCOUNT_LOCKS_SCAN_BLOCKS_PER_QUERY", "from 1 to", "0"),
+            ("APP_TRADING_POLICIES_SCAN_BEAT_MILLISECS", "from 1 to", "0"),
+            ("APP_TRANSFER_ATTEMPTS_SCAN_DAYS", "more than 0", "0"),
+            ("SQLALCHEMY_ENGINE_OPTIONS", "a JSON object whose pool_size", '{"pool_size": "5"}'),
+        ]
+    ),
+    (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": ""}),
+    (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": "ftp://example.com/"}),
+    (A, "OAUTH2_INTROSPECT_URL", "an http:// or https:// URL", {"OAUTH2_INTROSPECT_URL": "https:///introspect"}),
+    (
+        A,
+        "OAUTH2_INTROSPECT_URL",
+        "an http:// or https:// URL; only",
+        {"OAUTH2_INTROSPECT_URL": "https://example.com/x", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"},
+    ),
+    (ROLES, "APP_WORKER_POSTGRES_URLS", "URLs of databases", {"APP_WORKER_POSTGRES_URLS": "mysql://host/db"}),
+    (ROLES, "APP_SUPERUSER_SUBJECT_REGEX", "a Python regular expression", {"APP_SUPERUSER_SUBJECT_REGEX": "("}),
+    (ROLES, "APP_SUPERVISOR_SUBJECT_REGEX", "a Python regular expression", {"APP_SUPERVISOR_SUBJECT_REGEX": "("}),
+    (ROLES, "APP_CREDITOR_SUBJECT_REGEX", "a Python regular expression", {"APP_CREDITOR_SUBJECT_REGEX": "("}),
+    (A, "APP_CREDITOR_SUBJECT_REGEX", "a regular expression with", {"APP_CREDITOR_SUBJECT_REGEX": "creditors:[0-9]+"}),
+    (A, "WEBSERVER_PORT", "from 1 to 65535", {"WEBSERVER_PORT": "65536"}),
+    (("solver", "worker"), "APP_METRICS_PORT", "from 0 to 65535", {"APP_METRICS_PORT": "65536"}),
+    (S, "APP_COLLECTOR_TRANSFERS_LIMIT", "from 0 to", {"APP_COLLECTOR_TRANSFERS_LIMIT": "-1"}),
+    (("solver", "worker", "webserver"), "SOLVER_CLIENT_POOL_SIZE", "at least 0", {"SOLVER_CLIENT_POOL_SIZE": "-1"}),
+]
+
+
+@pytest.mark.parametrize(("roles", "variable", "allowed", "variables"), VIOLATIONS)
+def test_each_check_names_variable_value_and_range(
+    roles: tuple[Role, ...], variable: str, allowed: str, variables: dict[str, str]
+) -> None:
+    for role in ROLES:
+        problems = problems_with(role, **variables)
+        assert len(problems) == (1 if role in roles else 0), problems
+        for problem in problems:
+            text = variables.get(variable)
+            assert problem.startswith(f"{variable}={text!r}: " if text is not None else f"{variable} is not set, ")
+            assert f": must be {allowed}" in problem
+            assert "\n" not in problem
+
+
+@pytest.mark.parametrize(("size", "problems"), [("0", 0), ("1", 1), ("-1", 1)])
+def test_m8_c8(size: str, problems: int) -> None:
+    """RabbitMQ closes the connection of whoever asks for a prefetch size."""
+    assert len(problems_with("worker", PROTOCOL_BROKER_PREFETCH_SIZE=size)) == problems
+
+
+def test_every_rule_is_violated_once_by_these_tests() -> None:
+    blamed = {variable for _, variable, _, _ in VIOLATIONS}
+    families = ("_BURST_COUNT", "_SCAN_DAYS", "_SCAN_BLOCKS_PER_QUERY", "_SCAN_BEAT_MILLISECS", "_DAYS")
+    unblamed = {rule.variables[0] for rule in RULES} - blamed
+    assert {name for name in unblamed if not name.endswith(families)} == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "variables"),
+    [
+        ("worker", {"TRANSFERS_AMOUNT_CUT": "1e-10", "MIN_TRADE_AMOUNT": "10", "APP_MIN_DEMURRAGE_RATE": "0"}),
+        ("worker", {"TRANSFERS_AMOUNT_CUT": "0.1", "MIN_TRADE_AMOUNT": "9223372036854775807"}),
+        ("worker", {"MIN_COLLECTOR_ID": "-1", "MAX_COLLECTOR_ID": "-1"}),
+        ("worker", {"APP_LOCATOR_CLAIM_EXPIRY_DAYS": "30", "APP_DEBTOR_INFO_EXPIRY_DAYS": "6"}),
+        ("worker", {"APP_LOCATOR_CLAIM_EXPIRY_DAYS": "30", "APP_DEBTOR_INFO_EXPIRY_DAYS": "1"}),
+        ("worker", {"APP_INTEREST_RATE_HISTORY_PERIOD": "30d", "APP_LOG_LEVEL": "Critical", "APP_LOG_FORMAT": "json"}),
+        ("worker", {"MAX_DISTANCE_TO_BASE": "1", "APP_MIN_TRANSFER_NOTE_MAX_BYTES": "77", "FLUSH_PROCESSES": "0"}),
+        ("worker", {"MAX_DISTANCE_TO_BASE": "32767", "APP_MIN_TRANSFER_NOTE_MAX_BYTES": "500", "FLUSH_PERIOD": "0"}),
+        ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "2147483647", "PROTOCOL_BROKER_PREFETCH_COUNT": "0"}),
+        ("worker", {"APP_MIN_DEMURRAGE_RATE": "-99.9", "APP_ACCOUNT_LOCKS_SCAN_DAYS": "1e-3"}),
+        ("solver", {"BASE_DEBTOR_INFO_LOCATOR": "https://" + 192 * "x", "BASE_DEBTOR_ID": "-1", "TURN_PERIOD": "0"}),
+        ("webserver", {"OAUTH2_INTROSPECT_URL": "", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"}),
+        ("webserver", {"OAUTH2_INTROSPECT_URL": "https://example.com/x", "APP_CREDITOR_SUBJECT_REGEX": "(a)(b)"}),
+    ],
+)
+def test_the_ends_of_the_ranges_are_allowed(role: Role, variables: dict[str, str]) -> None:
+    assert problems_with(role, **variables) == []
+
+
+def test_everything_is_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(
+            "solver", {"TURN_PERIOD": "soon", "MIN_TRADE_AMOUNT": "9", "MAX_COLLECTOR_ID": "x", "APP_LOG_FORMAT": "xml"}
+        )
+    assert caught.value.problems == str(caught.value).splitlines()
+    assert sorted(problem.partition(":")[0] for problem in caught.value.problems) == [
+        "APP_LOG_FORMAT='xml'",
+        "BASE_DEBTOR_ID is not set",
+        "BASE_DEBTOR_INFO_LOCATOR is not set",
+        "MAX_COLLECTOR_ID='x'",
+        "MIN_TRADE_AMOUNT='9'",
+        "SOLVER_POSTGRES_URL is not set",
+        "TURN_PERIOD='soon'",
+    ]
+
+
+def test_rules_about_two_variables_show_both() -> None:
+    assert problems_with(MIN_COLLECTOR_ID="0x7", MAX_COLLECTOR_ID="6") == [
+        "MAX_COLLECTOR_ID='6': must be at least MIN_COLLECTOR_ID (MIN_COLLECTOR_ID='0x7')"
+    ]
+    assert problems_with(APP_TURN_MAX_COMMIT_PERIOD="200d") == [
+        "APP_INTEREST_RATE_HISTORY_PERIOD is not set, default 180d: must be at least APP_TURN_MAX_COMMIT_PERIOD "
+        "(APP_TURN_MAX_COMMIT_PERIOD='200d')"
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:s3cret@host/db",
+        "postgresql//me:s3cret@host/db",
+        "me:s3cret@host/db",
+        "postgresql://me:s3cret@a@host/db",
+        "mysql://me:s3cret",
+        "postgresql://host/db?password=s3cret&nonsense=1",
+        "postgresql://host/db?user=me&nonsense=1&password=s3cret",
+        "host=h password=s3cret",
+        "host=h password = 's3cret'",
+        "host:s3cret",
+    ],
+)
+def test_passwords_are_never_printed(url: str) -> None:
+    (problem,) = problems_with(SOLVER_POSTGRES_URL=url)
+    assert problem.startswith("SOLVER_POSTGRES_URL=")
+    assert "s3cret" not in problem
+    (problem,) = problems_with("webserver", OAUTH2_INTROSPECT_URL="ftp://me:s3cret@host/")
+    assert problem.startswith("OAUTH2_INTROSPECT_URL='ftp://***@host/': must be an http:// or https:// URL")
+    assert "s3cret" not in problem
+    (problem,) = problems_with("webserver", APP_WORKER_POSTGRES_URLS="postgresql://host/db mysql://me:s3cret@host/db")
+    assert problem.startswith("APP_WORKER_POSTGRES_URLS='postgresql://host/db mysql://***@host/db': ")
+
+
+def test_passwords_are_not_in_representations() -> None:
+    config = load_with(
+        SOLVER_POSTGRES_URL="postgresql://me:s3cret@host/db",
+        WORKER_POSTGRES_URL="postgresql://me:s3cret@host/db",
+        PROTOCOL_BROKER_URL="amqp://me:s3cret@host",
+        OAUTH2_INTROSPECT_URL="http://me:s3cret@host",
+        APP_WORKER_POSTGRES_URLS="postgresql://me:s3cret@host/db",
+    )
+    assert "s3cret" not in f"{config!r} {config}"
+
+
+@pytest.mark.parametrize(
+    ("role", "variables", "expected"),
+    [
+        ("worker", {"MIN_COLLECTOR_ID": "4294967295"}, "MIN_COLLECTOR_ID"),
+        ("worker", {"MIN_COLLECTOR_ID": "4294967296"}, None),
+        ("worker", {"MIN_COLLECTOR_ID": "-9", "MAX_COLLECTOR_ID": "-1"}, None),
+        ("solver", {"TURN_PERIOD": "70m"}, "TURN_PHASE1_DURATION + TURN_PHASE2_DURATION"),
+        ("solver", {"TURN_PERIOD": "71m"}, None),
+        ("solver", {"TURN_PERIOD": "0"}, None),
+        (
+            "worker",
+            {"TURN_PHASE1_DURATION": "999999999d", "TURN_PHASE2_DURATION": "2h"},
+            "TURN_PHASE1_DURATION + TURN_PHASE2_DURATION",
+        ),
+        ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "59m"}, "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY"),
+        ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "1h"}, None),
+    ],
+)
+def test_warnings(role: Role, variables: dict[str, str], expected: str | None) -> None:
+    warnings = load_with(role, **variables).warnings()
+    assert len(warnings) == (0 if expected is None else 1)
+    assert all(warning.startswith(expected or "") for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("wait", "cushion", "is_long"),
+    [("420", "1h", False), ("420.5", "1h", True), ("300", "5m", False), ("300.5", "5m", True), ("0.5", "0", True)],
+)
+def test_g23_a_worker_that_looks_too_seldom(wait: str, cushion: str, is_long: bool) -> None:
+    """The phases take 70 minutes together."""
+    variables = {"APP_ROLL_WORKER_TURNS_WAIT": wait, "APP_TURN_PHASE_CUSHION_PERIOD": cushion}
+    warnings = load_with("worker", **variables).warnings()
+    assert [warning.startswith("APP_ROLL_WORKER_TURNS_WAIT") for warning in warnings] == [True] * is_long
+
+
+def test_the_smallest_environments_have_nothing_to_spare() -> None:
+    for role, environ in ENVIRONMENTS.items():
+        for name in environ:
+            with pytest.raises(ConfigError, match=name):
+                load(role, {other: text for other, text in environ.items() if other != name})
