@@ -44,7 +44,7 @@ def test_configure_says_what_it_would_do_and_does_it_once(configure: ConfigureCo
     planned = configure("--dry-run")
     assert planned.exit_code == 0
     assert "solver: run solver/migrations/0001_pre_turns.sql" in planned.output
-    assert "worker: replace worker/functions/messages/drain_inbox.sql" in planned.output
+    assert "worker: replace worker/functions/inbox/drain_inbox.sql" in planned.output
     with postgres.admin("cli_worker") as connection:
         assert connection.execute("select to_regnamespace('worker')").fetchone() == (None,)
     assert configure("--check").exit_code == 1

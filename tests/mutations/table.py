@@ -45,13 +45,13 @@ MUTATIONS = (
     ),
     Mutation(
         "G6",
-        f"{_W}/locks/apply_finalized_transfer.sql",
+        f"{_W}/handlers/apply_finalized_transfer.sql",
         "and l.released_at is null\n    returning",
         "and false\n    returning",
     ),
     Mutation(
         "G6",
-        f"{_W}/locks/apply_finalized_transfer.sql",
+        f"{_W}/handlers/apply_finalized_transfer.sql",
         "and l.transfer_id = m.transfer_id\n      and l.finalized_at",
         "and l.finalized_at",
     ),
@@ -60,20 +60,20 @@ MUTATIONS = (
     Mutation("G7", f"{_W}/dispatching/start_sendings.sql", "perform worker.send_unpaid_notices(", "perform concat("),
     Mutation(
         "G8",
-        f"{_W}/transfers/apply_account_id_response.sql",
+        f"{_W}/handlers/apply_account_id_response.sql",
         "when x.account_id = '' then a.attempted_at is null and a.rescheduled_for is null",
         "when x.account_id = '' then false",
     ),
     Mutation(
         "G8",
-        f"{_W}/transfers/apply_account_id_response.sql",
+        f"{_W}/handlers/apply_account_id_response.sql",
         "when x.account_id = '' then a.recipient_version",
         "when false then a.recipient_version",
     ),
-    Mutation("G8", f"{_W}/transfers/apply_account_id_request.sql", "    and p.account_id <> ''\n", ""),
+    Mutation("G8", f"{_W}/handlers/apply_account_id_request.sql", "    and p.account_id <> ''\n", ""),
     Mutation(
         "G9",
-        f"{_W}/transfers/apply_account_id_response.sql",
+        f"{_W}/handlers/apply_account_id_response.sql",
         "case when x.account_id = '' then a.recipient else x.account_id end",
         "x.account_id",
     ),
@@ -85,17 +85,15 @@ MUTATIONS = (
         "f.status_code not in ('TIMEOUT', 'NEWER_INTEREST_RATE') or f.status_code in (",
     ),
     Mutation("G12", f"{_S}/collectors/list_overdue_collectors.sql", "c.status = 1", "c.status = 0"),
-    Mutation("G12", f"{_W}/accounts/apply_rejected_config.sql", "c.rejections >= 3", "c.rejections >= 30"),
+    Mutation("G12", f"{_W}/handlers/apply_rejected_config.sql", "c.rejections >= 3", "c.rejections >= 30"),
     Mutation("G13", f"{_W}/accounts/answer_account_updates.sql", "(u.is_later or u.is_heartbeat)", "u.is_later"),
     Mutation(
         "G14",
-        f"{_W}/accounts/apply_account_purge.sql",
+        f"{_W}/handlers/apply_account_purge.sql",
         "perform worker.replace_collectors(v_creditor_ids, v_debtor_ids);",
         "",
     ),
-    Mutation(
-        "G14", f"{_W}/transfers/apply_account_id_request.sql", "  select worker.reopen_accounts(p_messages)\n", ""
-    ),
+    Mutation("G14", f"{_W}/handlers/apply_account_id_request.sql", "  select worker.reopen_accounts(p_messages)\n", ""),
     Mutation("G14", f"{_S}/collectors/apply_worker_requests.sql", "where r.is_replaced;", "where false;"),
     Mutation("G15", f"{_W}/scans/scan_debtor_info_documents.sql", "interval '365 days'", "interval '45 days'"),
     Mutation("G15", f"{_W}/debtors/take_due_fetches.sql", "interval '30 days'", "interval '999 days'"),
@@ -107,12 +105,15 @@ MUTATIONS = (
     ),
     Mutation(
         "G17",
-        f"{_W}/locks/apply_candidate_offer.sql",
+        f"{_W}/handlers/apply_candidate_offer.sql",
         "t.worker_turn_subphase = 5\n",
         "t.worker_turn_subphase = 5 for share\n",
     ),
     Mutation(
-        "G17", f"{_W}/locks/apply_candidate_offer.sql", "if worker.try_lock_turn_shared(v_turn_id) then", "if true then"
+        "G17",
+        f"{_W}/handlers/apply_candidate_offer.sql",
+        "if worker.try_lock_turn_shared(v_turn_id) then",
+        "if true then",
     ),
     Mutation("G18", "bridge/http_fetch.py", "if len(body) > MAX_BODY_BYTES", "if len(body) > 9 * MAX_BODY_BYTES"),
     Mutation("G18", "bridge/addresses.py", "return ip.is_global and not (", "return not ("),
@@ -124,7 +125,7 @@ MUTATIONS = (
     ),
     Mutation(
         "G19",
-        f"{_W}/debtors/apply_confirm_debtor.sql",
+        f"{_W}/handlers/apply_confirm_debtor.sql",
         "or l.latest_confirmation_ts <= excluded.latest_confirmation_ts\n",
         "or true\n",
     ),
@@ -133,10 +134,10 @@ MUTATIONS = (
     ),
     Mutation("G20", f"{_S}/collectors/collectors_to_remove.sql", "< solver.now() - p_delay", "< solver.now()"),
     Mutation("G20", f"{_S}/collectors/remove_collector.sql", "and solver.block_currency(p_debtor_id)", "and false"),
-    Mutation("G20", f"{_W}/accounts/remove_collectors.sql", "perform worker.move_rest_money(v_removals);", ""),
+    Mutation("G20", f"{_W}/collectors/remove_collectors.sql", "perform worker.move_rest_money(v_removals);", ""),
     Mutation(
         "G20",
-        f"{_W}/accounts/remove_collectors.sql",
+        f"{_W}/collectors/remove_collectors.sql",
         "perform worker.order_accounts(array_agg(",
         "perform concat(array_agg(",
     ),
@@ -149,7 +150,7 @@ MUTATIONS = (
     Mutation("G22", f"{_W}/scans/scan_creditor_participations.sql", "interval '30 days'", "interval '9999 days'"),
     Mutation("G22", f"{_W}/turns/delete_old_worker_turns.sql", "interval '1 year'", "interval '9 years'"),
     Mutation("G22", f"{_S}/turns/delete_old_turns.sql", "interval '1 year'", "interval '9 years'"),
-    Mutation("G22", f"{_W}/messages/delete_old_decisions.sql", "interval '1 year'", "interval '9 years'"),
+    Mutation("G22", f"{_W}/set_aside/delete_old_decisions.sql", "interval '1 year'", "interval '9 years'"),
     Mutation(
         "G23",
         f"{_W}/turns/next_step_at.sql",
@@ -171,14 +172,14 @@ MUTATIONS = (
     Mutation("G28", f"{_W}/transfers/is_unanswered.sql", "interval '1 day'", "interval '999 days'"),
     Mutation(
         "G29",
-        f"{_W}/messages/drain_inbox_singly.sql",
+        f"{_W}/inbox/drain_inbox_singly.sql",
         "if not worker.is_data_error(sqlstate) then",
         "if true then",
     ),
     Mutation("G30", "bridge/outbound.py", "if returned:", "if False:"),
     Mutation(
         "G31",
-        f"{_W}/locks/apply_finalized_transfer.sql",
+        f"{_W}/handlers/apply_finalized_transfer.sql",
         "perform worker.send_unpaid_notices('collecting', v_turn_ids, v_collector_ids, v_debtor_ids, v_payer_ids);",
         "null;",
     ),
@@ -198,7 +199,7 @@ MUTATIONS = (
     Mutation("G35", "pipelines/solver/offers.py", 'pl.col("creditor_id") == 0', "pl.lit(False)"),
     Mutation("G35", "pipelines/solver/offers.py", '(pl.col("collector_id") == 0)', "pl.lit(False)"),
     Mutation("G36", "pipelines/turns/roll.py", "_warn_of_overdue_turns(solver)\n        _warn", "_warn"),
-    Mutation("G37", f"{_W}/messages/send_internal.sql", "when v_config.local_delivery and ", "when false and "),
+    Mutation("G37", f"{_W}/outbox/send_internal.sql", "when v_config.local_delivery and ", "when false and "),
     Mutation("G37", "bridge/wire/topology.py", "if is_quorum:", "if False:"),
     Mutation("G38", f"{_W}/turns/end_bidding.sql", "limit 1000", "limit 9999"),
     Mutation(
@@ -206,7 +207,7 @@ MUTATIONS = (
     ),
     Mutation(
         "G40",
-        f"{_W}/locks/apply_prepared_transfer.sql",
+        f"{_W}/handlers/apply_prepared_transfer.sql",
         "and l.transfer_id is null\n      and m.deadline >= l.collection_deadline",
         "and l.transfer_id is null\n      and m.deadline >= (select t.collection_deadline from worker.worker_turn as t"
         " where t.turn_id = l.turn_id)",
@@ -214,13 +215,13 @@ MUTATIONS = (
     Mutation("G41", f"{_W}/locks/_revise_locks.sql", " and v_now < l.collection_deadline", ""),
     Mutation(
         "G42",
-        f"{_W}/transfers/apply_account_id_response.sql",
+        f"{_W}/handlers/apply_account_id_response.sql",
         "a.recipient = x.account_id or a.recipient_version",
         "a.recipient_version",
     ),
-    Mutation("G48", f"{_W}/debtors/apply_confirm_debtor.sql", "least(m.ts, worker.now())", "m.ts"),
-    Mutation("G48", f"{_W}/debtors/apply_store_document.sql", "least(m.ts, worker.now())", "m.ts"),
-    Mutation("G48", f"{_W}/debtors/apply_needed_collector.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/handlers/apply_confirm_debtor.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/handlers/apply_store_document.sql", "least(m.ts, worker.now())", "m.ts"),
+    Mutation("G48", f"{_W}/handlers/apply_needed_collector.sql", "least(m.ts, worker.now())", "m.ts"),
     Mutation("G48", "sql/shared/functions/is_before.sql", " or p_moment > shared.latest_credible_moment()", ""),
     Mutation(
         "G48", f"{_W}/debtors/take_due_fetches.sql", "and k.fetched_at <= worker.latest_credible_moment()", "and true"
@@ -233,7 +234,7 @@ MUTATIONS = (
         "f.is_locator_fetch and f.iri = s.debtor_info_locator as is_official",
         "(f.is_locator_fetch or f.looks_for_move) and f.iri = s.debtor_info_locator as is_official",
     ),
-    Mutation("G49", f"{_W}/debtors/apply_fetch_debtor_info.sql", "      w.forced_iri is not null,", "      false,"),
+    Mutation("G49", f"{_W}/handlers/apply_fetch_debtor_info.sql", "      w.forced_iri is not null,", "      false,"),
     Mutation("G50", "bridge/inbound.py", "                self._refuse_strangers(delivery)\n", ""),
     Mutation(
         "G50",
@@ -284,14 +285,14 @@ MUTATIONS = (
         "and p.amount is null\n      and r.to",
         "and false\n      and r.to",
     ),
-    Mutation("M30", f"{_W}/transfers/apply_trigger_transfer.sql", "filter (where x.unpaid is null)", ""),
+    Mutation("M30", f"{_W}/handlers/apply_trigger_transfer.sql", "filter (where x.unpaid is null)", ""),
     Mutation("G43", f"{_W}/accounts/judge_unknown_accounts.sql", "where not u.is_known and", "where"),
     Mutation(
         "G43", f"{_W}/accounts/judge_unknown_accounts.sql", "> k.accepted_loss then 'money'", "> 1e30 then 'money'"
     ),
-    Mutation("G43", f"{_W}/accounts/adopt_collectors.sql", "n.creditor_id is null\n", "false\n"),
+    Mutation("G43", f"{_W}/collectors/adopt_collectors.sql", "n.creditor_id is null\n", "false\n"),
     Mutation("G43", f"{_W}/accounts/discard_account_message.sql", "p_accepted_loss::float8", "1e30"),
-    Mutation("G43", f"{_W}/accounts/remove_collectors.sql", "and n.is_purged then 'gone'", "then 'gone'"),
+    Mutation("G43", f"{_W}/collectors/remove_collectors.sql", "and n.is_purged then 'gone'", "then 'gone'"),
     Mutation("G43", "pipelines/turns/exchange.py", "        if missing:\n", "        if False:\n"),
     Mutation("G44", f"{_W}/accounts/repair_accounts.sql", "      a.has_foreign_configuration\n", "      false\n"),
     Mutation(
