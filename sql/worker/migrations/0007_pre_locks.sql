@@ -60,3 +60,16 @@ create type worker.candidate_offer as (
 
 comment on type worker.candidate_offer is
   'A bid that passed the analysis: tokens to sell (< 0) or to buy (> 0), and the account state it was made from.';
+
+create type worker.releasing_transfer as (
+  creditor_id bigint,
+  debtor_id bigint,
+  turn_id integer,
+  acquired_amount bigint,
+  creation_date date,
+  transfer_number bigint
+);
+
+comment on type worker.releasing_transfer is
+  'An AccountTransfer of a customer that may end the trade on the account: tokens paid (< 0) or got (> 0) in a turn, '
+  'and the account state it left.';

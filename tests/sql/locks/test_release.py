@@ -28,21 +28,23 @@ from tests.sql.messages import apply, message
 def release(db: Connection, *amounts: int, **fields: Any) -> None:
     """One call with one routed transfer for each acquired amount; transfer numbers count from 12."""
     transfers = [
-        message(
-            "AccountTransfer",
-            **{
-                "creditor_id": SELLER,
-                "debtor_id": DEBTOR,
-                "turn_id": TURN,
-                "acquired_amount": amount,
-                "creation_date": "2025-06-01",
-                "transfer_number": 12 + n,
-                **fields,
-            },
-        )
+        {
+            "creditor_id": SELLER,
+            "debtor_id": DEBTOR,
+            "turn_id": TURN,
+            "acquired_amount": amount,
+            "creation_date": "2025-06-01",
+            "transfer_number": 12 + n,
+            **fields,
+        }
         for n, amount in enumerate(amounts)
     ]
-    db.execute("select worker.release_account_locks(%s::jsonb[])", ([json.dumps(t) for t in transfers],))
+    db.execute(
+        "select worker.release_account_locks(array_agg(t order by n))"
+        " from jsonb_array_elements(%s) with ordinality as e (transfer, n)"
+        " cross join lateral jsonb_populate_record(null::worker.releasing_transfer, e.transfer) as t",
+        (json.dumps(transfers),),
+    )
 
 
 def account_state(db: Connection) -> list[tuple[object, ...]]:

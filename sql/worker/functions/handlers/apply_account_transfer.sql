@@ -9,16 +9,17 @@ create or replace function worker.apply_account_transfer(p_messages jsonb[])
 as $$
 declare
   v_invalid bigint;
-  v_releases jsonb[];
+  v_releases worker.releasing_transfer[];
   v_payments worker.expected_payment[];
   v_paid worker.dispatching_key[];
 begin
   with incoming as materialized (
     select
-      m.message,
       x.creditor_id,
       x.debtor_id,
       x.acquired_amount,
+      x.creation_date,
+      x.transfer_number,
       n.kind,
       n.turn_id,
       -- Who is on the other side; null if the account that reports is on none.
@@ -28,8 +29,8 @@ begin
       end as other_id
     from unnest(p_messages) as m (message)
     cross join lateral jsonb_to_record(m.message) as x (
-      creditor_id bigint, debtor_id bigint, coordinator_type text, acquired_amount bigint,
-      transfer_note_format text, transfer_note text
+      creditor_id bigint, debtor_id bigint, creation_date date, transfer_number bigint, coordinator_type text,
+      acquired_amount bigint, transfer_note_format text, transfer_note text
     )
     left join lateral worker.parse_transfer_note(x.transfer_note) as n on x.transfer_note_format = '-cXchge'
     cross join lateral (select case n.kind when 'collecting' then n.second_id else n.first_id end as id) as payer
@@ -60,7 +61,11 @@ begin
   )
   select
     count(*) filter (where i.other_id is null),
-    array_agg(i.message || jsonb_build_object('turn_id', i.turn_id)) filter (
+    array_agg(
+      row(
+        i.creditor_id, i.debtor_id, i.turn_id, i.acquired_amount, i.creation_date, i.transfer_number
+      )::worker.releasing_transfer
+    ) filter (
       where i.other_id is not null
       and i.kind = case when i.acquired_amount < 0 then 'collecting' else 'dispatching' end
     ),

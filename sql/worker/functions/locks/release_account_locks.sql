@@ -1,4 +1,4 @@
-create or replace function worker.release_account_locks(p_transfers jsonb[])
+create or replace function worker.release_account_locks(p_transfers worker.releasing_transfer[])
   returns void
   language plpgsql
   -- One index probe a message, however many messages and rows there are, or were when the plan was made.
@@ -16,14 +16,12 @@ begin
       x.creditor_id, x.debtor_id, x.turn_id, x.acquired_amount,
       case when is_collector then date '1970-01-01' else x.creation_date end as creation_date,
       case when is_collector then 0 else x.transfer_number end as transfer_number
-    from unnest(p_transfers) with ordinality as m (message, n)
-    cross join lateral jsonb_to_record(m.message) as x (
-      creditor_id bigint, debtor_id bigint, turn_id integer, acquired_amount bigint,
-      creation_date date, transfer_number bigint
+    from unnest(p_transfers) with ordinality as x (
+      creditor_id, debtor_id, turn_id, acquired_amount, creation_date, transfer_number, n
     )
     cross join worker.configuration as c
     cross join lateral (select x.creditor_id between c.min_collector_id and c.max_collector_id as is_collector) as k
-    order by x.creditor_id, x.debtor_id, x.turn_id, least(x.acquired_amount, 0), m.n
+    order by x.creditor_id, x.debtor_id, x.turn_id, least(x.acquired_amount, 0), x.n
   ),
   released as (
     update worker.account_lock as l
@@ -54,6 +52,6 @@ $$;
 
 comment on function worker.release_account_locks is
   'Ends the trade of sellers that have paid and of buyers that were paid, and dismisses the buyers'' transfers of '
-  'zero. p_transfers: AccountTransfer messages with the field turn_id added; collecting ones with a negative, '
-  'dispatching ones with a positive amount. Transfers that fit no lock are ignored. Called by '
+  'zero. p_transfers: in the order of their arrival; collecting ones with a negative, dispatching ones with a positive '
+  'amount. Transfers that fit no lock are ignored. Called by '
   'apply_account_transfer.';
