@@ -1,11 +1,6 @@
 create or replace function worker.reopen_accounts(p_messages jsonb[])
   returns void
   language plpgsql
-  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
-  set enable_hashjoin = off
-  set enable_mergejoin = off
-  set enable_seqscan = off
-  set jit = off
 as $$
 declare
   v_creditor_ids bigint[];

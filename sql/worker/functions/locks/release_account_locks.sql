@@ -1,11 +1,6 @@
 create or replace function worker.release_account_locks(p_transfers worker.releasing_transfer[])
   returns void
   language plpgsql
-  -- One index probe a message, however many messages and rows there are, or were when the plan was made.
-  set enable_hashjoin = off
-  set enable_mergejoin = off
-  set enable_seqscan = off
-  set jit = off
 as $$
 declare
   v_now timestamptz := worker.now();
