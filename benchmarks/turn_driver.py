@@ -66,7 +66,7 @@ def settings_for(economy: Economy, documents: DocumentServer) -> WorldSettings:
             min_trade_amount=1000,
             max_commit_period=timedelta(days=30),
         ),
-        worker={"amount_cut": 1e-5, "healthy_max_commit_delay": "30 seconds", "turn_phase_cushion": "2 minutes"},
+        worker={"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "30s", "APP_TURN_PHASE_CUSHION_PERIOD": "2m"},
         authority=AuthoritySettings(credit_delay=timedelta(0)),
         agent=AgentSettings(ledger_period=LEDGER_PERIOD),
     )
@@ -173,7 +173,7 @@ class TurnDriver:
     def _start_turn(self) -> int:
         known, _ = self._world.turn() or (0, 0)
         while (turn := self._world.turn() or (0, 0))[0] == known:
-            self._world.roll_turns()
+            self._world.advance_turns()
             self._wait()
         return turn[0]
 
@@ -181,7 +181,7 @@ class TurnDriver:
         self._solver.execute("update solver.turn set phase_deadline = now() where turn_id = %s", (turn_id,))
         phase = self._world.turn()
         while self._world.turn() == phase:
-            self._world.roll_turns()
+            self._world.advance_turns()
 
     def _is_past(self, turn_id: int, phase: int, subphase: int) -> bool:
         """Have all shards done the step?"""

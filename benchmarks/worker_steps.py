@@ -24,7 +24,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.turns.roll import roll_worker_turns
+from pipelines.turns.roll import advance_worker_turns
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
 from sql.install import configure
@@ -197,7 +197,7 @@ class _World:
             connection.execute("checkpoint")
         _forget_peak()
         start = time.perf_counter()
-        tick = roll_worker_turns(self._worker, self._solver, [self._lanes])
+        tick = advance_worker_turns(self._worker, self._solver, [self._lanes])
         seconds = time.perf_counter() - start
         peak = _peak_mib()
         phase, subphase = step.split("/")

@@ -144,7 +144,11 @@ def pace_of(economy: Economy, documents: DocumentServer) -> WorldSettings:
             min_trade_amount=MIN_TRADE_AMOUNT,
             max_commit_period=timedelta(days=30),
         ),
-        worker={"amount_cut": AMOUNT_CUT, "healthy_max_commit_delay": "30 seconds", "turn_phase_cushion": "2 seconds"},
+        worker={
+            "TRANSFERS_AMOUNT_CUT": str(AMOUNT_CUT),
+            "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "30s",
+            "APP_TURN_PHASE_CUSHION_PERIOD": "2s",
+        },
         authority=AuthoritySettings(
             credit_delay=timedelta(milliseconds=20),
             update_merge_delay=timedelta(seconds=2),

@@ -10,12 +10,12 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 import sql
 from bridge.notices import log_notices
 from service import binding
 from service.loop import Unusable
+from service.wiring import Wiring
 from settings.config import Config
 from sql import Kind
 from sql.install import make_plan
@@ -70,7 +70,7 @@ def open_worker(config: Config, name: str) -> Iterator[Connection]:
         with contextlib.suppress(psycopg.OperationalError), open_solver(config, f"{name} start") as solver:
             check_installation(installation, solver)
         try:
-            connection.execute("select worker.set_configuration(%s)", (Jsonb(config.worker_settings()),))
+            Wiring(config).enroll(connection)
         except psycopg.Error as error:
             if error.sqlstate in binding.REFUSALS:
                 raise Unusable(binding.refusal(error)) from None

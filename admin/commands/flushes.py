@@ -41,11 +41,11 @@ def _command(name: str) -> click.Command:
     @quit_early
     def command(quit_early: bool) -> None:
         from bridge.messages.catalogue import OUTGOING_TYPES
-        from service.parts.flush import flush
+        from service.parts.flush import run_flusher
         from service.processes import run_processes
 
         config = configuration("worker")
-        job = partial(flush, config, name, (message_type,) if message_type else OUTGOING_TYPES, quit_early)
+        job = partial(run_flusher, config, name, (message_type,) if message_type else OUTGOING_TYPES, quit_early)
         sys.exit(run_processes(config, name, config.flush_processes, job, quit_early=quit_early))
 
     return command

@@ -33,11 +33,11 @@ def scan_all(quit_early: bool) -> None:
 
 
 def _scan(name: str, tables: tuple[str, ...], quit_early: bool) -> None:
-    from service.parts.scans import scan
+    from service.parts.scans import run_scans
     from service.processes import run_processes
 
     config = configuration("worker")
-    sys.exit(run_processes(config, name, 1, partial(scan, config, name, tables, quit_early)))
+    sys.exit(run_processes(config, name, 1, partial(run_scans, config, name, tables, quit_early)))
 
 
 COMMANDS = (scan_all, *(_command(table) for table in SCAN_DAYS))

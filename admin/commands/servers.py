@@ -49,4 +49,4 @@ def roll_turns(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("solver")
-    sys.exit(run_processes(config, "roll_turns", 1, partial(turns.roll_turns, config, quit_early)))
+    sys.exit(run_processes(config, "roll_turns", 1, partial(turns.run_turns, config, quit_early)))

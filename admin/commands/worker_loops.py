@@ -29,7 +29,7 @@ def consume_messages() -> None:
     from service.processes import run_processes
 
     config = configuration("worker")
-    job = partial(consume.consume, config)
+    job = partial(consume.run_consumer, config)
     sys.exit(run_processes(config, consume.NAME, config.protocol_broker_processes, job))
 
 
@@ -45,7 +45,7 @@ def fetch_debtor_infos(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("worker")
-    job = partial(fetch.fetch, config, quit_early)
+    job = partial(fetch.run_fetcher, config, quit_early)
     sys.exit(run_processes(config, fetch.NAME, config.http_fetch_processes, job, quit_early=quit_early))
 
 
@@ -59,7 +59,7 @@ def trigger_transfers(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("worker")
-    job = partial(transfers.trigger_transfers, config, quit_early)
+    job = partial(transfers.run_triggers, config, quit_early)
     count = config.trigger_transfers_processes
     sys.exit(run_processes(config, "trigger_transfers", count, job, quit_early=quit_early))
 
@@ -79,7 +79,7 @@ def roll_transfers(wait: float | None, quit_early: bool) -> None:
 
     config = configuration("worker")
     period = config.transfers_healthy_max_commit_delay.total_seconds() / 12 if wait is None else wait
-    job = partial(transfers.roll_transfers, config, period, quit_early)
+    job = partial(transfers.run_transfers, config, period, quit_early)
     sys.exit(run_processes(config, "roll_transfers", 1, job))
 
 
@@ -92,7 +92,7 @@ def roll_worker_turns(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("worker")
-    sys.exit(run_processes(config, "roll_worker_turns", 1, partial(turns.roll_worker_turns, config, quit_early)))
+    sys.exit(run_processes(config, "roll_worker_turns", 1, partial(turns.run_worker_turns, config, quit_early)))
 
 
 @click.command("handle_pristine_collectors")
@@ -105,7 +105,7 @@ def handle_pristine_collectors(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("worker")
-    job = partial(collectors.handle_pristine_collectors, config, quit_early)
+    job = partial(collectors.run_collectors, config, quit_early)
     sys.exit(run_processes(config, collectors.NAME, 1, job))
 
 

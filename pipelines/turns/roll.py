@@ -23,7 +23,6 @@ from pipelines.turns.exchange import (
     reconcile_collectors,
     remove_collectors,
     revive_overdue_collectors,
-    send_requests,
 )
 from pipelines.turns.steps import BUSY_PAUSE, BUSY_ROUNDS, run_step
 
@@ -110,7 +109,7 @@ class WorkerTurnsTick:
         return self.changed + len(self.steps)
 
 
-def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPolicy | None = None) -> TurnsTick:
+def advance_turns(solver: Connection, settings: TurnSettings, policy: CollectorPolicy | None = None) -> TurnsTick:
     """Starts a turn if one is due, and takes every unfinished turn at most one phase further.
 
     `policy`: a turn that starts gives more collectors to the currencies that were too busy in the one before.
@@ -190,7 +189,7 @@ def _warn_of_shard_problems(solver: Connection) -> None:
         logger.log(level, "shards: %s", detail)
 
 
-def roll_worker_turns(
+def advance_worker_turns(
     worker: Connection, solver: Connection, lane_connections: Sequence[Connection] = ()
 ) -> WorkerTurnsTick:
     """Takes over the solver's turns and runs one step of each turn that has one to run.
@@ -237,12 +236,12 @@ def _read_turns(solver: Connection, query: LiteralString, parameters: tuple[list
     return row[0], row[1]
 
 
-def roll_transfers(worker: Connection, limit: int = 1000) -> int:
+def advance_transfers(worker: Connection, limit: int = 1000) -> int:
     """Lets collectors start to send or to dispatch as soon as nothing is missing; returns how many steps were taken."""
     return _every_lane(worker, "select worker.advance_dispatching(%s, %s)", limit)
 
 
-def trigger_transfers(worker: Connection, limit: int = 5000) -> int:
+def trigger_due_transfers(worker: Connection, limit: int = 5000) -> int:
     """Triggers the transfer attempts whose waiting time is over; returns how many."""
     return _every_lane(worker, "select worker.trigger_due_transfers(%s, %s)", limit)
 
@@ -270,7 +269,7 @@ def _every_lane(worker: Connection, query: LiteralString, limit: int) -> int:
     return total
 
 
-def handle_pristine_collectors(worker: Connection, solver: Connection, limit: int = 100_000) -> int:
+def poll_collectors(worker: Connection, solver: Connection, limit: int = 100_000) -> int:
     """The poll of collectors: makes good what either database lost, then has accounts created, mended and removed.
 
     Returns for how many collectors accounts were created or removed for good. `limit`: call again. Nothing happens
@@ -287,11 +286,6 @@ def handle_pristine_collectors(worker: Connection, solver: Connection, limit: in
         done += _value(worker, "select worker.repair_broken_accounts(%s)", (_REMOVALS_LIMIT,))
         judge_unknown_accounts(worker, solver, _PAGE)
         return done
-
-
-def exchange_solver_requests(worker: Connection, solver: Connection, limit: int = 1000) -> int:
-    """Carries out up to `limit` requests of this shard's handlers in the solver database; returns how many."""
-    return send_requests(worker, solver, limit)
 
 
 @contextmanager

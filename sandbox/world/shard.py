@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -11,17 +10,13 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from bridge.drain import Drain
-from bridge.http_fetch import HttpFetch
-from bridge.inbound import Inbound
 from bridge.notices import log_notices
-from bridge.outbound import Outbound
 from bridge.wire.ports import Source, Target
-from bridge.wire.sharding import Realm
-from pipelines.turns import roll
 from pipelines.turns.registry import Reporter
 from pipelines.turns.scan import scan_everything
 from sandbox.servers.documents import DocumentServer
+from service.wiring import Wiring
+from settings.config import Config
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -75,39 +70,23 @@ class Shard:
     def __init__(
         self,
         place: Place,
-        worker_url: str,
-        solver_url: str,
+        config: Config,
         source: Source,
         target: Target,
-        settings: dict[str, Any],
         documents: DocumentServer,
         prefix: str = "",
     ) -> None:
         self.place = place
         self._closing = ExitStack()
-        self._worker = self._connect(worker_url)
-        self._solver = self._connect(solver_url)
+        self._worker, *connections = (self._connect(config.worker_postgres_url) for _ in range(4))
+        self._solver = self._connect(config.solver_postgres_url)
         self._reporter = Reporter()
-        realm = Realm.parse(place.binding_key)
-        words = {
-            "binding_key": place.binding_key,
-            "realm": realm.realm,
-            "realm_mask": realm.mask,
-            "parent_realm": realm.parent_realm,
-            "parent_realm_mask": realm.parent_mask,
-        }
-        self._worker.execute("select worker.set_configuration(%s)", (json.dumps(settings | words),))
-        row = self._worker.execute("select lane_count from worker.configuration").fetchone()
-        assert row is not None
-        self._inbound = Inbound(source, self._connect(worker_url), realm, row[0], limit=5000, prefix=prefix)
-        self._drain = Drain(self._connect(worker_url), row[0])
-        self._outbound = Outbound(
-            self._connect(worker_url),
-            target,
-            realm,
-            delete_parent_shard_records=settings.get("delete_parent_shard_records", False),
-        )
-        self._fetcher = HttpFetch(self._worker, verify=documents.client_context(), allow_private=True)
+        self._wiring = Wiring(config, documents.client_context())
+        lanes = self._wiring.enroll(self._worker)
+        self._inbound = self._wiring.inbound(source, connections[0], lanes, prefix=prefix)
+        self._drain = self._wiring.drain(connections[1], lanes)
+        self._outbound = self._wiring.outbound(connections[2], target)
+        self._fetcher = self._wiring.fetcher(self._worker)
         self._closing.callback(source.close)
         self._closing.callback(target.close)
 
@@ -129,12 +108,12 @@ class Shard:
 
     def _loop(self) -> int:
         self._reporter.run(self._worker, self._solver)
-        done = roll.exchange_solver_requests(self._worker, self._solver)
-        done += roll.handle_pristine_collectors(self._worker, self._solver)
+        done = self._wiring.requests(self._worker, self._solver)
+        done += self._wiring.collectors(self._worker, self._solver)
         done += self._fetcher.run_once()
-        done += len(roll.roll_worker_turns(self._worker, self._solver).steps)
-        done += roll.roll_transfers(self._worker)
-        done += roll.trigger_transfers(self._worker)
+        done += len(self._wiring.turns(self._worker, self._solver).steps)
+        done += self._wiring.transfers(self._worker)
+        done += self._wiring.triggers(self._worker)
         return done
 
     def empty_queue(self) -> None:

@@ -28,7 +28,7 @@ def split_shard(world: World, number: int, *, empty_lanes: bool = True) -> tuple
             admin.execute(
                 f"create database {child.database} template {parent.place.database} owner {child.owner}".encode()
             )
-    first, second = (world.open_shard(child, delete_parent_shard_records=True) for child in children)
+    first, second = (world.open_shard(child, DELETE_PARENT_SHARD_RECORDS="true") for child in children)
     world.shards[number : number + 1] = [first, second]
     return first, second
 

@@ -28,6 +28,7 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import Exchange, declare_sandbox
 from sandbox.world.shard import Leftovers, Place, Shard
 from service import binding
+from settings.config import load
 from sql import Kind
 from sql.install import configure
 
@@ -42,10 +43,10 @@ QUIET_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
-    """The pace of a world; `worker` goes to `worker.set_configuration` of every shard as it is."""
+    """The pace of a world; `worker`: variables of the environment of every shard."""
 
     turn: TurnSettings
-    worker: dict[str, Any]
+    worker: dict[str, str]
     authority: AuthoritySettings
     agent: AgentSettings
 
@@ -117,9 +118,9 @@ class World:
             parts.update({f"shard {number} {name}": part for name, part in shard.parts().items()})
         return parts
 
-    def roll_turns(self) -> None:
+    def advance_turns(self) -> None:
         """One pass of the solver's loop: starts a turn when it is time, and advances the open ones."""
-        self.solver_reports.update(roll.roll_turns(self._solver, self.settings.turn).reports)
+        self.solver_reports.update(roll.advance_turns(self._solver, self.settings.turn).reports)
 
     def step_until(self, is_done: Callable[[], bool], what: str, limit: timedelta, turns: bool = False) -> None:
         """Steps until the condition holds. Raises `Stuck` when that takes longer than `limit`."""
@@ -128,7 +129,7 @@ class World:
             if time.monotonic() > ends:
                 raise Stuck(f"{what} took longer than {limit.total_seconds():.0f} s; {self.describe()}")
             if turns:
-                self.roll_turns()
+                self.advance_turns()
             if self.step() == 0:
                 time.sleep(0.02)
 
@@ -190,18 +191,18 @@ class World:
         """Where things stand, for error messages."""
         return f"turn and phase {self.turn()}, {self.leftovers()}"
 
-    def open_shard(self, place: Place, **settings: Any) -> Shard:
-        """Starts everything that works on a shard's database; `settings` go beside those of all shards."""
-        shard = Shard(
-            place,
-            self.server.database_url(place.database, user=place.owner),
-            self.server.database_url("solver", user="solver_owner"),
-            self.exchange.source(place.queue),
-            self.exchange.target(),
-            self.settings.worker | settings,
-            self.documents,
-            self.exchange.prefix,
-        )
+    def open_shard(self, place: Place, **variables: str) -> Shard:
+        """Starts everything that works on a shard's database; `variables` go beside those of all shards."""
+        environment = {
+            "SOLVER_POSTGRES_URL": self.server.database_url("solver", user="solver_owner"),
+            "WORKER_POSTGRES_URL": self.server.database_url(place.database, user=place.owner),
+            "PROTOCOL_BROKER_QUEUE": place.queue,
+            "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": place.binding_key,
+            "APP_FETCH_PRIVATE_ADDRESSES": "true",
+        }
+        config = load("worker", environment | self.settings.worker | variables)
+        source, target = self.exchange.source(place.queue), self.exchange.target()
+        shard = Shard(place, config, source, target, self.documents, self.exchange.prefix)
         self._closing.callback(shard.close)
         return shard
 

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from pipelines.turns import roll
 from service.databases import connect, open_both
 from service.loop import Listener, Stop, Work
 from service.loops import Rounds, run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 NAME = "handle_pristine_collectors"
 
 _CHANNEL = "worker_solver_request"
-_REQUESTS = 1000
 
 
-def handle_pristine_collectors(config: Config, quit_early: bool, stop: Stop) -> int:
+def run_collectors(config: Config, quit_early: bool, stop: Stop) -> int:
     """Returns the exit status. One thread does it all, however many are configured: it works in large batches."""
     return run_loops(
         NAME,
@@ -35,13 +34,11 @@ def _open(config: Config) -> Iterator[Work]:
         open_both(config, NAME) as (worker, solver),
         connect(config.worker_postgres_url, f"{NAME} listener") as listening,
     ):
+        wiring = Wiring(config)
 
         def run() -> int:
             # Requests may be for new collectors, so they come first.
-            requests = roll.exchange_solver_requests(worker, solver, _REQUESTS)
-            return requests + roll.handle_pristine_collectors(
-                worker, solver, config.app_handle_pristine_collectors_max_count
-            )
+            return wiring.requests(worker, solver) + wiring.collectors(worker, solver)
 
         rounds = Rounds(run, config.handle_pristine_collectors_period.total_seconds())
         listener = Listener(listening, [_CHANNEL])

@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from bridge.drain import Drain
-from bridge.inbound import Inbound
 from bridge.rabbitmq.broker import RabbitSource
 from service.databases import connect, lane_count, open_worker
 from service.loop import Listener, Stop, Work
 from service.loops import OpenWork, run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 NAME = "consume_messages"
 
-_BATCH = 5000
 _POLL_SECONDS = 5.0
 _STOP_SECONDS = 0.2
 _CHANNEL = "worker_inbox"
 
 
-def consume(config: Config, stop: Stop) -> int:
+def run_consumer(config: Config, stop: Stop) -> int:
     """One process: a thread that takes messages in, and threads that apply them. Returns the exit status."""
     loops: dict[str, OpenWork] = {"inbound": partial(_open_inbound, config)}
     for number in range(config.protocol_broker_threads):
@@ -45,7 +43,7 @@ def _open_inbound(config: Config) -> Iterator[Work]:
 
     try:
         with open_worker(config, "inbound") as worker:
-            inbound = Inbound(source, worker, config.realm, lane_count(worker), _BATCH)
+            inbound = Wiring(config).inbound(source, worker, lane_count(worker))
             yield Work(lambda: inbound.run_once(0.0), wait)
     finally:
         source.close()
@@ -54,7 +52,5 @@ def _open_inbound(config: Config) -> Iterator[Work]:
 @contextmanager
 def _open_drain(config: Config, number: int) -> Iterator[Work]:
     with open_worker(config, "drain") as worker, connect(config.worker_postgres_url, "drain listener") as listening:
-        lanes = lane_count(worker)
-        # Where the others do not begin, as far as there are lanes enough.
-        first_lane = number * max(1, lanes // config.protocol_broker_threads)
-        yield Work(Drain(worker, lanes, first_lane=first_lane).run_once, Listener(listening, [_CHANNEL]).wait)
+        drain = Wiring(config).drain(worker, lane_count(worker), number)
+        yield Work(drain.run_once, Listener(listening, [_CHANNEL]).wait)

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from bridge.outbound import Outbound
 from bridge.rabbitmq.broker import RabbitTarget
 from service.databases import connect, open_worker
 from service.loop import Listener, Stop, Work
 from service.loops import Rounds, run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 _CHANNEL = "worker_outbox"
 
 
-def flush(config: Config, name: str, types: Sequence[str], quit_early: bool, stop: Stop) -> int:
+def run_flusher(config: Config, name: str, types: Sequence[str], quit_early: bool, stop: Stop) -> int:
     """One process that sends messages of these types. `name` is the command's. Returns the exit status."""
     return run_loops(
         name,
@@ -33,14 +33,7 @@ def _open(config: Config, types: Sequence[str], name: str, stop: Stop) -> Iterat
     target = RabbitTarget(config.protocol_broker_url, give_up=lambda: stop.is_requested)
     try:
         with open_worker(config, name) as worker, connect(config.worker_postgres_url, f"{name} listener") as listening:
-            outbound = Outbound(
-                worker,
-                target,
-                config.realm,
-                types=types,
-                delete_parent_shard_records=config.delete_parent_shard_records,
-                burst_counts={type_name: config.burst_count(type_name) for type_name in types},
-            )
+            outbound = Wiring(config).outbound(worker, target, types)
             rounds = Rounds(outbound.run_once, config.flush_period.total_seconds())
             listener = Listener(listening, [_CHANNEL])
             # Whoever has something to send says so: the period is for what comes without a word.

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipelines.turns.scan import Pace, Scanner, full_pass
+from pipelines.turns.scan import full_pass
 from service.databases import open_worker
 from service.loop import Stop, Work
 from service.loops import run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 _LONGEST_PAUSE = 60.0
 
 
-def scan(config: Config, name: str, tables: Sequence[str], quit_early: bool, stop: Stop) -> int:
+def run_scans(config: Config, name: str, tables: Sequence[str], quit_early: bool, stop: Stop) -> int:
     """Scans these tables by turns. With `quit_early`: all of each table, once, at once. Returns the exit status."""
     # It outlives connections: a lost one must not make a pass of days begin anew.
-    scanner = Scanner({table: _pace(config, table) for table in tables})
+    scanner = Wiring(config).scanner(tables)
 
     @contextmanager
     def open_work() -> Iterator[Work]:
@@ -31,8 +32,3 @@ def scan(config: Config, name: str, tables: Sequence[str], quit_early: bool, sto
             yield Work(step, lambda stop, seconds: stop.wait(min(seconds, scanner.pause())))
 
     return run_loops(name, {name: open_work}, stop, poll_seconds=_LONGEST_PAUSE, quit_early=quit_early)
-
-
-def _pace(config: Config, table: str) -> Pace:
-    settings = config.scan(table)
-    return Pace(settings.days, settings.blocks_per_query, settings.beat)

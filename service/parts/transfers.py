@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
-from pipelines.turns import roll
 from service.databases import Connection, open_worker
 from service.loop import Stop, Work
 from service.loops import Rounds, run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 
-def roll_transfers(config: Config, wait: float, quit_early: bool, stop: Stop) -> int:
+def run_transfers(config: Config, wait: float, quit_early: bool, stop: Stop) -> int:
     """Lets collectors send and pay as soon as nothing is missing, every `wait` seconds. Returns the exit status."""
-    return _run(config, "roll_transfers", roll.roll_transfers, wait, quit_early, stop)
+    return _run(config, "roll_transfers", Wiring(config).transfers, wait, quit_early, stop)
 
 
-def trigger_transfers(config: Config, quit_early: bool, stop: Stop) -> int:
+def run_triggers(config: Config, quit_early: bool, stop: Stop) -> int:
     """Tries postponed transfers again when their time has come. Returns the exit status."""
-    limit = config.app_rescheduled_transfers_burst_count
     wait = config.trigger_transfers_period.total_seconds()
-    return _run(config, "trigger_transfers", partial(roll.trigger_transfers, limit=limit), wait, quit_early, stop)
+    return _run(config, "trigger_transfers", Wiring(config).triggers, wait, quit_early, stop)
 
 
 def _run(

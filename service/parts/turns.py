@@ -14,6 +14,7 @@ from pipelines.turns.roll import CollectorPolicy, TurnSettings, WorkerTurnsTick
 from service.databases import connect, open_both, open_solver
 from service.loop import Stop, Work
 from service.loops import Rounds, run_loops
+from service.wiring import Wiring
 from settings.config import Config
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def collector_policy(config: Config) -> CollectorPolicy:
     return CollectorPolicy(config.app_collector_transfers_limit, config.min_collector_id, config.max_collector_id)
 
 
-def roll_turns(config: Config, quit_early: bool, stop: Stop) -> int:
+def run_turns(config: Config, quit_early: bool, stop: Stop) -> int:
     """Starts turns and takes them from phase to phase. Returns the exit status."""
     wait = config.turn_check_interval.total_seconds()
     settings, policy = turn_settings(config), collector_policy(config)
@@ -59,7 +60,7 @@ def roll_turns(config: Config, quit_early: bool, stop: Stop) -> int:
         with open_solver(config, "roll_turns") as solver:
 
             def run() -> int:
-                tick = roll.roll_turns(solver, settings, policy)
+                tick = roll.advance_turns(solver, settings, policy)
                 if not tick.is_alone:
                     _log.warning("another process rolls the turns of this solver database: there should be one")
                 if tick.started is not None:
@@ -93,7 +94,7 @@ def _tell(turn_id: int, report: Report) -> None:
         _log.info("turn %s: %s", turn_id, warning)
 
 
-def roll_worker_turns(config: Config, quit_early: bool, stop: Stop) -> int:
+def run_worker_turns(config: Config, quit_early: bool, stop: Stop) -> int:
     """Does this worker's part of the turns. Returns the exit status."""
     name = "roll_worker_turns"
     wait = config.app_roll_worker_turns_wait.total_seconds()
@@ -109,11 +110,12 @@ def _open(config: Config, name: str) -> Iterator[Work]:
         lanes = [closing.enter_context(connect(config.worker_postgres_url, f"{name} lane")) for _ in range(others)]
         last = WorkerTurnsTick()
         reporter = registry.Reporter()
+        wiring = Wiring(config)
 
         def step() -> int:
             nonlocal last
             reporter.run(worker, solver)
-            last = roll.roll_worker_turns(worker, solver, lanes)
+            last = wiring.turns(worker, solver, lanes)
             return last.done
 
         def wait(stop: Stop, seconds: float) -> None:

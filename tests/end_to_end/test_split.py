@@ -119,7 +119,7 @@ def run_to_offers(world: World) -> int:
     reported = len(world.solver_reports)
 
     def is_solved() -> bool:
-        world.roll_turns()
+        world.advance_turns()
         reports = list(world.solver_reports.values())[reported:]
         return any(report.offers for report in reports)
 
@@ -141,7 +141,7 @@ def run_to_end(world: World, turn_id: int) -> None:
 
     def is_over() -> bool:
         if world.turn() == (turn_id, 3):
-            world.roll_turns()
+            world.advance_turns()
         return is_finished()
 
     world.step_until(is_over, "ending the turn", LIMIT)

@@ -6,6 +6,7 @@ import random
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bridge.coin_info import parse_coin_info
 from bridge.http_fetch import HttpFetch, Outcome
@@ -58,8 +59,8 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 class SimulatedFetch(HttpFetch):
     """The fetcher with its database half only."""
 
-    def __init__(self, process: Process, documents: Documents, connection: object) -> None:
-        super().__init__(connection, verify=_NO_TLS)  # type: ignore[arg-type]
+    def __init__(self, process: Process, documents: Documents, connection: Any, **settings: Any) -> None:
+        super().__init__(connection, **{**settings, "verify": _NO_TLS})
         self._process = process
         self._documents = documents
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
-from bridge.drain import Drain
 from bridge.floors import Floors
-from bridge.inbound import Inbound
-from bridge.outbound import Outbound
 from bridge.wire.ports import Source, Target
-from bridge.wire.sharding import Realm
 from pipelines.turns import roll
 from pipelines.turns.scan import TABLES, Pace, Scanner, full_pass
+from service.wiring import Wiring
 from tests.simulation.clock import Clock
 from tests.simulation.documents import Documents, SimulatedFetch
 from tests.simulation.process import MortalSource, MortalTarget, Process
@@ -40,8 +37,7 @@ class ShardContext:
     """What the processes of a shard share, beside the database."""
 
     database: str
-    binding_key: str
-    settings: dict[str, Any]
+    wiring: Wiring
     lane_count: int
     new_process: Callable[[], Process]
     new_source: Callable[[], Source]
@@ -52,10 +48,6 @@ class ShardContext:
     clock: Clock
     scan_period: timedelta
 
-    @property
-    def realm(self) -> Realm:
-        return Realm.parse(self.binding_key)
-
 
 class BridgeUnit:
     """Inbound, outbound and the fetcher."""
@@ -65,12 +57,11 @@ class BridgeUnit:
         connection = self.process.connect(context.database)
         self._source = context.new_source()
         limit = context.dice.choice((1, 7, 2000))
-        self._inbound = Inbound(
-            MortalSource(self._source, self.process), connection, context.realm, context.lane_count, limit
-        )
+        source = MortalSource(self._source, self.process)
+        self._inbound = context.wiring.inbound(source, connection, context.lane_count, limit=limit)
         target = MortalTarget(context.target, self.process, context.fails)
-        self._outbound = Outbound(connection, target, context.realm)
-        self._fetcher = SimulatedFetch(self.process, context.documents, connection)
+        self._outbound = context.wiring.outbound(connection, target)
+        self._fetcher = context.wiring.fetcher(connection, partial(SimulatedFetch, self.process, context.documents))
 
     def parts(self) -> dict[str, Part]:
         return {
@@ -96,7 +87,8 @@ class DrainUnit:
         connection = self.process.connect(context.database)
         limit = context.dice.choice((1, 3, 20, 1000))
         # One for each lane, so that the simulation can choose the lane.
-        self._drains = [Drain(connection, context.lane_count, limit) for _ in range(context.lane_count)]
+        lanes = context.lane_count
+        self._drains = [context.wiring.drain(connection, lanes, limit=limit) for _ in range(lanes)]
         for lane, drain in enumerate(self._drains):
             drain._lanes, drain._floors = [lane], Floors([lane])
 
@@ -114,23 +106,17 @@ class LoopsUnit:
         self.process = context.new_process()
         self._worker = self.process.connect(context.database)
         self._solver = self.process.connect("solver")
-        words = {
-            "binding_key": context.binding_key,
-            "realm": context.realm.realm,
-            "realm_mask": context.realm.mask,
-            "parent_realm": context.realm.parent_realm,
-            "parent_realm_mask": context.realm.parent_mask,
-        }
-        self._worker.execute("select worker.set_configuration(%s)", (json.dumps(context.settings | words),))
+        self._wiring = context.wiring
+        self._wiring.enroll(self._worker)
 
     def parts(self) -> dict[str, Part]:
-        worker, solver = self._worker, self._solver
+        worker, solver, wiring = self._worker, self._solver, self._wiring
         return {
-            "turns": lambda: roll.roll_worker_turns(worker, solver).done,
-            "transfers": lambda: roll.roll_transfers(worker),
-            "trigger": lambda: roll.trigger_transfers(worker),
-            "requests": lambda: roll.exchange_solver_requests(worker, solver),
-            "collectors": lambda: roll.handle_pristine_collectors(worker, solver),
+            "turns": lambda: wiring.turns(worker, solver).done,
+            "transfers": lambda: wiring.transfers(worker),
+            "trigger": lambda: wiring.triggers(worker),
+            "requests": lambda: wiring.requests(worker, solver),
+            "collectors": lambda: wiring.collectors(worker, solver),
             "scans": lambda: sum(full_pass(worker, scan, sleep=lambda _seconds: None) for scan in TABLES),
         }
 
@@ -178,7 +164,7 @@ class SolverUnit:
         self._settings = settings
 
     def parts(self) -> dict[str, Part]:
-        return {"solver": lambda: roll.roll_turns(self._connection, self._settings()).done}
+        return {"solver": lambda: roll.advance_turns(self._connection, self._settings()).done}
 
     def die(self) -> None:
         pass

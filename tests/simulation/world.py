@@ -29,6 +29,8 @@ from sandbox.protocol.smp import AccountTransfer, decode
 from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sandbox.world.exchange import InProcessExchange, declare_sandbox
 from sandbox.world.transit import FaultyTarget
+from service.wiring import Wiring
+from settings.config import load
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents
@@ -201,13 +203,12 @@ class World:
             "solver": lambda: SolverUnit(self._new_process(), lambda: self.turn_settings)
         }
         self._realms = dict(zip(databases, map(Realm.parse, self._queues.values()), strict=True))
-        settings = {"amount_cut": AMOUNT_CUT, "local_delivery": self.dice.random() < 0.7}
+        local_delivery = "true" if self.dice.random() < 0.7 else "false"
         for database, (queue, key) in zip(databases, self._queues.items(), strict=True):
             bind(self.watchers[database], key)
             context = ShardContext(
                 database=database,
-                binding_key=key,
-                settings=settings,
+                wiring=self._wiring_of(database, queue, key, local_delivery),
                 lane_count=self._lane_counts[database],
                 new_process=self._new_process,
                 new_source=lambda queue=queue: self._broker.source(queue),  # type: ignore[misc]
@@ -223,6 +224,17 @@ class World:
                 self._makers[f"{database}.{name}"] = lambda unit=unit, context=context: unit(context)  # type: ignore[misc]
         self.units = {name: make() for name, make in self._makers.items()}
         self._closing.callback(self._end_processes)
+
+    def _wiring_of(self, database: str, queue: str, binding_key: str, local_delivery: str) -> Wiring:
+        environment = {
+            "SOLVER_POSTGRES_URL": self._server.url("solver"),
+            "WORKER_POSTGRES_URL": self._server.url(database),
+            "PROTOCOL_BROKER_QUEUE": queue,
+            "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": binding_key,
+            "TRANSFERS_AMOUNT_CUT": str(AMOUNT_CUT),
+            "APP_LOCAL_DELIVERY": local_delivery,
+        }
+        return Wiring(load("worker", environment))
 
     def _end_processes(self) -> None:
         for unit in self.units.values():

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pipelines.turns.roll import roll_worker_turns
+from pipelines.turns.roll import advance_worker_turns
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
 from tests.databases import EMPTY
@@ -154,7 +154,7 @@ class _World:
                 connection.fuse = fuse
             pair = dict(connections)
             try:
-                return fuse, roll_worker_turns(pair["worker"], pair["solver"]).steps
+                return fuse, advance_worker_turns(pair["worker"], pair["solver"]).steps
             except psycopg.OperationalError:
                 assert fuse.is_blown
                 return fuse, ()
@@ -173,7 +173,7 @@ class _World:
             for obstacle in OBSTACLES[self._step]:
                 blocker.execute(obstacle.encode())
             process = closing.enter_context(ThreadPoolExecutor(1))
-            future = process.submit(roll_worker_turns, worker, solver, lanes)
+            future = process.submit(advance_worker_turns, worker, solver, lanes)
             pids = [worker.info.backend_pid, *(connection.info.backend_pid for connection in lanes)]
             victim: list[tuple[Any, ...]] = []
             with self._server.admin() as admin:

@@ -14,15 +14,15 @@ import pytest
 from bridge.wire.sharding import binary_routing_key
 from pipelines.turns import roll
 from pipelines.turns import steps as turn_steps
+from pipelines.turns.exchange import send_requests
 from pipelines.turns.roll import (
     CollectorPolicy,
     TurnSettings,
-    exchange_solver_requests,
-    handle_pristine_collectors,
-    roll_transfers,
-    roll_turns,
-    roll_worker_turns,
-    trigger_transfers,
+    advance_transfers,
+    advance_turns,
+    advance_worker_turns,
+    poll_collectors,
+    trigger_due_transfers,
 )
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
@@ -66,7 +66,7 @@ def test_v3_12(worker_db: Connection, solver_db: Connection) -> None:
         insert_turn(solver_db, phase, turn_id)
     for turn_id, phase, subphase in ((1, 2, 10), (2, 1, 5), (4, 3, 5)):
         insert_worker_turn(worker_db, phase, subphase, turn_id)
-    tick = roll_worker_turns(worker_db, solver_db)
+    tick = advance_worker_turns(worker_db, solver_db)
     assert _states(worker_db) == [(1, 3, 5), (2, 2, 5), (3, 1, 10), (4, 3, 10)]
     assert tick.changed == 3
     assert tick.steps == ((1, 3, 0), (2, 2, 0), (3, 1, 0), (4, 3, 5))
@@ -87,7 +87,7 @@ def test_v3_13(worker_db: Connection, solver_db: Connection) -> None:
     }
     insert(worker_db, "worker.debtor_locator_claim", claim)
     for _ in range(2):
-        assert roll_worker_turns(worker_db, solver_db).steps == ((1, 1, 0),)
+        assert advance_worker_turns(worker_db, solver_db).steps == ((1, 1, 0),)
         assert _states(worker_db) == [(1, 1, 10)]
         assert rows(solver_db, "select debtor_info_locator, debtor_id from solver.debtor_info") == [("L", 666)]
         assert rows(solver_db, "select debtor_info_locator, debtor_id from solver.confirmed_debtor") == [("L", 666)]
@@ -98,7 +98,7 @@ def test_v3_13(worker_db: Connection, solver_db: Connection) -> None:
 def test_turns_that_the_solver_forgot_are_forgotten(worker_db: Connection, solver_db: Connection) -> None:
     insert_worker_turn(worker_db, 2, 5, 1)
     insert_worker_turn(worker_db, 3, 10, 2)
-    assert roll_worker_turns(worker_db, solver_db).steps == ()
+    assert advance_worker_turns(worker_db, solver_db).steps == ()
     assert _states(worker_db) == [(2, 3, 10)]
 
 
@@ -110,25 +110,25 @@ def test_a_loop_runs_once(connect: Callable[[Any], tuple[str, Connection]], loop
         stop_clock(connection, "2026-03-01T02:00:00Z")
     with psycopg.connect({"solver": solver_url, "worker": worker_url}[loop]) as other, other.transaction():
         other.execute("select pg_advisory_xact_lock(7304, %s)", (0 if loop == "solver" else 1,))
-        tick = roll_turns(solver, SETTINGS) if loop == "solver" else roll_worker_turns(worker, solver)
+        tick = advance_turns(solver, SETTINGS) if loop == "solver" else advance_worker_turns(worker, solver)
         assert (tick.is_alone, tick.done) == (False, 0)
-    assert roll_turns(solver, SETTINGS).started is not None
-    assert roll_worker_turns(worker, solver).done == 2
+    assert advance_turns(solver, SETTINGS).started is not None
+    assert advance_worker_turns(worker, solver).done == 2
 
 
 def test_the_solver_advances_a_turn_by_one_phase_at_a_time(solver_db: Connection) -> None:
     stop_clock(solver_db, "2026-03-01T02:00:00Z")
-    tick = roll_turns(solver_db, SETTINGS)
+    tick = advance_turns(solver_db, SETTINGS)
     assert (tick.started, tick.advanced) == (1, {})
-    assert roll_turns(solver_db, SETTINGS).done == 0
+    assert advance_turns(solver_db, SETTINGS).done == 0
     stop_clock(solver_db, "2026-03-10T00:00:00Z")
-    assert roll_turns(solver_db, SETTINGS).advanced == {1: 2}
-    assert roll_turns(solver_db, SETTINGS).done == 0
+    assert advance_turns(solver_db, SETTINGS).advanced == {1: 2}
+    assert advance_turns(solver_db, SETTINGS).done == 0
     stop_clock(solver_db, "2026-03-10T02:00:00Z")
-    tick = roll_turns(solver_db, SETTINGS)
+    tick = advance_turns(solver_db, SETTINGS)
     assert tick.advanced == {1: 3}
     assert list(tick.reports) == [1]
-    tick = roll_turns(solver_db, SETTINGS)
+    tick = advance_turns(solver_db, SETTINGS)
     assert tick.advanced == {1: 4}
     assert tick.reports == {}
     assert value(solver_db, "select count(*) from solver.turn where phase = 4 and phase_deadline is null") == 1
@@ -186,9 +186,9 @@ class _Shards:
         """One iteration of every loop at a moment."""
         for connection in (self.solver, *self.workers):
             stop_clock(connection, f"2026-03-01T{now}Z")
-        roll_turns(self.solver, SETTINGS)
+        advance_turns(self.solver, SETTINGS)
         for worker in self.workers:
-            roll_worker_turns(worker, self.solver)
+            advance_worker_turns(worker, self.solver)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return sorted(row for worker in self.workers for row in rows(worker, query))
@@ -269,11 +269,11 @@ def test_a_busy_lane_is_done_later_and_the_others_only_once(
     with psycopg.connect(url, autocommit=True) as drain:
         with drain.transaction():
             drain.execute("select worker.try_lock_lane(3)")
-            tick = roll_worker_turns(worker, solver_db)
+            tick = advance_worker_turns(worker, solver_db)
             assert (tick.steps, tick.unfinished) == ((), ((1, 2, 0),))
             assert rows(worker, "select * from worker.open_lanes(1, 2)") == [(3,)]
             first = dict(rows(worker, "select (creditor_id, debtor_id)::text, ctid::text from worker.account_lock"))
-        assert roll_worker_turns(worker, solver_db).steps == ((1, 2, 0),)
+        assert advance_worker_turns(worker, solver_db).steps == ((1, 2, 0),)
     after = dict(rows(worker, "select (creditor_id, debtor_id)::text, ctid::text from worker.account_lock"))
     assert len(after) == 80
     assert 0 < len(first) < 80
@@ -287,7 +287,7 @@ def test_several_connections_share_the_lanes(
     _bidding(worker, solver_db)
     with psycopg.connect(url, autocommit=True) as second:
         stop_clock(second, "2026-03-01T02:30:00Z")
-        assert roll_worker_turns(worker, solver_db, [second]).steps == ((1, 2, 0),)
+        assert advance_worker_turns(worker, solver_db, [second]).steps == ((1, 2, 0),)
     assert value(worker, "select count(*) from worker.account_lock") == 80
     assert value(worker, "select count(*) from outbox.prepare_transfer") == 80
 
@@ -307,7 +307,7 @@ def test_loops_that_do_not_notice_each_other_do_everything_once(
             for connection in (here, there, lane):
                 stop_clock(connection, f"2026-03-01T{now}Z")
             for _ in range(2):
-                roll_worker_turns(here, there, [lane])
+                advance_worker_turns(here, there, [lane])
 
     def loops(now: str) -> list[tuple[Any, ...]]:
         with ThreadPoolExecutor(3) as threads:
@@ -344,17 +344,17 @@ def test_lost_solver_rows_are_loaded_again(worker_db: Connection, solver_db: Con
         " create trigger crash after insert on worker.worker_turn_lane"
         " for each row when (new.lane = 3) execute function worker.crash()"
     )
-    assert roll_worker_turns(worker_db, solver_db).steps == ((1, 2, 0),)
+    assert advance_worker_turns(worker_db, solver_db).steps == ((1, 2, 0),)
     assert value(worker_db, "select count(*) from worker.account_lock") == 80
     assert rows(worker_db, "select count(*), count(distinct lane) from worker.worker_turn_lane") == [(8, 8)]
 
 
 def test_g23_the_loop_knows_when_to_wake_up(worker_db: Connection, solver_db: Connection) -> None:
     _bidding(worker_db, solver_db)
-    tick = roll_worker_turns(worker_db, solver_db)
+    tick = advance_worker_turns(worker_db, solver_db)
     assert tick.next_step_at == datetime(2026, 3, 1, 3, 5, tzinfo=UTC)
     stop_clock(worker_db, "2026-03-01T03:05:00.000001Z")
-    assert roll_worker_turns(worker_db, solver_db).next_step_at is None
+    assert advance_worker_turns(worker_db, solver_db).next_step_at is None
     assert _states(worker_db) == [(1, 2, 10)]
 
 
@@ -371,7 +371,7 @@ def test_statuses_of_all_lanes_advance(worker_db: Connection) -> None:
             "amount_to_dispatch",
         )
         insert(worker_db, "worker.dispatching_status", {**status, **dict.fromkeys(amounts, 0)})
-    assert roll_transfers(worker_db, 3) >= 20
+    assert advance_transfers(worker_db, 3) >= 20
     query = "select count(*) from worker.dispatching_status where not started_sending and not awaiting_signal_flag"
     assert value(worker_db, query) == 0
 
@@ -383,18 +383,18 @@ def test_due_attempts_of_all_lanes_are_triggered(worker_db: Connection) -> None:
         moments = {"collection_started_at": "2026-03-01T03:10:00Z", "inserted_at": "2026-03-01T03:11:00Z"}
         due = {"is_dispatching": True, "nominal_amount": 100.0, "rescheduled_for": "2026-03-01T03:59:00Z"}
         insert(worker_db, "worker.transfer_attempt", {**attempt, **moments, **due})
-    assert trigger_transfers(worker_db, 3) == 20
+    assert trigger_due_transfers(worker_db, 3) == 20
     query = "select count(*) from worker.transfer_attempt where rescheduled_for < worker.now()"
     assert value(worker_db, query) == 0
-    assert trigger_transfers(worker_db) == 0
+    assert trigger_due_transfers(worker_db) == 0
 
 
 def test_a_needed_collector_is_created_and_configured(worker_db: Connection, solver_db: Connection) -> None:
     needed = '{"type":"NeededCollector","debtor_id":777,"ts":"2026-03-01T00:00:00Z"}'
     worker_db.execute("select worker.request_solver(array[%s]::jsonb[])", (needed,))
-    assert exchange_solver_requests(worker_db, solver_db) == 1
-    assert handle_pristine_collectors(worker_db, solver_db) == 1
-    assert handle_pristine_collectors(worker_db, solver_db) == 0
+    assert send_requests(worker_db, solver_db, 1000) == 1
+    assert poll_collectors(worker_db, solver_db) == 1
+    assert poll_collectors(worker_db, solver_db) == 0
     assert rows(solver_db, "select debtor_id, status from solver.collector_account") == [(777, 1)]
     assert rows(worker_db, "select debtor_id from worker.needed_worker_account") == [(777,)]
 
@@ -406,17 +406,17 @@ def test_g20_a_turn_that_starts_gives_busy_currencies_more_collectors(solver_db:
     nothing = {"collector_transfers": 0, "sent_amount": 0}
     insert(solver_db, "solver.transfer_statistic", {"turn_id": 90, "debtor_id": 666, **counts, **nothing})
     policy = CollectorPolicy(2, 1000, 2000)
-    tick = roll_turns(solver_db, SETTINGS, policy)
+    tick = advance_turns(solver_db, SETTINGS, policy)
     assert tick.started is not None
     assert tick.collectors == 3
-    assert roll_turns(solver_db, SETTINGS, policy).collectors == 0
+    assert advance_turns(solver_db, SETTINGS, policy).collectors == 0
     assert value(solver_db, "select count(*) from solver.collector_account") == 3
 
 
 @pytest.mark.parametrize("policy", [None, CollectorPolicy(0, 1000, 2000)])
 def test_g20_no_policy_no_collectors(solver_db: Connection, policy: CollectorPolicy | None) -> None:
     stop_clock(solver_db, "2026-03-01T02:05:00Z")
-    tick = roll_turns(solver_db, SETTINGS, policy)
+    tick = advance_turns(solver_db, SETTINGS, policy)
     assert tick.started is not None
     assert tick.collectors == 0
 
@@ -427,10 +427,10 @@ def test_g36_the_loop_warns_of_a_dead_worker(solver_db: Connection, caplog: pyte
     row = {"turn_id": 1, "creditor_id": 1, "debtor_id": 1, "amount": 1, "collector_id": 9}
     insert(solver_db, "solver.creditor_taking", row)
     stop_clock(solver_db, "2026-03-01T04:10:00Z")
-    roll_turns(solver_db, SETTINGS)
+    advance_turns(solver_db, SETTINGS)
     assert caplog.records == []
     stop_clock(solver_db, "2026-03-01T04:10:01Z")
-    roll_turns(solver_db, SETTINGS)
+    advance_turns(solver_db, SETTINGS)
     first, second = (record.getMessage() for record in caplog.records)
     assert "turn 1 should have left phase 3 at 2026-03-01 03:10:00" in first
     assert "waits for workers with keys in 1.1.1.1.#, which have left 1 results" in second
@@ -451,6 +451,6 @@ def test_g22_old_decisions_about_messages_are_forgotten(worker_db: Connection, s
     moments = ("2026-03-01T01:59:59Z", "2026-03-01T02:00:00Z", "2026-02-01T00:00:00Z", "2027-03-01T00:00:00Z")
     decisions = [{"set_aside_id": n, "decided_at": moment} | decision for n, moment in enumerate(moments)]
     insert(worker_db, "worker.set_aside_decision", *decisions)
-    roll_worker_turns(worker_db, solver_db)
+    advance_worker_turns(worker_db, solver_db)
     assert rows(worker_db, "select set_aside_id from worker.set_aside_decision order by 1") == [(1,), (3,)]
     assert value(worker_db, "select worker.delete_old_decisions(10)") == 0

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.turns.roll import TurnSettings, roll_turns, roll_worker_turns
+from pipelines.turns.roll import TurnSettings, advance_turns, advance_worker_turns
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
 NOON = "2026-03-01T12:00:00Z"
@@ -61,9 +61,9 @@ def test_g48_an_open_turn_of_the_future_ends(
         stop_clock(connection, NOON)
     insert_turn(solver_db, phase, 7, started_at=AHEAD, **columns)
     for _ in range(4):
-        roll_worker_turns(worker_db, solver_db)
-        roll_worker_turns(worker_db, solver_db)
-        roll_turns(solver_db, SETTINGS)
+        advance_worker_turns(worker_db, solver_db)
+        advance_worker_turns(worker_db, solver_db)
+        advance_turns(solver_db, SETTINGS)
     assert _phases(solver_db)[7] == 4
     assert [turn for turn, phase in _phases(solver_db).items() if turn != 7] == [1]
 
@@ -102,8 +102,8 @@ def test_g48_waiting_periods_of_collectors_begin_anew(solver_db: Connection, sta
         collector | {"collector_id": 2**40 + 1, "latest_status_change_at": recent},
     )
     stop_clock(solver_db, NOON)
-    roll_turns(solver_db, SETTINGS)
-    roll_turns(solver_db, SETTINGS)
+    advance_turns(solver_db, SETTINGS)
+    advance_turns(solver_db, SETTINGS)
     moments = "select latest_status_change_at = %s from solver.collector_account order by collector_id"
     assert rows(solver_db, moments, NOON)[0] == (True,)
     assert rows(solver_db, moments, recent)[1] == (True,)

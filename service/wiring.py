@@ -1,0 +1,140 @@
+"""How the parts of a worker are put together from its configuration. Whoever runs them, it is done here.
+
+Daemons, the sandbox's shards and the simulation only differ in who calls the parts, over which connections, and how the
+outside is reached: `Source`, `Target`, and TLS.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from settings.config import Config
+
+if TYPE_CHECKING:
+    # Each process loads only what it runs.
+    from bridge.drain import Drain
+    from bridge.http_fetch import HttpFetch
+    from bridge.inbound import Inbound
+    from bridge.outbound import Outbound
+    from bridge.wire.ports import Source, Target
+    from pipelines.turns.roll import WorkerTurnsTick
+    from pipelines.turns.scan import Scanner
+
+Connection = psycopg.Connection[Any]
+
+BATCH = 5000
+"""Most messages that are taken from the broker at a time."""
+
+REQUESTS = 1000
+"""Most requests for the solver database at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Makes the parts of a worker. `tls` stands for the usual certificates when documents are fetched.
+
+    Connections are in autocommit mode; those to the worker's database belong to one part each.
+    """
+
+    config: Config
+    tls: ssl.SSLContext | None = None
+
+    def enroll(self, worker: Connection) -> int:
+        """Writes the settings into the worker's database; returns how many lanes that has.
+
+        Raises psycopg.Error, also when it is the database of another shard.
+        """
+        worker.execute("select worker.set_configuration(%s)", (Jsonb(self.config.worker_settings()),))
+        row = worker.execute("select lane_count from worker.configuration").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def inbound(
+        self, source: Source, worker: Connection, lanes: int, *, limit: int = BATCH, prefix: str = ""
+    ) -> Inbound:
+        """Takes messages in. `prefix` goes before the names of exchanges."""
+        from bridge.inbound import Inbound
+
+        return Inbound(source, worker, self.config.realm, lanes, limit, prefix)
+
+    def drain(self, worker: Connection, lanes: int, number: int = 0, limit: int | None = None) -> Drain:
+        """Applies messages. `number`: of several in a process; each begins with other lanes, if there are enough."""
+        from bridge.drain import Drain
+
+        first_lane = number * max(1, lanes // self.config.protocol_broker_threads)
+        return Drain(worker, lanes, first_lane=first_lane) if limit is None else Drain(worker, lanes, limit)
+
+    def outbound(self, worker: Connection, target: Target, types: Sequence[str] | None = None) -> Outbound:
+        """Sends messages of these types, of all by default."""
+        from bridge.messages.catalogue import OUTGOING_TYPES
+        from bridge.outbound import Outbound
+
+        sent = OUTGOING_TYPES if types is None else types
+        return Outbound(
+            worker,
+            target,
+            self.config.realm,
+            types=sent,
+            delete_parent_shard_records=self.config.delete_parent_shard_records,
+            burst_counts={type_name: self.config.burst_count(type_name) for type_name in sent},
+        )
+
+    def fetcher(self, worker: Connection, make: Callable[..., HttpFetch] | None = None) -> HttpFetch:
+        """Fetches documents. `make`: another class of fetcher."""
+        from bridge.http_fetch import HttpFetch
+
+        config = self.config
+        return (make or HttpFetch)(
+            worker,
+            connections=config.http_fetch_connections,
+            timeout=config.http_fetch_timeout.total_seconds(),
+            verify=config.app_verify_ssl_certs if self.tls is None else self.tls,
+            allow_private=config.fetches_private_addresses,
+            limit=config.app_debtor_info_fetch_burst_count,
+        )
+
+    def scanner(self, tables: Sequence[str]) -> Scanner:
+        """Cleans these tables up, each at its own pace."""
+        from pipelines.turns.scan import Pace, Scanner
+
+        paces = {}
+        for table in tables:
+            scan = self.config.scan(table)
+            paces[table] = Pace(scan.days, scan.blocks_per_query, scan.beat)
+        return Scanner(paces)
+
+    def turns(self, worker: Connection, solver: Connection, lanes: Sequence[Connection] = ()) -> WorkerTurnsTick:
+        """This shard's part of the turns, one iteration; `lanes`: more connections to the worker's database."""
+        from pipelines.turns.roll import advance_worker_turns
+
+        return advance_worker_turns(worker, solver, lanes)
+
+    def transfers(self, worker: Connection) -> int:
+        """Collectors send and pay as soon as nothing is missing; returns how many steps were taken."""
+        from pipelines.turns.roll import advance_transfers
+
+        return advance_transfers(worker)
+
+    def triggers(self, worker: Connection) -> int:
+        """Postponed payments are tried again when their time has come; returns how many."""
+        from pipelines.turns.roll import trigger_due_transfers
+
+        return trigger_due_transfers(worker, self.config.app_rescheduled_transfers_burst_count)
+
+    def requests(self, worker: Connection, solver: Connection) -> int:
+        """The solver is asked what handlers want of it; returns how many requests there were."""
+        from pipelines.turns.exchange import send_requests
+
+        return send_requests(worker, solver, REQUESTS)
+
+    def collectors(self, worker: Connection, solver: Connection) -> int:
+        """The poll of collectors; returns how many there was something to do for."""
+        from pipelines.turns.roll import poll_collectors
+
+        return poll_collectors(worker, solver, self.config.app_handle_pristine_collectors_max_count)
