@@ -7,6 +7,7 @@ from bridge.drain import Drain
 from bridge.errors import Remedy, remedy
 from tests.bridge.messages.examples import changed
 from tests.conftest import Connection
+from tests.covering import covers
 
 
 def put(connection: Connection, lane: int, *messages: bytes) -> None:
@@ -94,8 +95,9 @@ def test_a_busy_lane_is_left_to_its_owner(worker_db: Connection) -> None:
     assert drain.run_once() == 1
 
 
+@covers("G29")
 @pytest.mark.parametrize("sqlstate", ["22012", "23514", "ST001", "P0001"])
-def test_g29(worker_db: Connection, sqlstate: str) -> None:
+def test_a_bad_message_stops_no_other(worker_db: Connection, sqlstate: str) -> None:
     fail_for(worker_db, 60, sqlstate)
     put(worker_db, 0, *flags(*range(1, 121)))
     drain = Drain(worker_db, 8)

@@ -17,6 +17,7 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.world import World, WorldSettings
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.end_to_end.test_circle import BASE, circle
 from tests.end_to_end.test_split import LIMIT, check, run_to_end, run_to_offers, want_the_same_again
 from tests.settings.environments import ENVIRONMENTS
@@ -87,7 +88,8 @@ def brisk(pace: WorldSettings) -> WorldSettings:
     return replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=3)), authority=authority)
 
 
-def test_g20_collector_is_removed_and_trade_goes_on() -> None:
+@covers("G20")
+def test_collector_is_removed_and_trade_goes_on() -> None:
     economy = circle()
     with (
         PrivateServer() as server,

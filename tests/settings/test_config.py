@@ -16,6 +16,7 @@ from settings.checks import ROLES
 from settings.config import FIELDS, Config, ConfigError, Role, Scan, load
 from settings.internal import BURST_COUNTS, SCAN_DAYS
 from settings.localhost import gateway_of, substitute_localhost
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
 
 
@@ -61,14 +62,16 @@ def test_a_configuration_can_be_handed_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(config)) == config
 
 
+@covers("C5")
 @pytest.mark.parametrize("role", ROLES)
-def test_c5_every_role_reads_every_variable(role: Role) -> None:
+def test_every_role_reads_every_variable(role: Role) -> None:
     for variable in ("TURN_PERIOD", "TURN_CHECK_INTERVAL", "FLUSH_PERIOD", "WEBSERVER_PORT", "APP_ENABLE_CORS"):
         (problem,) = problems_with(role, **{variable: "7 parsecs"})
         assert problem.startswith(f"{variable}='7 parsecs': must be ")
 
 
-def test_c9_workers_and_configure_need_a_worker_database() -> None:
+@covers("C9")
+def test_workers_and_configure_need_a_worker_database() -> None:
     for role in ROLES:
         environ = {name: text for name, text in ENVIRONMENTS[role].items() if name != "WORKER_POSTGRES_URL"}
         if role in ("worker", "configure"):
@@ -78,15 +81,17 @@ def test_c9_workers_and_configure_need_a_worker_database() -> None:
             assert load(role, environ).worker_postgres_url == ""
 
 
-def test_c9_solver_and_web_server_ignore_it() -> None:
+@covers("C9")
+def test_solver_and_web_server_ignore_it() -> None:
     assert load_with("solver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     assert load_with("webserver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     (problem,) = problems_with("worker", WORKER_POSTGRES_URL="nonsense")
     assert problem.startswith("WORKER_POSTGRES_URL='nonsense': must be a URL")
 
 
+@covers("C11")
 @pytest.mark.parametrize("table", SCAN_DAYS)
-def test_c11_scan_days_are_numbers(table: str) -> None:
+def test_scan_days_are_numbers(table: str) -> None:
     config = load_with(**{f"APP_{table.upper()}_SCAN_DAYS": "0.5"})
     assert config.scan(table) == Scan(timedelta(hours=12), 40, timedelta(milliseconds=100))
 
@@ -157,6 +162,7 @@ def test_default_gateway() -> None:
     assert gateway_of(routes[: routes.rindex("eth0")]) is None
 
 
+@covers("G24")
 @pytest.mark.parametrize(
     ("variables", "days"),
     [
@@ -167,7 +173,7 @@ def test_default_gateway() -> None:
         ({"APP_WORKER_SENDING_SLACK_DAYS": "10", "APP_WORKER_DISPATCHING_SLACK_DAYS": "9"}, 180),
     ],
 )
-def test_g24_interest_rates_are_remembered_as_long_as_attempts_live(variables: dict[str, str], days: int) -> None:
+def test_interest_rates_are_remembered_as_long_as_attempts_live(variables: dict[str, str], days: int) -> None:
     assert load_with(**variables).interest_rate_history_period == timedelta(days=days)
 
 

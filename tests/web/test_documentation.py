@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import booleans, data, integers, sampled_from
 from schemathesis.checks import not_a_server_error
 
+from tests.covering import covers
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
 
@@ -63,7 +64,8 @@ def test_operations_and_their_scopes(document: dict[str, Any]) -> None:
     assert documented == SCOPES
 
 
-def test_c24_the_documented_pattern_is_the_real_one(document: dict[str, Any]) -> None:
+@covers("C24")
+def test_the_documented_pattern_is_the_real_one(document: dict[str, Any]) -> None:
     (parameter,) = document["paths"]["/trade/collectors/{debtorId}/activate"]["parameters"]
     assert parameter == {
         "in": "path",

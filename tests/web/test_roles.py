@@ -7,6 +7,7 @@ import re
 import pytest
 
 from admin.web.roles import UserType, user_type
+from tests.covering import covers
 from tests.settings.environments import load_with
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_turn, set_aside
@@ -142,7 +143,8 @@ def test_types_of_users(subject: str | None, variables: dict[str, str], expected
     assert user_type(load_with("webserver", **variables), subject) == expected
 
 
+@covers("C21")
 @pytest.mark.parametrize("number", [str(2**64), "9" * 21, "9" * 10_000])
-def test_c21_creditors_with_impossible_numbers(web: Web, number: str) -> None:
+def test_creditors_with_impossible_numbers_are_nobody(web: Web, number: str) -> None:
     web.tokens.allow("t", f"creditors:{number}", "access")
     assert web.get("/trade/collectors/1/", "t").status_code == 403

@@ -20,6 +20,7 @@ from sandbox.servers.broker import rabbitmqctl
 from tests.bridge.messages.examples import changed
 from tests.bridge.proxy import proxy
 from tests.conftest import Connection
+from tests.covering import covers
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -98,7 +99,8 @@ def test_properties_on_the_wire(rabbitmq_url: str, target: RabbitTarget, queue: 
     }
 
 
-def test_m3(target: RabbitTarget, source: RabbitSource) -> None:
+@covers("M3")
+def test_unroutable_messages_are_told_apart(target: RabbitTarget, source: RabbitSource) -> None:
     batch = []
     unroutable = {3, 50, 51, 199}
     for index in range(200):
@@ -109,7 +111,8 @@ def test_m3(target: RabbitTarget, source: RabbitSource) -> None:
     assert target.publish([message("1.1", b"x"), message("0.1", b"y")]) == [0]
 
 
-def test_m4(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+@covers("M4")
+def test_waiting_for_a_confirmation_has_an_end(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
     with proxy(rabbitmq_url) as path:
         target = RabbitTarget(path.url, name_prefix, confirm_timeout=0.5)
         assert target.publish([message("0.1", b"a")]) == []
@@ -233,7 +236,8 @@ def test_from_one_shard_to_another(
     assert depth(rabbitmq_url, queue) == 0
 
 
-def test_g50_a_message_keeps_the_name_of_its_first_exchange(
+@covers("G50")
+def test_a_message_keeps_the_name_of_its_first_exchange(
     rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
 ) -> None:
     """From `creditors_in` by `to_trade` into the queue; into the dead letters, and back as operators do it."""
@@ -286,8 +290,9 @@ def _permissions(user: str) -> list[str]:
     return [cell.strip().strip("`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[2:5]]
 
 
+@covers("G50")
 @pytest.mark.slow
-def test_g50_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
+def test_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
     rabbitmqctl(rabbitmq_url, "add_vhost", "g50")
     url = rabbitmq_url + "/g50"
     users = {"a shard": "shard", "the gateway of an authority": "gateway", "an operator's shovel": "shovel"}

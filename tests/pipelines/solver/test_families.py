@@ -18,6 +18,7 @@ from pipelines.solver.load import load_directory
 from pipelines.solver.market import BUY_OFFERS, COLLECTOR_ACCOUNTS, CURRENCIES, SELL_OFFERS, Market, TurnParameters
 from pipelines.solver.price import price
 from pipelines.solver.solve import solve
+from tests.covering import covers
 from tests.examples import examples
 from tests.pipelines.solver.markets import BASE, broken_rules, locator
 from tests.pipelines.solver.test_solve import AMOUNTS, RATES, solve_and_check
@@ -62,6 +63,7 @@ TRADERS = st.sampled_from([None, 0, 1, 2, 3, 4, -(2**63)])
 COLLECTORS = st.sampled_from([None, 0, 7, 8, 9])
 
 
+@covers("G4")
 @settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(
     currencies=st.lists(CURRENCY, max_size=8),
@@ -71,7 +73,7 @@ COLLECTORS = st.sampled_from([None, 0, 7, 8, 9])
     distance=st.integers(1, 4),
     minimum=st.sampled_from([1, 1000, 2**62]),
 )
-def test_g4_any_rows_at_all_get_a_valid_answer(
+def test_any_rows_at_all_get_a_valid_answer(
     currencies: list[tuple[object, ...]],
     collectors: list[tuple[object, ...]],
     sells: list[tuple[object, ...]],

@@ -14,6 +14,7 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
 
 MIN = 0x10000000000
 MAX = 0x100000007FF
@@ -87,22 +88,25 @@ def needing(debtor_id: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("debtor_id", "low", "high", "chosen"),
     [
-        pytest.param(666, MIN, MAX, [0x1000000037D, 0x10000000524, 0x100000002A2], id="v8_1"),
-        pytest.param(777, MIN, MAX, [0x10000000356, 0x100000000A1, 0x10000000586], id="v8_2_777"),
-        pytest.param(-1, MIN, MAX, [0x10000000527, 0x1000000052B, 0x10000000477], id="v8_2_minus_1"),
-        pytest.param(666, 1000, 2000, [1182, 1749, 1387], id="v8_3"),
+        pytest.param(666, MIN, MAX, [0x1000000037D, 0x10000000524, 0x100000002A2], id="666", marks=covers("V8.1")),
+        pytest.param(777, MIN, MAX, [0x10000000356, 0x100000000A1, 0x10000000586], id="777", marks=covers("V8.2")),
+        pytest.param(-1, MIN, MAX, [0x10000000527, 0x1000000052B, 0x10000000477], id="minus_1", marks=covers("V8.2")),
+        pytest.param(666, 1000, 2000, [1182, 1749, 1387], id="small-range", marks=covers("V8.3")),
         pytest.param(-(2**63), 1, 2**63 - 1, first(3, -(2**63), 1, 2**63 - 1), id="widest"),
         pytest.param(2**63 - 1, -(2**63), -1, first(3, 2**63 - 1, -(2**63), -1), id="widest_negative"),
     ],
 )
-def test_v8_1_to_v8_3(db: Connection, debtor_id: int, low: int, high: int, chosen: list[int]) -> None:
+def test_the_first_collectors_of_a_currency_are_pseudo_random(
+    db: Connection, debtor_id: int, low: int, high: int, chosen: list[int]
+) -> None:
     assert first(3, debtor_id, low, high) == chosen
     assert ensure(db, debtor_id, 3, low, high) == 3
     columns = "debtor_id, collector_id, status, account_id, latest_status_change_at = solver.now()"
     assert rows(db, columns) == [(debtor_id, i, 0, "", True) for i in sorted(chosen)]
 
 
-def test_v8_4(db: Connection) -> None:
+@covers("V8.4")
+def test_dead_collectors_do_not_count(db: Connection) -> None:
     ensure(db, 666, 3)
     dead = first(4, 666, MIN, MAX)[3]
     add(db, dead, 3)
@@ -111,7 +115,8 @@ def test_v8_4(db: Connection) -> None:
     assert ensure(db, 666, 4) == 0
 
 
-def test_v8_5(db: Connection) -> None:
+@covers("V8.5")
+def test_too_few_free_ids_are_an_error(db: Connection) -> None:
     with pytest.raises(psycopg.Error, match="too few free collector IDs") as failure:
         ensure(db, 666, 40, 1, 2)
     assert failure.value.sqlstate == "ST083"
@@ -119,7 +124,8 @@ def test_v8_5(db: Connection) -> None:
     assert rows(db) == []
 
 
-def test_v8_6(db: Connection) -> None:
+@covers("V8.6")
+def test_enough_living_collectors_need_no_ids(db: Connection) -> None:
     assert ensure(db, 666, 1, 1, 2) == 1
     add(db, 3 - rows(db)[0][0], 3)
     assert ensure(db, 666, 1, 1, 2) == 0
@@ -173,10 +179,13 @@ def test_processes_that_race_create_no_extras(new_database: Callable[[Kind], str
         assert {i for i, _ in rows(two)} >= set(first(3, 666, MIN, MAX))
 
 
+@covers("V8.7")
 @pytest.mark.parametrize(
     ("status", "result"), [(0, (2, "a", True)), (1, (2, "a", True)), (2, (2, "a", False)), (3, (3, "a", False))]
 )
-def test_v8_7(db: Connection, status: int, result: tuple[Any, ...]) -> None:
+def test_only_pristine_and_requested_collectors_become_active(
+    db: Connection, status: int, result: tuple[Any, ...]
+) -> None:
     add(db, MIN, status)
     for _ in range(2):
         request(db, activation("a", "2026-03-01T01:00:00Z"))
@@ -189,8 +198,9 @@ def test_disabled_collector_takes_no_other_id(db: Connection) -> None:
     assert rows(db, "status, account_id") == [(3, "a")]
 
 
-def test_v8_17(db: Connection) -> None:
-    """M29: a re-created account has another ID; a delayed message can not bring the old one back."""
+@covers("V8.17", "M29")
+def test_a_delayed_message_brings_no_old_account_id_back(db: Connection) -> None:
+    """A re-created account has another ID; a delayed message can not bring the old one back."""
     add(db, MIN, 1)
     request(db, activation("a", "2026-03-01T01:00:00Z"))
     for account_id, ts, stored in (
@@ -204,8 +214,9 @@ def test_v8_17(db: Connection) -> None:
         assert rows(db, "status, account_id, latest_status_change_at::date::text") == [(2, stored, "2026-03-01")]
 
 
+@covers("V8.17")
 @pytest.mark.parametrize(("ts", "stored"), [("2026-02-28T02:00:00Z", "a"), ("2026-02-28T02:00:01Z", "b")])
-def test_v8_17_without_a_known_ts(db: Connection, ts: str, stored: str) -> None:
+def test_an_account_id_without_a_known_moment_is_replaced(db: Connection, ts: str, stored: str) -> None:
     add(db, MIN, 2)
     request(db, activation("b", ts))
     assert rows(db, "account_id") == [(stored,)]
@@ -251,8 +262,9 @@ def test_unknown_request_stops_no_other(db: Connection) -> None:
     assert notices == ["requests of unknown types were ignored: Nonsense"]
 
 
+@covers("G14")
 @pytest.mark.parametrize("status", [0, 1, 2])
-def test_g14_vanished_collector_is_replaced(db: Connection, status: int) -> None:
+def test_a_vanished_collector_is_replaced(db: Connection, status: int) -> None:
     replacement = first(1, 666, MIN, MAX)[0]
     add(db, MIN, status)
     for _ in range(2):
@@ -263,14 +275,16 @@ def test_g14_vanished_collector_is_replaced(db: Connection, status: int) -> None
         ]
 
 
-def test_g14_no_replacement_beside_another_one(db: Connection) -> None:
+@covers("G14")
+def test_there_is_no_replacement_beside_another_collector(db: Connection) -> None:
     add(db, MIN, 2)
     add(db, MIN + 1, 2)
     request(db, disabling(MIN, is_replaced=True))
     assert statuses(db) == [3, 2]
 
 
-def test_g12_rejected_collector_is_not_replaced(db: Connection) -> None:
+@covers("G12")
+def test_a_rejected_collector_is_not_replaced(db: Connection) -> None:
     add(db, MIN, 1)
     request(db, disabling(MIN, is_replaced=False))
     assert statuses(db) == [3]
@@ -300,8 +314,9 @@ def test_marks_are_conditional(db: Connection) -> None:
     ]
 
 
+@covers("V1.9")
 def test_shard_sees_its_own_pristine_collectors(db: Connection) -> None:
-    """V1.9: the realm `1.#` as signed 16-bit numbers is -32768, -32768."""
+    """The realm `1.#` as signed 16-bit numbers is -32768, -32768."""
     ensure(db, 666, 40)
     add(db, MAX + 1, 1)
     own = [(666, i) for i in sorted(first(40, 666, MIN, MAX)) if hashlib.md5(i.to_bytes(8, "big")).digest()[0] >= 0x80]
@@ -313,7 +328,8 @@ def test_shard_sees_its_own_pristine_collectors(db: Connection) -> None:
     assert len(db.execute(query, (0, 0, 100)).fetchall()) == 40
 
 
-def test_g12_overdue_collectors(db: Connection) -> None:
+@covers("G12")
+def test_collectors_requested_a_week_ago_are_overdue(db: Connection) -> None:
     for collector_id, status, age in ((1, 1, "7 days"), (2, 1, "8 days"), (3, 0, "9 days"), (4, 2, "9 days")):
         add(db, collector_id, status)
         db.execute(

@@ -11,6 +11,7 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import COLLECTOR, CUSTOMER, TS, message
 
 
@@ -132,11 +133,14 @@ def test_singly_takes_at_most_fifty(worker_db: Connection) -> None:
     assert worker_db.execute("select taken from worker.drain_inbox_singly(0, 1000, 0)").fetchone() == (50,)
 
 
+@covers("G37")
 @pytest.mark.parametrize(
     ("local_delivery", "binding_key", "is_local"),
     [(True, "#", True), (True, "0.#", False), (False, "#", False)],
 )
-def test_g37_local_delivery(worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool) -> None:
+def test_messages_for_the_own_shard_stay_in_the_database(
+    worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool
+) -> None:
     """The key of CUSTOMER has a hash beginning with bit 0 or 1; a shard of the other half has to use the broker."""
     bit = worker_db.execute("select (worker.hash32(%s::bigint) < 0)::int", (CUSTOMER,)).fetchone()
     assert bit is not None

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.turns.scan import TABLES
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.scans.rows import (
     FRESH,
     INITIATED,
@@ -107,9 +108,10 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
 ]
 
 
+@covers("V10.7", "V11.4", "V11.5", "V11.6", "V11.7", "V11.8")
 @pytest.mark.parametrize(("scan", "columns", "is_removed"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
 def test_expiry(db: Connection, scan: str, columns: dict[str, Any], is_removed: bool) -> None:
-    """V10.7, V11.4, V11.5, V11.6, V11.7, V11.8: what goes, and what stays a little longer."""
+    """What goes, and what stays a little longer."""
     add(db, scan, **columns)
     assert run(db, scan) == is_removed
     assert len(keys(db, scan)) == (not is_removed)
@@ -120,11 +122,13 @@ def test_every_scan_has_its_cases() -> None:
     assert tested == set(TABLES) == set(FRESH)
 
 
-def test_v13_10(db: Connection) -> None:
+@covers("V13.10")
+def test_frozen_documents_stay(db: Connection) -> None:
     add(db, "debtor_info_documents", fetched_at=ago(46), will_not_change_until="2099-01-01T00:00:00Z")
     assert run(db, "debtor_info_documents") == 0
 
 
+@covers("G22")
 @pytest.mark.parametrize(
     ("started_days_ago", "lock", "is_removed"),
     [
@@ -135,7 +139,7 @@ def test_v13_10(db: Connection) -> None:
         pytest.param(None, None, False, id="phase-2"),
     ],
 )
-def test_g22_participations(
+def test_verdicts_without_a_lock_go_after_30_days(
     db: Connection, started_days_ago: float | None, lock: dict[str, Any] | None, is_removed: bool
 ) -> None:
     add_turn(db, None if started_days_ago is None else ago(started_days_ago))
@@ -146,7 +150,8 @@ def test_g22_participations(
     assert len(keys(db, "creditor_participations")) == (not is_removed)
 
 
-def test_g22_participation_of_a_deleted_turn(db: Connection) -> None:
+@covers("G22")
+def test_the_verdict_of_a_deleted_turn_goes(db: Connection) -> None:
     add(db, "creditor_participations")
     assert run(db, "creditor_participations") == 1
 
