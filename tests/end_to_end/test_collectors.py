@@ -89,7 +89,7 @@ def brisk(pace: WorldSettings) -> WorldSettings:
 
 
 @covers("G20")
-def test_collector_is_removed_and_trade_goes_on() -> None:
+def test_a_collector_is_removed_and_trade_goes_on() -> None:
     economy = circle()
     with (
         PrivateServer() as server,

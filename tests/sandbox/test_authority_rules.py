@@ -232,7 +232,7 @@ def test_a_commit_is_covered_by_the_balance_or_by_its_lock(
 
 
 @covers("A12")
-def test_ten_days_of_demurrage_lessen_a_reserved_amount() -> None:
+def test_ten_days_at_minus_50_leave_98_percent() -> None:
     assert demurrage_factor(-50.0, 864000) == pytest.approx(0.981201600396, abs=1e-11)
 
 

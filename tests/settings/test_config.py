@@ -82,7 +82,7 @@ def test_workers_and_configure_need_a_worker_database() -> None:
 
 
 @covers("C9")
-def test_solver_and_web_server_ignore_it() -> None:
+def test_solver_and_web_server_ignore_the_worker_database() -> None:
     assert load_with("solver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     assert load_with("webserver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     (problem,) = problems_with("worker", WORKER_POSTGRES_URL="nonsense")

@@ -145,6 +145,6 @@ def test_types_of_users(subject: str | None, variables: dict[str, str], expected
 
 @covers("C21")
 @pytest.mark.parametrize("number", [str(2**64), "9" * 21, "9" * 10_000])
-def test_creditors_with_impossible_numbers_are_nobody(web: Web, number: str) -> None:
+def test_creditors_with_impossible_numbers_are_refused(web: Web, number: str) -> None:
     web.tokens.allow("t", f"creditors:{number}", "access")
     assert web.get("/trade/collectors/1/", "t").status_code == 403

@@ -82,7 +82,7 @@ def test_broken_answers_are_found(change: Callable[[Trades], Trades], rules: set
     assert rules <= broken_rules(MARKET, dict(PRICES.iter_rows()), trades)
 
 
-def test_is_exact_where_doubles_are_not() -> None:
+def test_the_check_is_exact_where_doubles_are_not() -> None:
     # 2 ** 60 + 1 tokens against 2 ** 60 - 1: two tokens of difference are allowed, three are not. In doubles both
     # differences are 0.
     big = 2**60

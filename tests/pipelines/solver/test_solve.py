@@ -21,7 +21,7 @@ from tests.examples import examples
 from tests.pipelines.solver.markets import broken_rules, make_market, random_market
 
 MAX64 = 2**63 - 1
-V5_1 = "S 1 1 8000 999; B 1 2 6000; S 2 2 3000 999; B 2 1 5000"
+TWO_TRADERS = "S 1 1 8000 999; B 1 2 6000; S 2 2 3000 999; B 2 1 5000"
 
 
 def solve_and_check(market: Market) -> Solution:
@@ -43,7 +43,7 @@ def is_empty(solution: Solution) -> bool:
 
 @covers("V5.1")
 def test_two_traders_swap_through_one_collector() -> None:
-    trades = solve_and_check(make_market(V5_1, {2: 2.0})).trades
+    trades = solve_and_check(make_market(TWO_TRADERS, {2: 2.0})).trades
     assert rows(trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert rows(trades.givings) == [(1, 2, 2500, 999), (2, 1, 5000, 999)]
     assert rows(trades.collector_transfers) == []
@@ -51,7 +51,7 @@ def test_two_traders_swap_through_one_collector() -> None:
 
 @covers("V5.2")
 def test_active_collectors_pay_the_buyers() -> None:
-    trades = solve_and_check(make_market(V5_1, {2: 2.0}, collectors=[(1, 998), (2, 998)])).trades
+    trades = solve_and_check(make_market(TWO_TRADERS, {2: 2.0}, collectors=[(1, 998), (2, 998)])).trades
     assert rows(trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert rows(trades.givings) == [(1, 2, 2500, 998), (2, 1, 5000, 998)]
     assert rows(trades.collector_transfers) == [(1, 999, 998, 5000), (2, 999, 998, 2500)]
@@ -67,7 +67,7 @@ def test_a_circle_of_three_trades() -> None:
 
 @covers("V5.4")
 def test_a_sale_below_the_minimum_does_not_trade() -> None:
-    assert is_empty(solve_and_check(make_market(V5_1.replace("8000", "999"), {2: 2.0})))
+    assert is_empty(solve_and_check(make_market(TWO_TRADERS.replace("8000", "999"), {2: 2.0})))
 
 
 @covers("V5.5")
@@ -143,19 +143,19 @@ def test_collectors_settle_with_as_few_payments_as_needed() -> None:
     assert transfers.height <= 5
 
 
-V5_13 = "S 1 1 5000 997; S 2 1 6000 998; S 3 2 10000 999; B 1 2 20000; B 2 2 20000; B 3 1 30000"
+THREE_TRADERS = "S 1 1 5000 997; S 2 1 6000 998; S 3 2 10000 999; B 1 2 20000; B 2 2 20000; B 3 1 30000"
 
 
 @covers("V5.13")
 def test_collectors_of_one_currency_make_one_payment_and_the_minimum_holds() -> None:
     collectors = [(1, 997), (1, 998), (2, 999)]
-    trades = solve_and_check(make_market(V5_13, {2: 2.0}, collectors, minimum=2500)).trades
+    trades = solve_and_check(make_market(THREE_TRADERS, {2: 2.0}, collectors, minimum=2500)).trades
     assert rows(trades.takings) == [(1, 1, 5000, 997), (2, 1, 6000, 998), (3, 2, 5500, 999)]
     ((payer,),) = trades.givings.filter(pl.col("creditor_id") == 3).select("collector_id").rows()
     assert rows(trades.givings) == [(1, 2, 2500, 999), (2, 2, 3000, 999), (3, 1, 11000, payer)]
     expected = {997: [(1, 998, 997, 6000)], 998: [(1, 997, 998, 5000)]}
     assert rows(trades.collector_transfers) == expected[payer]
-    assert is_empty(solve_and_check(make_market(V5_13, {2: 2.0}, collectors, minimum=5000)))
+    assert is_empty(solve_and_check(make_market(THREE_TRADERS, {2: 2.0}, collectors, minimum=5000)))
 
 
 @covers("V5.14")
@@ -181,7 +181,7 @@ def test_offers_of_exactly_the_minimum_trade(price_of_2: float) -> None:
 
 @covers("G35")
 def test_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    offers = f"{V5_1}; S 0 1 9000 999; B 0 2 9000; S 3 1 9000 0; B 3 2 9000"
+    offers = f"{TWO_TRADERS}; S 0 1 9000 999; B 0 2 9000; S 3 1 9000 0; B 3 2 9000"
     solution = solve_and_check(make_market(offers, {2: 2.0}, collectors=[(1, 0), (2, 0)]))
     assert rows(solution.trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert solution.left_out == {"creditor 0": 2, "collector 0": 1, "one-sided trader": 1}
@@ -190,7 +190,7 @@ def test_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest.Log
 
 
 def test_offers_of_untradable_currencies_stay_untouched() -> None:
-    solution = solve_and_check(make_market(V5_1, {2: 2.0}, unconfirmed=[2]))
+    solution = solve_and_check(make_market(TWO_TRADERS, {2: 2.0}, unconfirmed=[2]))
     assert is_empty(solution)
     assert solution.left_out == {"no price": 2, "one-sided trader": 2}
 
@@ -231,7 +231,7 @@ def test_sums_beyond_64_bits_are_cut() -> None:
 
 def test_one_immense_trade_does_not_drown_the_others() -> None:
     immense = f"S 51 3 {MAX64} 9; B 51 4 {MAX64}; S 52 4 {MAX64} 9; B 52 3 {MAX64}"
-    solution = solve_and_check(make_market(f"{V5_1}; {immense}", {2: 2.0, 3: 1e280, 4: 1e280}))
+    solution = solve_and_check(make_market(f"{TWO_TRADERS}; {immense}", {2: 2.0, 3: 1e280, 4: 1e280}))
     assert solution.trades.takings.filter(pl.col("creditor_id") < 10).height == 2
     assert solution.trades.takings.filter(pl.col("creditor_id") > 50).height == 2
 

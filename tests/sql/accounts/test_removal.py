@@ -347,7 +347,7 @@ def test_a_transfer_under_way_is_waited_for(db: Connection, is_settled: bool) ->
 
 
 @covers("G20")
-def test_lost_news_of_the_account_are_asked_for(db: Connection) -> None:
+def test_a_transfer_without_news_of_it_begins_anew_a_day_later(db: Connection) -> None:
     """The transfer succeeded, but no AccountUpdate came. A day later it is tried again, which can not pay twice."""
     need(db)
     hold(db, 5000)

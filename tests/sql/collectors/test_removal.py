@@ -203,7 +203,7 @@ def test_blocking_waits_for_who_creates(new_database: Callable[[Kind], str]) -> 
 
 
 @covers("G20")
-def test_disabled_collectors_are_to_be_removed(db: Connection) -> None:
+def test_collectors_disabled_long_ago_are_to_be_removed(db: Connection) -> None:
     for collector_id, status, age in ((1, 3, 10), (2, 3, 12), (3, 3, 9), (4, 2, 20), (5, 2, 20), (6, 1, 20)):
         add(db, collector_id, status)
         db.execute(

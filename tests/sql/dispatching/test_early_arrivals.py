@@ -278,7 +278,7 @@ def test_a_payment_that_came_wins_over_its_notice(db: Connection) -> None:
 
 
 @covers("M30")
-def test_no_attempt_is_touched(db: Connection) -> None:
+def test_a_notice_touches_no_attempt(db: Connection) -> None:
     """The five fields of a notice may be those of a transfer attempt."""
     add_account(db)
     add_attempt(db, **STATES["ready"], creditor_id=OTHER_COLLECTOR, is_dispatching=False)

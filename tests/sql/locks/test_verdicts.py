@@ -233,7 +233,7 @@ def test_nothing_is_committed_after_the_collection_deadline(
 
 
 @covers("G41")
-def test_givings_are_not_affected(db: Connection, revise: Revise) -> None:
+def test_givings_are_not_affected_by_the_collection_deadline(db: Connection, revise: Revise) -> None:
     add_lock(db, "prepared", 80000, collection_deadline=NOW)
     add_participation(db, 50000)
     revise(db)

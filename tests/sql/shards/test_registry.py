@@ -113,7 +113,7 @@ def test_silence_and_differing_ranges_and_clocks_are_problems(solver_db: Connect
 
 
 @covers("G47")
-def test_an_installation_stays_the_same_for_ever(solver_db: Connection) -> None:
+def test_an_installation_is_made_once_for_ever(solver_db: Connection) -> None:
     assert value(solver_db, "select solver.installation_id()") is None
     made = value(solver_db, "select solver.make_installation()")
     assert value(solver_db, "select solver.make_installation()") == made

@@ -159,14 +159,14 @@ def test_usable_price(worker_db: Connection, price: float | None, rate: float, e
 
 
 @covers("G4")
-def test_without_bids_if_the_base_locator_belongs_to_another_debtor(worker: Connection) -> None:
+def test_there_are_no_prices_if_the_base_locator_belongs_to_another_debtor(worker: Connection) -> None:
     worker.execute("update worker.staged_currency set debtor_id = 11 where debtor_info_locator = 'B'")
     assert "another debtor" in value(worker, "select worker.price_currencies(1)")
     assert _prices(worker) == {}
 
 
 @covers("G4")
-def test_without_bids_if_the_base_debtor_is_confirmed_elsewhere(worker: Connection) -> None:
+def test_there_are_no_prices_if_the_base_debtor_is_confirmed_elsewhere(worker: Connection) -> None:
     _stage_currency(worker, "B2", 1, "B", 1, 1.0)
     assert "another locator" in value(worker, "select worker.price_currencies(1)")
     assert _prices(worker) == {}
@@ -190,13 +190,13 @@ def test_a_peg_chain_may_be_as_long_as_allowed(worker: Connection) -> None:
     assert len(_prices(worker)) == 5000 + 3
 
 
-V4_2: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
+TWO_BIDS: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
 
 
 @pytest.mark.parametrize(
     ("bids", "candidates", "needed"),
     [
-        pytest.param(V4_2, [(2, -5000), (3, 4000)], [], id="two-bids", marks=covers("V4.2")),
+        pytest.param(TWO_BIDS, [(2, -5000), (3, 4000)], [], id="two-bids", marks=covers("V4.2")),
         pytest.param(((2, -5000, 1, 2.0),), [], [], id="only-a-sale", marks=covers("V4.3")),
         pytest.param(
             ((2, -5000, 1, 2.00001), (3, 4000, 2, 3.0)),
@@ -223,7 +223,7 @@ V4_2: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
             id="one-of-four-sales",
             marks=covers("V4.9"),
         ),
-        pytest.param((*V4_2, (1, 0, 3, 9.0)), [(2, -5000), (3, 4000)], [], id="the-base-bid-has-price-1"),
+        pytest.param((*TWO_BIDS, (1, 0, 3, 9.0)), [(2, -5000), (3, 4000)], [], id="the-base-bid-has-price-1"),
         pytest.param(((2, -5000, None, None), (3, 4000, 1, 6.0)), [], [], id="no-peg"),
         pytest.param(((2, -5000, 3, 1 / 3), (3, 4000, 2, 3.0)), [], [], id="cycle"),
         pytest.param(((2, -5000, 0, 2.0), (0, 0, 1, 1.0), (3, 4000, 1, 6.0)), [], [], id="debtor-0-is-no-currency"),
@@ -241,10 +241,10 @@ def test_bids_that_can_trade_become_offers(
 
 
 def test_pegs_never_cross_traders_and_bids_of_one_trader_are_one_tree(worker: Connection) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     _insert_policies(worker, 2, (3, 4000, 2, 3.0))
     _insert_policies(worker, 3, (2, -5000, 1, 2.0))
-    _insert_policies(worker, 4, *V4_2)
+    _insert_policies(worker, 4, *TWO_BIDS)
     assert [creditor_id for creditor_id, *_ in _offer(worker)] == [1, 1, 4, 4]
 
 
@@ -256,14 +256,14 @@ def test_a_chain_of_2000_pegs_of_one_trader(worker: Connection) -> None:
 
 def test_a_cycle_of_2000_pegs_of_one_trader(worker: Connection) -> None:
     pegs: list[Bid] = [(10_000 + n, -5000, 10_000 + (n + 1) % 2000, 1.0) for n in range(2000)]
-    _insert_policies(worker, 1, *pegs, *V4_2)
+    _insert_policies(worker, 1, *pegs, *TWO_BIDS)
     assert _offer(worker) == [(1, 2, -5000), (1, 3, 4000)]
     assert _needed(worker) == []
 
 
 def test_candidates_carry_the_account_state(worker: Connection) -> None:
     # A released lock stays in force until the ledger that fed the bid contains the releasing transfer.
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     for debtor_id, number in ((2, 102), (3, 104)):
         lock = {
             "creditor_id": 1,
@@ -433,7 +433,7 @@ def test_the_step_ends_after_the_last_lane(worker: Connection) -> None:
 
 
 def test_a_lane_that_is_done_is_not_done_again(worker: Connection) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     first = _offer(worker)
     assert len(first) == 2
     worker.execute("delete from worker.account_lock")
@@ -452,7 +452,7 @@ def test_a_lane_that_is_done_is_not_done_again(worker: Connection) -> None:
     ],
 )
 def test_a_lane_does_nothing_when_the_turn_moved_on(worker: Connection, change: str) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     worker.execute(change.encode())
     assert _offer(worker) == []
 
@@ -467,7 +467,7 @@ def test_policies_of_other_shards_are_skipped(worker: Connection) -> None:
     # Realm `1.#`: 1 and 2 belong to it, 3 does not.
     worker.execute("update worker.configuration set realm_mask = 1 << 31, realm = 1 << 31")
     for creditor_id in (1, 2, 3):
-        _insert_policies(worker, creditor_id, *V4_2)
+        _insert_policies(worker, creditor_id, *TWO_BIDS)
     assert {creditor_id for creditor_id, *_ in _offer(worker)} == {1, 2}
 
 
@@ -475,6 +475,6 @@ def test_policies_of_other_shards_are_skipped(worker: Connection) -> None:
 def test_a_turn_beyond_16_bits_bids_like_any_other(worker: Connection) -> None:
     insert_worker_turn(worker, 2, 0, turn_id=40000)
     worker.execute("update worker.staged_currency set turn_id = 40000")
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     assert _offer(worker, 40000) == [(1, 2, -5000), (1, 3, 4000)]
     assert rows(worker, "select distinct turn_id from worker.account_lock") == [(40000,)]
