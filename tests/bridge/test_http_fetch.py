@@ -20,8 +20,8 @@ from bridge.loopback import LoopbackBroker
 from bridge.outbound import Outbound
 from bridge.wire.sharding import Realm
 from bridge.wire.topology import worker_topology
+from tests.bridge.coins import DOCUMENT, document
 from tests.bridge.documents import DocumentServer, Page, document_server
-from tests.bridge.test_coin_info import DOCUMENT, document
 from tests.conftest import Connection
 from tests.covering import covers
 from tests.sql.messages import apply, message

@@ -15,9 +15,8 @@ from sandbox.world.exchange import InProcessExchange
 from sandbox.world.shard import Shard
 from sandbox.world.world import Settlement, World
 from tests.covering import covers
-from tests.end_to_end.test_circle import BASE, COPPER, SILVER, circle
-from tests.end_to_end.test_collectors import brisk
-from tests.end_to_end.test_split import LIMIT, check, database, run_to_end, run_to_offers, want_the_same_again
+from tests.end_to_end.runs import LIMIT, brisk, check, database, run_to_end, run_to_offers, want_the_same_again
+from tests.end_to_end.towns import BASE, COPPER, SILVER, circle
 
 pytestmark = pytest.mark.slow
 

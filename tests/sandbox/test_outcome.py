@@ -9,7 +9,7 @@ from sandbox.report.circles import find_circles, tell
 from sandbox.report.outcome import Outcome, judge
 from sandbox.world.shard import Leftovers
 from sandbox.world.world import Settlement
-from tests.end_to_end.test_circle import BASE, COPPER, FIRST_TRADER, SILVER, circle
+from tests.end_to_end.towns import BASE, COPPER, FIRST_TRADER, SILVER, circle
 
 NOTHING_LEFT = Leftovers(0, 0, 0, 0, 0, 0, 0, 0, 0)
 COLLECTOR = 0x10000000000

@@ -13,20 +13,17 @@ from bridge.inbound import Inbound
 from bridge.outbound import Outbound
 from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
 from bridge.rabbitmq.setup import TopologyError, declare, delete
-from bridge.wire.ports import Delivery, Publication, PublishError, SourceError
+from bridge.wire.ports import Publication, PublishError, SourceError
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import Binding, Queue, Topology, peer_topology, worker_topology
 from sandbox.servers.broker import rabbitmqctl
 from tests.bridge.messages.examples import changed
 from tests.bridge.proxy import proxy
+from tests.bridge.rabbitmq.messages import depth, message, take
 from tests.conftest import Connection
 from tests.covering import covers
 
 pytestmark = pytest.mark.rabbitmq
-
-
-def message(key: str, body: bytes, exchange: str = "to_trade", mandatory: bool = True) -> Publication:
-    return Publication(exchange, key, "NeededCollector", body, {"message-type": "NeededCollector"}, mandatory)
 
 
 @pytest.fixture
@@ -49,22 +46,6 @@ def source(rabbitmq_url: str, queue: str) -> Iterator[RabbitSource]:
     made = RabbitSource(rabbitmq_url, queue, prefetch=1000)
     yield made
     made.close()
-
-
-def take(source: RabbitSource, count: int) -> list[Delivery]:
-    found: list[Delivery] = []
-    while len(found) < count:
-        batch = source.take(count - len(found), 30)
-        assert batch
-        found += batch
-    return found
-
-
-def depth(url: str, queue: str) -> int:
-    connection = pika.BlockingConnection(pika.URLParameters(url))
-    count: int = connection.channel().queue_declare(queue, passive=True).method.message_count
-    connection.close()
-    return count
 
 
 def test_messages_arrive_as_they_were_sent(target: RabbitTarget, source: RabbitSource, name_prefix: str) -> None:

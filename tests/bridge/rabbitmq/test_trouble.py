@@ -27,7 +27,7 @@ from service.loop import Stop, Work, run
 from tests.bridge import outgoing
 from tests.bridge.messages.examples import EXAMPLES, changed
 from tests.bridge.proxy import proxy
-from tests.bridge.rabbitmq.test_rabbitmq import depth, message, take
+from tests.bridge.rabbitmq.messages import depth, message, take
 from tests.conftest import Connection
 
 pytestmark = pytest.mark.rabbitmq

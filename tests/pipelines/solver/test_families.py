@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pipelines.solver.solve import solve
 from tests.covering import covers
 from tests.examples import examples
 from tests.pipelines.solver.markets import BASE, broken_rules, locator
-from tests.pipelines.solver.test_solve import AMOUNTS, RATES, solve_and_check
+from tests.pipelines.solver.solving import AMOUNTS, RATES, fingerprint, solve_and_check
 
 ROOT = Path(__file__).parents[3]
 OFFERS = ("sell_offers", "buy_offers")
@@ -137,17 +136,9 @@ import sys
 from pathlib import Path
 from pipelines.solver.load import load_directory
 from pipelines.solver.solve import solve
-from tests.pipelines.solver.test_families import fingerprint
+from tests.pipelines.solver.solving import fingerprint
 print(fingerprint(load_directory(Path(sys.argv[1]))))
 """
-
-
-def fingerprint(market: Market) -> str:
-    """A digest of the whole answer."""
-    solution = solve(market)
-    trades = solution.trades
-    texts = [frame.write_csv() for frame in (trades.takings, trades.givings, trades.collector_transfers)]
-    return hashlib.sha256(repr((texts, solution.traded_value, solution.upper_bound)).encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")

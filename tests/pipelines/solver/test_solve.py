@@ -10,26 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.solver.check import check
 from pipelines.solver.collectors import equalise
 from pipelines.solver.limits import token_amount
 from pipelines.solver.market import Market, Solution
-from pipelines.solver.price import price
 from pipelines.solver.solve import solve
 from tests.covering import covers
 from tests.examples import examples
-from tests.pipelines.solver.markets import broken_rules, make_market, random_market
+from tests.pipelines.solver.markets import make_market, random_market
+from tests.pipelines.solver.solving import AMOUNTS, MAX64, RATES, solve_and_check
 
-MAX64 = 2**63 - 1
 TWO_TRADERS = "S 1 1 8000 999; B 1 2 6000; S 2 2 3000 999; B 2 1 5000"
-
-
-def solve_and_check(market: Market) -> Solution:
-    solution = solve(market)
-    prices = price(market.currencies, market.parameters)[0]
-    assert check(market, prices, market.parameters.least_trade, solution.trades).rows() == []
-    assert broken_rules(market, dict(prices.iter_rows()), solution.trades) == set()
-    return solution
 
 
 def rows(frame: pl.DataFrame) -> list[tuple[int, ...]]:
@@ -259,16 +249,6 @@ def test_most_of_the_upper_bound_is_traded(minimum: int, share: float, sigma: fl
 
 
 IDS = st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 4, 5, MAX64])
-AMOUNTS = st.one_of(
-    st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 999, 1000, 1001, 2**53 + 1, 2**62, MAX64 - 1, MAX64]),
-    st.integers(1, 20),
-    st.integers(900, 10000),
-    st.integers(1, MAX64),
-)
-RATES = st.one_of(
-    st.sampled_from([0.0, -1.0, math.inf, math.nan, 5e-324, 2.3e-308, 1e-300, 0.1, 1.0, 1 / 3, 1e17, 1e300]),
-    st.floats(0.01, 100.0),
-)
 
 
 @settings(max_examples=examples(60), deadline=None, derandomize=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.accounts.test_removal import values
+from tests.sql.accounts.rows import values
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.accounts.test_removal import NOW, later, step, values
+from tests.sql.accounts.rows import NOW, later, step, values
 from tests.sql.messages import COLLECTOR, apply, message
 
 ACCOUNTS = [(COLLECTOR, 666), (COLLECTOR, 667), (COLLECTOR + 9, 666)]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.sql.accounts.rows import HEIR, NOW, later, orders, step, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 from tests.sql.scans.rows import add
-
-HEIR = COLLECTOR + 1
-NOW = datetime.fromisoformat("2026-03-01T02:00:00+00:00")
 
 
 def need(db: Connection) -> None:
@@ -29,22 +27,6 @@ def hold(db: Connection, principal: int, **fields: Any) -> None:
     apply(db, message("AccountUpdate", principal=principal, **fields))
     for type_ in ("ActivateCollector", "DiscoverDebtor"):
         sent(db, type_)
-
-
-def step(db: Connection, heir: int | None = HEIR) -> str:
-    """One pass of the pristine poll, and what it says of the collector."""
-    rows = db.execute("select * from worker.remove_collectors(%s, %s, %s)", ([666], [COLLECTOR], [heir])).fetchall()
-    assert [row[:2] for row in rows] == [(666, COLLECTOR)]
-    return str(rows[0][2])
-
-
-def wait(db: Connection, **period: float) -> None:
-    """Lets time pass."""
-    db.execute("select set_config('swpt.now', (worker.now() + %s)::text, false)", (timedelta(**period),))
-
-
-def values(db: Connection, query: str) -> list[tuple[Any, ...]]:
-    return db.execute(query.encode()).fetchall()
 
 
 def attempts(db: Connection, columns: str) -> list[tuple[Any, ...]]:
@@ -68,23 +50,6 @@ def pay(db: Connection, status: str = "OK") -> int:
     committed = amount if status == "OK" else 0
     apply(db, message("FinalizedTransfer", **ids, transfer_id=9, committed_amount=committed, status_code=status))
     return int(amount)
-
-
-def orders(db: Connection) -> list[tuple[int, int, float]]:
-    """What authorities were asked for: account, flags, negligible amount."""
-    query = (
-        "select (message ->> 'creditor_id')::bigint, (message ->> 'config_flags')::integer,"
-        " (message ->> 'negligible_amount')::float8, (message ->> 'ts')::timestamptz - worker.now()"
-        " from worker.take_outbox('ConfigureAccount', 10000, 0)"
-    )
-    found = values(db, query)
-    # An order of the far future would make the authority deaf for all others.
-    assert all(timedelta() <= row[3] < timedelta(days=1) for row in found)
-    return [row[:3] for row in found]
-
-
-def later(minutes: int) -> str:
-    return (NOW + timedelta(minutes=minutes)).isoformat()
 
 
 @covers("G20")

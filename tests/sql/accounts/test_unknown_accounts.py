@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.accounts.test_removal import later, orders, values, wait
+from tests.sql.accounts.rows import later, orders, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.collectors.test_collectors import add
+from tests.sql.collectors.rows import add
 
 IDS = "array[1, 2]::bigint[], array[5, 6]::bigint[]"
 NOW = "array[solver.now(), solver.now()]"

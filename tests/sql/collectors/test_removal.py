@@ -12,7 +12,7 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.collectors.test_collectors import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
+from tests.sql.collectors.rows import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
 from tests.sql.turns.rows import insert, insert_turn
 
 STATISTIC = {

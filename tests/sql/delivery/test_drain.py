@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,24 +11,8 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.sql.delivery.queues import ledger, put, waiting
 from tests.sql.messages import COLLECTOR, CUSTOMER, TS, message
-
-
-def put(connection: Connection, lane: int, *messages: dict[str, Any]) -> None:
-    for body in messages:
-        connection.execute(
-            f"insert into pgmq.q_inbox_{lane} (vt, message) values ('-infinity', %s)".encode(), (json.dumps(body),)
-        )
-
-
-def waiting(connection: Connection, lane: int) -> int:
-    row = connection.execute(f"select count(*) from pgmq.q_inbox_{lane}".encode()).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def ledger(update_id: int, **fields: Any) -> dict[str, Any]:
-    return message("UpdatedLedger", update_id=update_id, **fields)
 
 
 def test_batch_is_applied_and_gone(worker_db: Connection) -> None:

@@ -15,7 +15,7 @@ from bridge.wire.sharding import Realm
 from bridge.wire.topology import worker_topology
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.delivery.test_drain import ledger, put, waiting
+from tests.sql.delivery.queues import ledger, put, waiting
 from tests.sql.messages import CUSTOMER, message
 
 BAD = ledger(1, principal=2**63)

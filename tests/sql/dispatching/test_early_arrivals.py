@@ -11,9 +11,9 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.delivery.test_drain import put
-from tests.sql.dispatching.test_account_transfers import collected, note, received, transfer
-from tests.sql.dispatching.test_steps import advance, count, flags, totals
+from tests.sql.delivery.queues import put
+from tests.sql.dispatching.arrivals import collected, note, received, transfer
+from tests.sql.dispatching.rows import advance, count, flags, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     COLLECTOR,

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
-from tests.sql.dispatching.test_account_transfers import transfer
-from tests.sql.dispatching.test_steps import DISPATCHED, SENT, advance, count, nominal_amounts, totals
+from tests.sql.dispatching.arrivals import transfer
+from tests.sql.dispatching.rows import DISPATCHED, SENT, advance, count, nominal_amounts, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,

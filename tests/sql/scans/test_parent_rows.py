@@ -7,8 +7,8 @@ import pytest
 from pipelines.turns.scan import TABLES, scan_everything
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.sql.scans.cases import CASES
 from tests.sql.scans.rows import NOW, add, ago, key_in, keys, run, shard
-from tests.sql.scans.test_expiry import CASES
 
 
 @pytest.mark.parametrize(

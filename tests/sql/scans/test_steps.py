@@ -12,8 +12,8 @@ import pytest
 from bridge.wire.sharding import hash32, lane_of
 from pipelines.turns.scan import TABLES, full_pass, scan_blocks
 from tests.conftest import Connection
+from tests.sql.scans.cases import CASES
 from tests.sql.scans.rows import NOW, WHOLE, add, add_many, ago, keys, run
-from tests.sql.scans.test_expiry import CASES
 
 EXPIRED = {scan: columns for _, scan, columns, is_removed in CASES if is_removed}
 

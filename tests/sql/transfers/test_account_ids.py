@@ -28,7 +28,7 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
-from tests.sql.transfers.test_trigger import KEY, trigger, trigger_due
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
 UNREACHABLE = {**FAILED, "failure_code": 3, "recipient_version": 10, "rescheduled_for": NOW + WAIT}

@@ -32,7 +32,7 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
-from tests.sql.transfers.test_trigger import KEY, trigger, trigger_due
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
 NOTE = f"Trading session: 7\nSeller: {COLLECTOR:x}\nBuyer: {BUYER:x}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -32,23 +31,9 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
-KEY = {
-    "collector_id": COLLECTOR,
-    "turn_id": TURN,
-    "debtor_id": DEBTOR,
-    "creditor_id": BUYER,
-    "is_dispatching": True,
-}
-
-
-def trigger(db: Connection, **fields: Any) -> None:
-    apply(db, message("TriggerTransfer", **{**KEY, **fields}))
-
-
-def trigger_due(db: Connection) -> int:
-    return sum(int(rows(db, "select worker.trigger_due_transfers(%s, 100)", lane)[0][0]) for lane in range(8))
 
 
 @pytest.mark.parametrize("state", ["ready", "failed"])
