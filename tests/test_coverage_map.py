@@ -58,7 +58,7 @@ def test_every_message_has_a_handler_and_tests(type_name: str) -> None:
         ("test_version2_1", []),
     ],
 )
-def test_numbers_in_names(name: str, numbers: list[str]) -> None:
+def test_the_numbers_in_a_name_are_found(name: str, numbers: list[str]) -> None:
     assert numbers_in_name(name) == numbers
 
 

@@ -25,7 +25,7 @@ def shards(solver: Connection) -> Result:
 
 
 @covers("G47")
-def test_shards_are_listed(solver_db: Connection) -> None:
+def test_shards_are_listed_with_their_ranges(solver_db: Connection) -> None:
     for number, key in enumerate(("0.#", "1.#")):
         solver_db.execute(REPORT, (key, number, 0.0))
     result = shards(solver_db)

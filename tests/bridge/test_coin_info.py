@@ -14,7 +14,7 @@ from tests.covering import covers
 from tests.examples import examples
 
 
-def test_worked_document() -> None:
+def test_the_worked_document_is_understood() -> None:
     assert parse_coin_info(document()) == CoinInfo(
         debtor_info_locator="https://example.com/монета",
         debtor_id=-123,
@@ -230,7 +230,7 @@ def test_half_a_surrogate_pair_excuses_nothing_else(good: bytes, bad: bytes) -> 
         parse_coin_info(body.replace(good, bad, 1))
 
 
-def test_optional_fields() -> None:
+def test_peg_and_frozen_date_may_be_missing() -> None:
     assert parse_coin_info(document("peg")).peg is None
     assert parse_coin_info(document("willNotChangeUntil")).will_not_change_until is None
 

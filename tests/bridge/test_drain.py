@@ -66,7 +66,7 @@ def policies(connection: Connection) -> set[int]:
         (psycopg.OperationalError("connection lost"), Remedy.WAIT),
     ],
 )
-def test_remedy(error: psycopg.Error, expected: Remedy) -> None:
+def test_each_error_has_its_remedy(error: psycopg.Error, expected: Remedy) -> None:
     assert remedy(error) is expected
 
 
@@ -123,7 +123,7 @@ def test_trouble_of_the_surroundings_sets_nothing_aside(worker_db: Connection, s
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03"])
-def test_conflicts_are_repeated(worker_db: Connection, sqlstate: str) -> None:
+def test_conflicts_are_repeated_until_they_are_gone(worker_db: Connection, sqlstate: str) -> None:
     worker_db.execute("create sequence worker.tries")
     worker_db.execute(
         f"""

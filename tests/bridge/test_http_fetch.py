@@ -48,7 +48,7 @@ def fetch(server: DocumentServer, *urls: str, connection: Any = None, **options:
     return HttpFetch(connection, **options).fetch(urls)
 
 
-def test_a_document(server: DocumentServer) -> None:
+def test_a_document_is_fetched_with_its_content_type(server: DocumentServer) -> None:
     (outcome,) = fetch(server, server.url + "/good")
     assert outcome.outcome == "document"
     assert outcome.document is not None
@@ -79,7 +79,7 @@ def test_what_may_get_better_is_tried_again(server: DocumentServer, page: Page, 
     "content_type",
     [CONTENT_TYPE, CONTENT_TYPE.upper(), CONTENT_TYPE + "; charset=utf-8", CONTENT_TYPE + " ;charset=latin1"],
 )
-def test_content_type(server: DocumentServer, content_type: str) -> None:
+def test_parameters_of_the_content_type_do_not_matter(server: DocumentServer, content_type: str) -> None:
     server.pages["/good"].content_type = content_type
     assert fetch(server, server.url + "/good")[0].outcome == "document"
 
@@ -112,7 +112,7 @@ def test_network_errors_are_retried(server: DocumentServer) -> None:
     assert [outcome.outcome for outcome in fetch(server, *urls)] == ["retry", "retry", "document"]
 
 
-def test_certificates_are_verified(server: DocumentServer) -> None:
+def test_certificates_are_verified_unless_told_otherwise(server: DocumentServer) -> None:
     assert fetch(server, server.url + "/good", verify=True) == [Outcome("retry")]
     assert fetch(server, server.url + "/good", verify=False)[0].outcome == "document"
 
@@ -149,7 +149,7 @@ def test_the_time_of_a_fetch_begins_when_it_does(server: DocumentServer) -> None
 
 
 @pytest.mark.slow
-def test_timeout(server: DocumentServer) -> None:
+def test_a_slow_server_holds_up_no_other(server: DocumentServer) -> None:
     server.pages["/slow"] = Page(document(), delay=FAR)
     outcomes = fetch(server, server.url + "/slow", server.url + "/good", timeout=1.0)
     assert [outcome.outcome for outcome in outcomes] == ["retry", "document"]
@@ -354,7 +354,7 @@ def test_timeout_counts_the_whole_body(server: DocumentServer) -> None:
     assert time.monotonic() - started < 10.0
 
 
-def test_international_addresses(server: DocumentServer) -> None:
+def test_international_addresses_are_encoded(server: DocumentServer) -> None:
     server.pages["/%D0%BC%D0%BE%D0%BD%D0%B5%D1%82%D0%B0?%C3%A9"] = Page(document())
     assert fetch(server, server.url + "/монета?é")[0].outcome == "document"
 

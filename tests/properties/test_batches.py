@@ -23,7 +23,7 @@ from tests.properties.worlds import START, turn_rows
 
 
 @pytest.mark.parametrize("concern", BATCHES)
-def test_batches_equal_singles(shard: Shard, concern: str, explore: Explore) -> None:
+def test_a_batch_does_what_its_messages_do_singly(shard: Shard, concern: str, explore: Explore) -> None:
     _, histories = BATCHES[concern]
     explore(share_of(concern, BATCHES), histories, lambda history: check_batches(shard, history))
 

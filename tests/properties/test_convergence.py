@@ -19,7 +19,7 @@ DEPENDENT = {"q_out_discover_debtor"}
 
 
 @pytest.mark.parametrize("concern", ORDERS)
-def test_disorder_changes_nothing(shard: Shard, concern: str, explore: Explore) -> None:
+def test_disorder_and_repetition_change_nothing(shard: Shard, concern: str, explore: Explore) -> None:
     _, courses = ORDERS[concern]
     explore(share_of(concern, ORDERS), courses, lambda course: check_twins(shard, course))
 

@@ -70,7 +70,9 @@ def test_locks_take_the_available_amount(authority: Authority, clock: FakeClock)
         ({"sender": SELLER, "recipient": str(BUYER), "least": 1, "most": 9}, "INSUFFICIENT_AVAILABLE_AMOUNT"),
     ],
 )
-def test_rejections(authority: Authority, clock: FakeClock, request_fields: dict[str, object], code: str) -> None:
+def test_each_bad_request_has_its_rejection(
+    authority: Authority, clock: FakeClock, request_fields: dict[str, object], code: str
+) -> None:
     assert try_prepare(authority, prepare(ts=clock(), **request_fields)) == code  # type: ignore[arg-type]
 
 

@@ -103,6 +103,6 @@ def test_unfinished_and_empty_turns_are_noticed() -> None:
     assert outcome(settlement(BEFORE)).problems() == ["nothing was traded"]
 
 
-def test_circle_is_told() -> None:
+def test_a_circle_is_told_in_one_line() -> None:
     (found,) = find_circles(circle(), outcome(settlement(AFTER)).flows, 10)
     assert tell(circle(), found) == "Clara → 11,996 copper → Anna → 5,998 base → Boris → 2,999 silver → Clara"

@@ -259,7 +259,7 @@ def test_passwords_are_not_in_representations() -> None:
         ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "1h"}, None),
     ],
 )
-def test_warnings(role: Role, variables: dict[str, str], expected: str | None) -> None:
+def test_doubtful_settings_give_a_warning(role: Role, variables: dict[str, str], expected: str | None) -> None:
     warnings = load_with(role, **variables).warnings()
     assert len(warnings) == (0 if expected is None else 1)
     assert all(warning.startswith(expected or "") for warning in warnings)

@@ -25,7 +25,7 @@ def test_defaults_are_enough_for_every_role(role: Role) -> None:
     assert load(role, ENVIRONMENTS[role]).warnings() == []
 
 
-def test_defaults() -> None:
+def test_the_defaults_are_as_documented() -> None:
     config = load_with()
     assert (config.min_collector_id, config.max_collector_id) == (0x10000000000, 0x100000007FF)
     assert config.turn_period == timedelta(days=1)
@@ -96,7 +96,7 @@ def test_scan_days_are_numbers(table: str) -> None:
     assert config.scan(table) == Scan(timedelta(hours=12), 40, timedelta(milliseconds=100))
 
 
-def test_families() -> None:
+def test_settings_of_scans_and_flushers_have_families() -> None:
     config = load_with(
         APP_WORKER_SENDINGS_SCAN_BLOCKS_PER_QUERY="7",
         APP_WORKER_SENDINGS_SCAN_BEAT_MILLISECS="250",
@@ -118,7 +118,9 @@ def test_families() -> None:
     ("verify", "fetch_private", "expected"),
     [(None, None, False), ("no", None, True), ("yes", "yes", True), ("no", "no", False)],
 )
-def test_private_addresses(verify: str | None, fetch_private: str | None, expected: bool) -> None:
+def test_private_addresses_are_fetched_if_wanted_or_without_certificates(
+    verify: str | None, fetch_private: str | None, expected: bool
+) -> None:
     variables = {"APP_VERIFY_SSL_CERTS": verify, "APP_FETCH_PRIVATE_ADDRESSES": fetch_private}
     given = {name: text for name, text in variables.items() if text is not None}
     assert load_with(**given).fetches_private_addresses is expected
@@ -152,7 +154,7 @@ def test_localhost_is_substituted_where_it_is_asked_for() -> None:
     assert substitute_localhost({"A": "http://localhosts"}, lambda: "1.2.3.4") == {"A": "http://localhosts"}
 
 
-def test_default_gateway() -> None:
+def test_the_default_gateway_is_read_from_the_routes() -> None:
     routes = (
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
         "eth0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"

@@ -41,7 +41,7 @@ def test_durations_have_a_unit_or_are_seconds(text: str, seconds: int | None) ->
         (".5s \t\n", timedelta(milliseconds=500)),
     ],
 )
-def test_durations(text: str, duration: timedelta) -> None:
+def test_durations_are_read(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
@@ -74,7 +74,7 @@ def test_durations_are_written_as_they_are_read(number: int, unit: str) -> None:
         ("0", 0),
     ],
 )
-def test_ids(text: str, number: int) -> None:
+def test_ids_are_read(text: str, number: int) -> None:
     assert parse_id(text) == number
 
 
@@ -94,7 +94,7 @@ def test_ids_may_be_written_signed_unsigned_and_in_hexadecimal(number: int) -> N
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("+12", 12), ("-3", -3), ("007", 7)])
-def test_integers(text: str, number: int) -> None:
+def test_integers_are_read(text: str, number: int) -> None:
     assert parse_integer(text) == number
 
 
@@ -107,7 +107,7 @@ def test_texts_that_are_no_integers(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "number"), [("1e-6", 1e-6), ("-50.0", -50.0), (".5", 0.5), ("2.", 2.0), ("+1E2", 100)]
 )
-def test_numbers(text: str, number: float) -> None:
+def test_numbers_are_read(text: str, number: float) -> None:
     assert parse_number(text) == number
 
 
@@ -118,7 +118,7 @@ def test_texts_that_are_no_numbers(text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["#", "0.#", "0.1.#", "1." * 16 + "#"])
-def test_binding_keys(key: str) -> None:
+def test_binding_keys_are_kept_as_they_are(key: str) -> None:
     config = load_with(PROTOCOL_BROKER_QUEUE_ROUTING_KEY=key)
     assert (config.protocol_broker_queue_routing_key, config.realm.binding_key) == (key, key)
 
@@ -129,13 +129,13 @@ def test_texts_that_are_no_binding_keys(key: str) -> None:
     assert problem.startswith(f"PROTOCOL_BROKER_QUEUE_ROUTING_KEY={key!r}: must be 0 to 16 bits")
 
 
-def test_regular_expressions() -> None:
+def test_regular_expressions_are_compiled() -> None:
     assert parse_regex("^a(.)$") == re.compile("^a(.)$")
     with pytest.raises(ValueError, match="regular expression"):
         parse_regex("a(")
 
 
-def test_names() -> None:
+def test_names_are_split_at_spaces() -> None:
     assert load_with(APP_ASSOCIATED_LOGGERS="  pika  httpx.client\n").app_associated_loggers == ("pika", "httpx.client")
     assert load_with(APP_ASSOCIATED_LOGGERS="").app_associated_loggers == ()
 
@@ -198,7 +198,7 @@ def test_empty_texts_and_booleans_are_values() -> None:
     "variable", ["TRANSFERS_AMOUNT_CUT", "APP_MIN_DEMURRAGE_RATE", "HTTP_FETCH_TIMEOUT", "APP_ACCOUNT_LOCK_MAX_DAYS"]
 )
 @pytest.mark.parametrize("text", ["1e400", "-1e400", "nan", "inf", "-inf", "Infinity"])
-def test_numbers_are_finite(variable: str, text: str) -> None:
+def test_infinite_numbers_are_refused(variable: str, text: str) -> None:
     (problem,) = problems_with(**{variable: text})
     assert problem.startswith(f"{variable}={text!r}: must be a ")
 

@@ -21,7 +21,7 @@ def collectors(solver: Connection, debtor_id: int = 666) -> list[tuple[int, int]
     return [(collector_id, status) for collector_id, status in solver.execute(query, (debtor_id,)).fetchall()]
 
 
-def test_the_example(web: Web) -> None:
+def test_the_example_of_the_former_service_works(web: Web) -> None:
     """What a client of the service that this one replaces sends."""
     body = '{"type":"ActivateCollectorsRequest","numberOfAccounts":3}'
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_null_is_no_absent_body(web: Web) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b" ", b"\xff", b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b"1" * 5000, b"[" * 60_000]
 )
-def test_malformed_json(web: Web, body: bytes) -> None:
+def test_malformed_json_is_a_bad_request(web: Web, body: bytes) -> None:
     response = web.post(PATH, data=body, content_type="application/json")
     assert response.json == {"code": 400, "status": "Bad Request", "errors": {"json": ["Invalid JSON body."]}}
     assert response.status_code == 400

@@ -67,7 +67,7 @@ def test_the_lists_above_are_complete(web: Web) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_readers(rows: Web, method: str) -> None:
+def test_who_may_read(rows: Web, method: str) -> None:
     rows.tokens.allow("expired", "creditors-superuser", "access", exp=1)
     rows.tokens.allow("other-scopes", "creditors-superuser", "activate deactivate")
     rows.tokens.allow("readonly", "creditors-superuser", "access.readonly")
@@ -91,7 +91,7 @@ def test_readers(rows: Web, method: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "scope", "supervisor_may"), WRITABLE)
-def test_writers(rows: Web, path: str, scope: str, supervisor_may: bool) -> None:
+def test_who_may_write(rows: Web, path: str, scope: str, supervisor_may: bool) -> None:
     others = " ".join({"access", "activate", "deactivate", "access.readonly"} - {scope})
     rows.tokens.allow("wrong-scope", "creditors-superuser", others)
     rows.tokens.allow("expired", "creditors-superuser", scope, exp=1)
@@ -139,7 +139,7 @@ def test_public_paths_need_no_token(rows: Web) -> None:
         ("c", {"APP_CREDITOR_SUBJECT_REGEX": "c([0-9]+)?"}, "unknown"),
     ],
 )
-def test_types_of_users(subject: str | None, variables: dict[str, str], expected: UserType) -> None:
+def test_subjects_are_users_of_some_type(subject: str | None, variables: dict[str, str], expected: UserType) -> None:
     assert user_type(load_with("webserver", **variables), subject) == expected
 
 

@@ -296,7 +296,7 @@ ORIGIN = {"Origin": "https://example.com"}
 
 
 @pytest.mark.parametrize("in_app", ["false", "true"])
-def test_cross_origin_requests(make_client: Callable[..., FlaskClient], in_app: str) -> None:
+def test_cross_origin_requests_are_allowed_if_wanted(make_client: Callable[..., FlaskClient], in_app: str) -> None:
     client = make_client(APP_ENABLE_CORS=in_app)
     preflight = client.options(
         "/trade/collectors/1/activate", headers=ORIGIN | {"Access-Control-Request-Method": "POST"}

@@ -59,7 +59,7 @@ def test_rule_1_content_type(content_type: str | None) -> None:
 
 
 @pytest.mark.parametrize("type_name", [None, "", "Unknown", "neededcollector"])
-def test_rule_2_type(type_name: str | None) -> None:
+def test_an_unknown_type_is_a_bad_message(type_name: str | None) -> None:
     with pytest.raises(BadMessage, match="unknown message type"):
         decode(delivery(type_name, changed("NeededCollector")))
 
@@ -146,7 +146,7 @@ def test_missing_nullable_field_means_null() -> None:
         ("AccountIdResponse", "account_id_version", [MIN64, MAX64], [MIN64 - 1]),
     ],
 )
-def test_constraint(type_name: str, field: str, good: list[Any], bad: list[Any]) -> None:
+def test_each_field_takes_its_good_values_only(type_name: str, field: str, good: list[Any], bad: list[Any]) -> None:
     assert [value for value in good if not is_good(type_name, **{field: value})] == []
     assert [value for value in bad if is_good(type_name, **{field: value})] == []
 
@@ -370,7 +370,7 @@ def test_a_trigger_may_tell_of_an_unpaid_amount(value: object) -> None:
         ("1970-01-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00"),
     ],
 )
-def test_moment_forms(text: str, expected: str) -> None:
+def test_moments_have_many_forms(text: str, expected: str) -> None:
     assert format_moment(parse_moment(text)) == expected
     message = decode(delivery("NeededCollector", changed("NeededCollector", ts=text)))
     assert encode_message(message.fields).endswith(f'"ts":"{expected}"}}'.encode())
@@ -386,7 +386,7 @@ def test_moment_forms(text: str, expected: str) -> None:
         "infinity", "now",
     ],
 )  # fmt: skip
-def test_moment_refused(text: str) -> None:
+def test_other_forms_of_moments_are_refused(text: str) -> None:
     assert not is_good("NeededCollector", ts=text)
     with pytest.raises(ValueError, match=r"."):
         parse_moment(text)
@@ -424,7 +424,7 @@ def test_encode_refuses_what_decode_refuses(changes: dict[str, Any]) -> None:
         encode("NeededCollector", {**EXAMPLES["NeededCollector"], **changes})
 
 
-def test_build_takes_datetimes() -> None:
+def test_messages_are_built_from_datetimes() -> None:
     message = build("NeededCollector", {"debtor_id": 5, "ts": datetime(2026, 1, 5, 2, 10, tzinfo=UTC)})
     assert message.sharding_key == 5
     assert encode_message(message) == b'{"type":"NeededCollector","debtor_id":5,"ts":"2026-01-05T02:10:00+00:00"}'

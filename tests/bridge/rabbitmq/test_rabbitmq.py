@@ -130,7 +130,9 @@ def test_a_lost_connection_raises_once(rabbitmq_url: str, name_prefix: str, queu
         target.close()
 
 
-def test_settling(rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str) -> None:
+def test_what_is_not_settled_comes_again(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str
+) -> None:
     target.publish([message("0.1", b"%d" % n) for n in range(10)])
     tags = [item.tag for item in take(source, 10)]
     source.settle([tags[0], tags[1], tags[3], tags[5]], [tags[2]])
@@ -314,7 +316,7 @@ def test_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
     rabbitmqctl(rabbitmq_url, "delete_vhost", "g50")
 
 
-def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_passwords_are_in_no_error_and_no_log(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
     url = rabbitmq_url.replace("guest:guest", "guest:s3cr3t")
     with caplog.at_level(logging.INFO):
         target = RabbitTarget(url)

@@ -167,7 +167,7 @@ def dead_port() -> str:
     return f"amqp://guest:guest@127.0.0.1:{port}"
 
 
-def test_nobody_listens(dead_port: str) -> None:
+def test_a_port_where_nobody_listens_is_an_error(dead_port: str) -> None:
     with pytest.raises(SourceError, match="Connection"):
         RabbitSource(dead_port, "q", 1).take(1, 30)
     with pytest.raises(PublishError, match="Connection"):

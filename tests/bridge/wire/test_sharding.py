@@ -100,7 +100,7 @@ def test_a_realm_knows_what_was_of_its_parent() -> None:
         ("https://example.com/монета", "1.0.0.1.1.0.0.0.0.1.1.0.1.1.1.0.0.0.1.1.1.1.0.1"),
     ],
 )
-def test_binary_routing_key(key: int | str, expected: str) -> None:
+def test_a_binary_routing_key_is_the_hash_in_bits(key: int | str, expected: str) -> None:
     assert binary_routing_key(key) == expected
 
 
@@ -113,7 +113,7 @@ def test_binary_routing_key(key: int | str, expected: str) -> None:
         ("1." * 16 + "#", (0xFFFF0000, 0xFFFF0000, 0xFFFE0000, 0xFFFE0000)),
     ],
 )
-def test_realm_words(key: str, words: tuple[int, int, int, int]) -> None:
+def test_a_realm_is_four_signed_words(key: str, words: tuple[int, int, int, int]) -> None:
     realm = Realm.parse(key)
     found = (realm.realm, realm.mask, realm.parent_realm, realm.parent_mask)
     assert tuple(word & 0xFFFFFFFF for word in found) == words
@@ -124,7 +124,7 @@ def test_realm_words(key: str, words: tuple[int, int, int, int]) -> None:
     ("key", "in_0", "in_1", "parent_of_01"),
     [(0, 1, 0, 1), (1, 0, 1, 0), (3, 1, 0, 1), (123, 0, 1, 0), (-123, 0, 1, 0), (666, 0, 1, 0), (IRI, 1, 0, 1)],
 )
-def test_realm_membership(key: int | str, in_0: int, in_1: int, parent_of_01: int) -> None:
+def test_a_key_belongs_to_a_realm_by_its_hash(key: int | str, in_0: int, in_1: int, parent_of_01: int) -> None:
     assert Realm.parse("0.#").matches(key) == in_0
     assert Realm.parse("1.#").matches(key) == in_1
     assert Realm.parse("0.1.#").parent_matches(key) == parent_of_01

@@ -104,7 +104,7 @@ def test_a_chain_may_be_as_long_as_the_table() -> None:
 
 
 @covers("G2")
-def test_prices_are_doubles() -> None:
+def test_prices_are_computed_in_doubles() -> None:
     rows: list[Row] = [
         ("B", 1, None, None, None, True),
         ("L2", 2, "B", 1, 0.1, True),

@@ -15,7 +15,7 @@ from tests.pipelines.solver.directories import FRAMES, save
 from tests.pipelines.solver.markets import make_market, random_market
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_saved_market_gets_the_same_answer(tmp_path: Path) -> None:
     market = random_market(7, traders=100, currencies=6, minimum=1000)
     save(market, tmp_path)
     report = solve_directory(tmp_path, tmp_path / "new" / "out")

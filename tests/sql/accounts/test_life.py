@@ -74,7 +74,7 @@ def test_an_account_is_asked_for_again_after_8_days(
     assert configure(db, 666) == 0
 
 
-def test_configuring_many(db: Connection) -> None:
+def test_many_accounts_are_asked_for_at_once(db: Connection) -> None:
     need(db, "1 hour")
     assert configure(db, *range(600, 700)) == 99
     assert {m["debtor_id"] for m in sent(db, "ConfigureAccount")} == set(range(600, 700)) - {666}

@@ -85,7 +85,7 @@ def test_debtor_0_is_neither_activated_nor_discovered(db: Connection) -> None:
     assert everything_sent(db) == {}
 
 
-def test_first_update(db: Connection) -> None:
+def test_the_first_update_is_stored_whole(db: Connection) -> None:
     need(db)
     apply(
         db,

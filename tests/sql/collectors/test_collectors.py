@@ -118,7 +118,7 @@ def test_most_of_the_range(db: Connection) -> None:
         (666, 1, 10, 9, "ST082"),
     ],
 )
-def test_ensure_refuses_nonsense(
+def test_nonsense_makes_no_collectors(
     db: Connection, debtor_id: int, count: int, low: int, high: int, sqlstate: str
 ) -> None:
     with pytest.raises(psycopg.Error) as failure:
@@ -193,7 +193,7 @@ def test_activation_of_an_unknown_collector_is_ignored(db: Connection) -> None:
     assert rows(db) == []
 
 
-def test_needed_collectors(db: Connection) -> None:
+def test_a_needed_currency_gets_one_collector(db: Connection) -> None:
     add(db, MIN, 1, debtor_id=1)
     add(db, MIN, 3, debtor_id=2)
     for _ in range(2):
@@ -256,7 +256,7 @@ def test_repeated_disabling_brings_nothing_back(db: Connection) -> None:
     assert statuses(db) == [3, 3]
 
 
-def test_marks_are_conditional(db: Connection) -> None:
+def test_collectors_are_marked_only_from_the_right_status(db: Connection) -> None:
     for status in range(4):
         add(db, MIN + status, status)
     ids = ([666] * 4, [MIN + s for s in range(4)])

@@ -152,7 +152,7 @@ def test_cached_document_confirms_a_discovery(db: Connection) -> None:
     assert nothing_sent(db)
 
 
-def test_discovery(db: Connection) -> None:
+def test_a_discovery_confirms_the_debtor(db: Connection) -> None:
     order(db, IRI, is_discovery_fetch=True)
     fetch_and_find(db, pegged_document())
     assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": LOCATOR}]
@@ -160,7 +160,7 @@ def test_discovery(db: Connection) -> None:
     assert fetches(db) == []
 
 
-def test_locator_fetch(db: Connection) -> None:
+def test_a_locator_fetch_stores_the_document_and_fetches_its_peg(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, recursion_level=3)
     found = pegged_document(will_not_change_until="2026-06-30T00:00:00+00:00")
     fetch_and_find(db, found)

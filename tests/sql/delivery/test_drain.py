@@ -60,7 +60,7 @@ def test_messages_of_one_account_keep_their_order_whatever_their_types(worker_db
     assert worker_db.execute("select rejections from worker.needed_worker_account").fetchone() == (0,)
 
 
-def test_limit_and_floor(worker_db: Connection) -> None:
+def test_draining_has_a_limit_and_goes_on_from_a_floor(worker_db: Connection) -> None:
     put(worker_db, 0, *[ledger(1, debtor_id=n) for n in range(1, 6)])
     assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 2, 2)
     assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 3)").fetchone() == (False, 2, 5)

@@ -80,7 +80,7 @@ def test_payment_of_another_key(db: Connection, field: dict[str, Any]) -> None:
     assert collected(db) == [(5, False), (1000, False)]
 
 
-def test_payment_between_collectors(db: Connection) -> None:
+def test_a_payment_between_collectors_counts_on_both_sides(db: Connection) -> None:
     add_payment(db, "receiving", OTHER_COLLECTOR, 1000)
     add_payment(db, "receiving", OTHER_COLLECTOR + 1, 1000)
     add_payment(db, "sending", OTHER_COLLECTOR, 1000)

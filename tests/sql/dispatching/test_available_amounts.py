@@ -63,7 +63,7 @@ def test_what_was_collected_can_be_dispatched_without_the_rest(db: Connection) -
 
 @pytest.mark.parametrize("collected", [0, 1, MAX64])
 @pytest.mark.parametrize("received", [0, MAX64])
-def test_no_amount_overflows(db: Connection, collected: int, received: int) -> None:
+def test_no_available_amount_overflows(db: Connection, collected: int, received: int) -> None:
     found = available(db, (MAX64, MAX64, MAX64, MAX64), collected, received)
     assert found["available_to_send"] == collected
     # All that is missing was charged to other collectors, except what they owe.

@@ -44,7 +44,7 @@ def test_collector_waits_for_its_sellers(db: Connection) -> None:
     assert flags(db) == [(False, False, False, False)]
 
 
-def test_sending_starts(db: Connection) -> None:
+def test_sending_starts_when_all_is_collected(db: Connection) -> None:
     add_status(db, 10000, 3000, 0, 7000)
     add_payment(db, "collecting", SELLER, 9999, collected=True)
     add_payment(db, "collecting", SELLER, 5, collected=True, turn_id=8)

@@ -35,7 +35,7 @@ def test_demurrage_leaves_a_share(worker_db: Connection, rate: float, seconds: f
 @pytest.mark.parametrize(
     ("rate", "seconds"), [(-99.9999, 1e12), (1e300, 1e12), (-5e-324, 1e12), (5e-324, MONTH), (-1e-15, 1e-9)]
 )
-def test_demurrage_of_centuries(worker_db: Connection, rate: float, seconds: float) -> None:
+def test_centuries_of_demurrage_are_no_numeric_error(worker_db: Connection, rate: float, seconds: float) -> None:
     """No numeric error, whatever the peers say."""
     row = worker_db.execute("select worker.demurrage(%s, %s) between 0 and 1", (rate, seconds)).fetchone()
     assert row == (True,)

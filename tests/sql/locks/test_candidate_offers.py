@@ -39,7 +39,7 @@ def requests(db: Connection) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("amount", [-5000, 5000])
-def test_offer_creates_lock(db: Connection, amount: int) -> None:
+def test_an_offer_creates_a_lock(db: Connection, amount: int) -> None:
     apply(db, offer(amount))
     assert lock_states(db) == [("initiated", amount)]
     rows = db.execute(
@@ -112,7 +112,7 @@ def test_offers_of_several_turns(db: Connection) -> None:
     assert rows == [(101, 1), (102, 2)]
 
 
-def test_no_collector(db: Connection) -> None:
+def test_an_offer_without_a_collector_is_dropped(db: Connection) -> None:
     apply(db, offer(debtor_id=667))
     assert lock_states(db) == []
 

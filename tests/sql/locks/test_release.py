@@ -55,7 +55,7 @@ def account_state(db: Connection) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
-def test_seller_is_released(db: Connection) -> None:
+def test_a_seller_is_released_by_his_payment(db: Connection) -> None:
     add_lock(db, "settled", -9000)
     for _ in range(2):
         release(db, -9000)

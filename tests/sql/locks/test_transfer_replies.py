@@ -174,7 +174,7 @@ def test_prepared_transfer_of_an_attempt_is_not_dismissed(db: Connection) -> Non
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_rejected_transfer(db: Connection, state: str) -> None:
+def test_a_rejection_deletes_an_initiated_lock_only(db: Connection, state: str) -> None:
     add_lock(db, state, -9000)
     for _ in range(2):
         apply(db, rejected(), rejected(coordinator_request_id=5))

@@ -101,7 +101,7 @@ def test_without_a_verdict_the_lock_is_deleted(db: Connection, revise: Revise) -
 
 
 @pytest.mark.parametrize("amount", [-9000, 9000])
-def test_no_participation(db: Connection, revise: Revise, amount: int) -> None:
+def test_a_lock_without_a_verdict_is_dismissed(db: Connection, revise: Revise, amount: int) -> None:
     add_lock(db, "prepared", amount)
     add_participation(db, -9000, turn_id=TURN + 1)
     revise(db)

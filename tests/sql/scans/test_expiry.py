@@ -15,7 +15,9 @@ from tests.sql.scans.rows import FRESH, add, add_turn, ago, keys, run
 
 @covers("V10.7", "V11.4", "V11.5", "V11.6", "V11.7", "V11.8")
 @pytest.mark.parametrize(("scan", "columns", "is_removed"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
-def test_expiry(db: Connection, scan: str, columns: dict[str, Any], is_removed: bool) -> None:
+def test_old_rows_go_and_younger_ones_stay(
+    db: Connection, scan: str, columns: dict[str, Any], is_removed: bool
+) -> None:
     """What goes, and what stays a little longer."""
     add(db, scan, **columns)
     assert run(db, scan) == is_removed
@@ -28,7 +30,7 @@ def test_every_scan_has_its_cases() -> None:
 
 
 @covers("V13.10")
-def test_frozen_documents_stay(db: Connection) -> None:
+def test_documents_that_are_frozen_stay(db: Connection) -> None:
     add(db, "debtor_info_documents", fetched_at=ago(46), will_not_change_until="2099-01-01T00:00:00Z")
     assert run(db, "debtor_info_documents") == 0
 
@@ -61,7 +63,7 @@ def test_the_verdict_of_a_deleted_turn_goes(db: Connection) -> None:
     assert run(db, "creditor_participations") == 1
 
 
-def test_the_settings_count(db: Connection) -> None:
+def test_all_periods_are_settings(db: Connection) -> None:
     db.execute(
         """
         update worker.configuration set locator_claim_expiry = '1 d', debtor_info_expiry = '1 d',

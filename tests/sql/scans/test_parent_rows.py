@@ -37,7 +37,7 @@ def test_rows_of_another_parent_stay(db: Connection) -> None:
 
 @pytest.mark.parametrize("deletes_parent_rows", [True, False])
 @pytest.mark.parametrize("scan", TABLES)
-def test_parent_rows(db: Connection, scan: str, deletes_parent_rows: bool) -> None:
+def test_only_rows_of_the_sibling_go(db: Connection, scan: str, deletes_parent_rows: bool) -> None:
     """Fresh rows of this shard, of its sibling, and of a strange shard."""
     shard(db, "1.0.#", deletes_parent_rows)
     own, sibling, strange = (key_in(binding_key, scan) for binding_key in ("1.0.#", "1.1.#", "0.#"))

@@ -142,7 +142,9 @@ def test_replies_to_others_are_handed_back_in_order(db: Connection, type_: str) 
     ],
 )
 @pytest.mark.parametrize("state", ["initiated", "settled"])
-def test_table_of_failures(db: Connection, state: str, status_code: str, code: int, delay: int, counter: int) -> None:
+def test_each_failure_has_its_code_and_pause(
+    db: Connection, state: str, status_code: str, code: int, delay: int, counter: int
+) -> None:
     add_attempt(db, **STATES[state], backoff_counter=4)
     set_clock(db, NOW + timedelta(seconds=60))
     type_ = "RejectedTransfer" if state == "initiated" else "FinalizedTransfer"

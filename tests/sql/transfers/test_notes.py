@@ -35,7 +35,9 @@ def read(db: Connection, note: str) -> tuple[str, int, int, int] | None:
 
 
 @pytest.mark.parametrize(("turn_id", "kind", "first", "second", "note"), WRITTEN)
-def test_table_of_notes(db: Connection, turn_id: int, kind: str, first: int, second: int, note: str) -> None:
+def test_what_is_written_in_a_note_can_be_read(
+    db: Connection, turn_id: int, kind: str, first: int, second: int, note: str
+) -> None:
     assert write(db, kind, turn_id, first, second) == note
     assert read(db, note) == (kind, turn_id, first, second)
     assert len(note.encode()) <= 77
@@ -62,7 +64,7 @@ def test_negative_numbers_are_written_as_unsigned_ones(db: Connection) -> None:
         "Trading session: 0000000000000007\nFrom: 000000000000001a\nTo: 000000000000002b\n",
     ],
 )
-def test_accepted_notes(db: Connection, note: str) -> None:
+def test_notes_in_other_forms_are_accepted(db: Connection, note: str) -> None:
     assert read(db, note) == ("sending", 7, 0x1A, 0x2B)
 
 

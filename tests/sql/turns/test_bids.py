@@ -153,7 +153,9 @@ def test_unusable_prices_end_their_branch(worker: Connection, rate: float) -> No
         (None, 1.0, None),
     ],
 )
-def test_usable_price(worker_db: Connection, price: float | None, rate: float, expected: float | None) -> None:
+def test_only_positive_normal_prices_are_usable(
+    worker_db: Connection, price: float | None, rate: float, expected: float | None
+) -> None:
     result = value(worker_db, "select worker.usable_price(%s::float8, %s::float8)", price, rate)
     assert result == (None if expected is None else pytest.approx(expected, rel=1e-15))
 

@@ -101,7 +101,7 @@ def test_payments_and_sums_by_collector_and_currency(worker: Connection) -> None
     ]
 
 
-def test_sums_are_clamped(worker: Connection) -> None:
+def test_sums_of_payments_are_cut_to_64_bits(worker: Connection) -> None:
     for other_id in (5, 6):
         _stage(worker, "collecting", 999, other_id, MAX64)
         _stage(worker, "dispatching", 999, other_id, MAX64)

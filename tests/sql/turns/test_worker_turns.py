@@ -213,7 +213,9 @@ def test_a_busy_lane_is_left_for_later(two_sessions: tuple[Connection, Connectio
         (-65536, 0x7FFF0000, (32767, 32767, -1, 32767)),
     ],
 )
-def test_hash_range(worker_db: Connection, realm_mask: int, realm: int, expected: tuple[int, ...]) -> None:
+def test_a_shard_knows_its_range_of_hashes(
+    worker_db: Connection, realm_mask: int, realm: int, expected: tuple[int, ...]
+) -> None:
     worker_db.execute("update worker.configuration set realm_mask = %s, realm = %s", (realm_mask, realm))
     assert rows(worker_db, "select * from worker.hash_range()") == [expected]
 
