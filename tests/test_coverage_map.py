@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.coverage_map import DOCUMENT, find_tests, missing, numbers_in_name, render
-from tests.coverage_numbers import ALSO, NOT_YET, all_numbers
+from bridge.messages.catalogue import CONSUMED_TYPES
+from tests.coverage_map import DOCUMENT, files_about, find_tests, handler, missing, numbers_in_name, render
+from tests.coverage_numbers import ALSO, NOT_YET, all_words
+from tests.coverage_vectors import PARTS, VECTORS
 
 
 def test_every_number_has_a_test() -> None:
     assert missing(find_tests()) == []
+
+
+def test_tests_carry_known_numbers_only() -> None:
+    assert set(find_tests()) <= set(all_words())
 
 
 def test_the_document_is_up_to_date() -> None:
@@ -19,9 +25,25 @@ def test_the_document_is_up_to_date() -> None:
 
 
 def test_the_lists_know_their_numbers() -> None:
-    known = set(all_numbers())
-    assert len(known) == len(all_numbers()) == 191 + 20 + 50 + 30 + 24
-    assert set(ALSO) | {number for others in ALSO.values() for number in others} | NOT_YET <= known
+    known = all_words()
+    assert len(known) == 191 + 20 + 50 + 30 + 24
+    assert len(VECTORS) == 191
+    assert {int(number[1:].partition(".")[0]) for number in VECTORS} == set(PARTS)
+    assert set(ALSO) | {number for others in ALSO.values() for number in others} | NOT_YET <= set(known)
+
+
+def test_no_words_are_missing_and_none_are_there_twice() -> None:
+    words = all_words()
+    assert all(words.values())
+    examples = [words[number] for number in words if number[0] in "VA"]
+    assert len(set(examples)) == len(examples)
+    assert not any("|" in text for text in words.values()), "it would end its cell"
+
+
+@pytest.mark.parametrize("type_name", sorted(CONSUMED_TYPES))
+def test_every_message_has_a_handler_and_tests(type_name: str) -> None:
+    assert handler(type_name).is_file()
+    assert files_about(type_name)
 
 
 @pytest.mark.parametrize(
@@ -30,14 +52,13 @@ def test_the_lists_know_their_numbers() -> None:
         ("test_v6_9", ["V6.9"]),
         ("test_v9_1_and_v9_2", ["V9.1", "V9.2"]),
         ("test_m23_g18_size", ["M23", "G18"]),
-        ("test_v13_14-False", ["V13.14"]),
         ("test_a6", ["A6"]),
         ("test_a_document", []),
         ("test_turn_0", []),
         ("test_version2_1", []),
     ],
 )
-def test_numbers_in_names(name: str, numbers: list[str]) -> None:
+def test_the_numbers_in_a_name_are_found(name: str, numbers: list[str]) -> None:
     assert numbers_in_name(name) == numbers
 
 
@@ -46,21 +67,30 @@ def test_where_numbers_are_found(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "test_some.py").write_text(
         """
-@pytest.mark.parametrize("x", [pytest.param("g7", id="V6.9-month"), pytest.param(2, id="g8")])
+@covers("M5", "G1")
+@pytest.mark.parametrize("x", [pytest.param("g7", id="V6.9", marks=covers("V6.10")), pytest.param(2, id="g8")])
 def test_one(x):
-    '''Shows M5.'''
+    '''Shows M6.'''
     assert "v1_1" == "G9"
 
 class Test:
-    def test_c3_g99(self): ...
+    @covers("C4")
+    def test_c3(self): ...
 
+@covers("V1.3")
 def v1_2(): ...
 """
     )
     one = [("tests/sql/test_some.py", "test_one")]
-    assert find_tests(tmp_path / "tests") == {
-        "V6.9": one,
-        "G8": one,
-        "M5": one,
-        "C3": [("tests/sql/test_some.py", "test_c3_g99")],
-    }
+    method = [("tests/sql/test_some.py", "test_c3")]
+    assert find_tests(tmp_path / "tests") == {"M5": one, "G1": one, "V6.10": one, "C3": method, "C4": method}
+
+
+def test_which_files_are_about_a_message(tmp_path: Path) -> None:
+    folder = tmp_path / "tests" / "sql"
+    folder.mkdir(parents=True)
+    (folder / "test_text.py").write_text('message("AccountPurge")')
+    (folder / "test_struct.py").write_text("smp.AccountPurge(creditor_id=1)")
+    (folder / "test_other.py").write_text("AccountPurge")
+    (folder / "rows.py").write_text('message("AccountPurge")')
+    assert files_about("AccountPurge", tmp_path / "tests") == ["tests/sql/test_struct.py", "tests/sql/test_text.py"]

@@ -109,3 +109,19 @@ def test_the_overrides_of_types_name_modules_that_exist() -> None:
         for name in override["module"]:
             if name.partition(".")[0] in LEVELS:
                 assert name.removesuffix(".*") in MODULES
+
+
+def test_no_test_file_imports_another() -> None:
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(alias.name for alias in node.names)]
+            else:
+                continue
+            if any(part.startswith("test_") for name in names for part in name.split(".")):
+                found.append(path.relative_to(ROOT / "tests").as_posix())
+    # Helpers are in files of their own.
+    assert found == ["service/test_whole_turn.py"]

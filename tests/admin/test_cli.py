@@ -17,6 +17,7 @@ from admin.commands.solver_progress import SolverProgress
 from benchmarks.markets import make_market, save_market
 from pipelines.solver.progress import Progress
 from sandbox.servers.postgres import PrivateServer
+from tests.covering import covers
 
 SOLVER_STEPS = ["load", "price", "bound", "match", "settle", "collectors", "check", "write"]
 ConfigureCommand = Callable[..., Result]
@@ -56,7 +57,10 @@ def test_configure_says_what_it_would_do_and_does_it_once(configure: ConfigureCo
     assert configure().output == "solver: up to date\nworker: up to date\n"
 
 
-def test_g47_check_and_rebind(configure: ConfigureCommand, postgres: PrivateServer) -> None:
+@covers("G47")
+def test_a_database_of_another_shard_is_refused_until_it_is_rebound(
+    configure: ConfigureCommand, postgres: PrivateServer
+) -> None:
     configure()
     other = {"PROTOCOL_BROKER_QUEUE_ROUTING_KEY": "0.#"}
     for option, status in (("--dry-run", 0), ("--check", 1)):

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from admin.cli import main
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent
@@ -35,7 +36,8 @@ def output(result: Result) -> str:
     return result.output
 
 
-def test_g20_life_of_a_collector(collectors: Command, solver_db: Connection) -> None:
+@covers("G20")
+def test_a_collector_is_added_listed_and_removed(collectors: Command, solver_db: Connection) -> None:
     assert output(collectors("add", "666", "--count", "2")).startswith("2 collectors created")
     assert output(collectors("add", "0x29a", "--count", "2")).startswith("0 collectors created")
     solver_db.execute("update solver.collector_account set status = 2, account_id = 'acc' where collector_id = 1182")
@@ -55,7 +57,8 @@ def test_g20_life_of_a_collector(collectors: Command, solver_db: Connection) -> 
     assert "stranded" in listed[1]
 
 
-def test_g20_blocking(collectors: Command) -> None:
+@covers("G20")
+def test_a_currency_is_blocked_and_unblocked(collectors: Command) -> None:
     assert output(collectors("block", "18446744073709551615")) == "the currency is blocked now\n"
     assert output(collectors("block", "0xffffffffffffffff")) == "the currency was blocked before\n"
     assert output(collectors("list")).splitlines()[1].split() == ["18446744073709551615", "(blocked)", "none"]
@@ -71,6 +74,7 @@ def test_negative_ids_as_logs_show_them(collectors: Command) -> None:
     assert "unexpected extra argument" in collectors("add", "-1", "--cuont", "1").output
 
 
+@covers("G20")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -81,7 +85,7 @@ def test_negative_ids_as_logs_show_them(collectors: Command) -> None:
         (("block", "0"), "debtor 0 is no currency"),
     ],
 )
-def test_g20_mistakes_are_explained(collectors: Command, arguments: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_explained(collectors: Command, arguments: tuple[str, ...], said: str) -> None:
     result = collectors(*arguments)
     assert result.exit_code != 0
     assert said in result.output
@@ -103,7 +107,8 @@ def held_accounts(worker_db: Connection) -> Command:
     return lambda *arguments: CliRunner().invoke(main, ["collectors", *arguments], env=environment)
 
 
-def test_g43_held_accounts_are_listed(held_accounts: Command) -> None:
+@covers("G43")
+def test_held_accounts_are_listed(held_accounts: Command) -> None:
     result = held_accounts("held")
     assert result.exit_code == 1
     (line,) = result.output.splitlines()[1:]
@@ -111,14 +116,16 @@ def test_g43_held_accounts_are_listed(held_accounts: Command) -> None:
     assert line.split()[8] == "5000"
 
 
-def test_g43_adopting_a_held_account(held_accounts: Command, worker_db: Connection) -> None:
+@covers("G43")
+def test_a_held_account_is_adopted(held_accounts: Command, worker_db: Connection) -> None:
     assert output(held_accounts("adopt", "666", str(COLLECTOR))).startswith("the account is a collector now")
     assert [order["config_flags"] for order in sent(worker_db, "ConfigureAccount")] == [0]
     assert len(output(held_accounts("held")).splitlines()) == 1
     assert "no such account is held here" in held_accounts("adopt", "666", str(COLLECTOR)).output
 
 
-def test_g43_discarding_a_held_account(held_accounts: Command, worker_db: Connection) -> None:
+@covers("G43")
+def test_a_held_account_is_discarded(held_accounts: Command, worker_db: Connection) -> None:
     refused = held_accounts("discard", "666", str(COLLECTOR))
     assert refused.exit_code == 1
     assert "there is more money on this account" in refused.output
@@ -129,8 +136,9 @@ def test_g43_discarding_a_held_account(held_accounts: Command, worker_db: Connec
     assert "discarding" in output(held_accounts("held"))
 
 
+@covers("G43")
 @pytest.mark.usefixtures("held_accounts")
-def test_g43_the_database_of_the_right_shard_is_found(worker_db: Connection, new_database: NewDatabase) -> None:
+def test_the_database_of_the_right_shard_is_found(worker_db: Connection, new_database: NewDatabase) -> None:
     urls = f"{new_database('worker')} {url_of(worker_db)}"
     environment = {**ENVIRONMENTS["worker"], "APP_WORKER_POSTGRES_URLS": urls}
     result = CliRunner().invoke(main, ["collectors", "adopt", "666", str(COLLECTOR)], env=environment)

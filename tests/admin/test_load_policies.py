@@ -21,6 +21,7 @@ from sandbox.creditors.agent import AgentSettings, CreditorsAgent, Policy
 from sandbox.creditors.server import CLIENT_ID, CLIENT_SECRET, CreditorsServer
 from service import binding
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS
 
 NOW = datetime(2026, 3, 1, 2, tzinfo=UTC)
@@ -86,7 +87,8 @@ def output(result: Result) -> str:
     return result.output
 
 
-def test_g25_policies_and_flags_are_loaded(load: Load, worker_db: Connection) -> None:
+@covers("G25")
+def test_policies_and_flags_are_loaded(load: Load, worker_db: Connection) -> None:
     assert output(load()) == "done: 6 creditors, 6 of this shard, 12 accounts, 24 notifications\n"
     columns = "creditor_id, debtor_id, policy_name, min_principal, max_principal, peg_debtor_id, peg_exchange_rate"
     expected: list[tuple[Any, ...]] = []
@@ -103,7 +105,8 @@ def test_g25_policies_and_flags_are_loaded(load: Load, worker_db: Connection) ->
     assert policies(worker_db, columns) == [(0, "", 0, 0, True)] * 12
 
 
-def test_g25_newer_notifications_win_and_repeating_changes_nothing(
+@covers("G25")
+def test_newer_notifications_win_and_repeating_changes_nothing(
     load: Load, worker_db: Connection, agent: CreditorsAgent
 ) -> None:
     output(load())
@@ -117,8 +120,9 @@ def test_g25_newer_notifications_win_and_repeating_changes_nothing(
     assert policies(worker_db, columns)[0] == ("later", 3, 0)
 
 
+@covers("G25")
 @pytest.mark.parametrize("binding_key", ["0.#", "1.#"])
-def test_g25_a_shard_loads_its_own_customers(
+def test_a_shard_loads_its_own_customers(
     load: Load, worker_db: Connection, server: CreditorsServer, binding_key: str
 ) -> None:
     realm = Realm.parse(binding_key)
@@ -135,6 +139,7 @@ def test_g25_a_shard_loads_its_own_customers(
     assert sum("accounts-list" in path for path in server.requests) == len(own)
 
 
+@covers("G25")
 @pytest.mark.parametrize(
     ("broken", "loaded", "next_page"),
     [
@@ -143,7 +148,7 @@ def test_g25_a_shard_loads_its_own_customers(
         ("/creditors/1099511627776/accounts/666/", 4, "/creditors/4294967300/enumerate"),
     ],
 )
-def test_g25_resumes_after_the_last_complete_page(
+def test_loading_resumes_after_the_last_complete_page(
     load: Load, worker_db: Connection, server: CreditorsServer, tmp_path: Path, broken: str, loaded: int, next_page: str
 ) -> None:
     bookmark = tmp_path / "bookmark"
@@ -165,7 +170,8 @@ def test_g25_resumes_after_the_last_complete_page(
     assert output(load("--bookmark", bookmark)).startswith("done: 6 creditors")
 
 
-def test_g25_a_bookmark_of_another_shard(load: Load, server: CreditorsServer, tmp_path: Path) -> None:
+@covers("G25")
+def test_a_bookmark_of_another_shard_is_refused(load: Load, server: CreditorsServer, tmp_path: Path) -> None:
     bookmark = tmp_path / "bookmark"
     server.fault = lambda path: (500, {}) if "4294967300" in path else None
     load("--bookmark", bookmark)
@@ -174,21 +180,24 @@ def test_g25_a_bookmark_of_another_shard(load: Load, server: CreditorsServer, tm
     assert "belongs to another server or shard" in result.output
 
 
-def test_g25_busy_servers_are_asked_again(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
+@covers("G25")
+def test_busy_servers_are_asked_again(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
     """Every request fails once: with too many requests, or in the middle of a restart."""
     server.fault = lambda path: (429, {"Retry-After": "1"}) if server.requests[path] == 1 else None
     output(load())
     assert len(policies(worker_db, "1")) == 12
 
 
-def test_g25_what_is_deleted_meanwhile_is_left_out(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
+@covers("G25")
+def test_what_is_deleted_meanwhile_is_left_out(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
     gone = (f"/creditors/{CREDITORS[1]}/accounts-list", f"/creditors/{CREDITORS[2]}/accounts/{USD}/")
     server.fault = lambda path: (404, {}) if path in gone else None
     assert "6 of this shard, 9 accounts, 18 notifications" in output(load())
     assert len(policies(worker_db, "1")) == 9
 
 
-def test_g25_nonsense_stops_no_other_account(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
+@covers("G25")
+def test_nonsense_stops_no_other_account(load: Load, worker_db: Connection, server: CreditorsServer) -> None:
     """The bridge's checks apply; what can not be understood is left out, said, and makes the command fail."""
 
     def spoil(path: str, document: dict[str, Any]) -> None:
@@ -212,7 +221,8 @@ def test_g25_nonsense_stops_no_other_account(load: Load, worker_db: Connection, 
     assert len(rows) == 9
 
 
-def test_g25_a_token_by_client_credentials(load: Load, server: CreditorsServer, worker_db: Connection) -> None:
+@covers("G25")
+def test_a_token_is_got_by_client_credentials(load: Load, server: CreditorsServer, worker_db: Connection) -> None:
     server.token_lifetime = 0  # every request needs a new one
     credentials = {"LOAD_POLICIES_TOKEN": "", "LOAD_POLICIES_TOKEN_URL": server.token_url}
     output(load(LOAD_POLICIES_CLIENT_ID=CLIENT_ID, LOAD_POLICIES_CLIENT_SECRET=CLIENT_SECRET, **credentials))
@@ -222,7 +232,8 @@ def test_g25_a_token_by_client_credentials(load: Load, server: CreditorsServer, 
     assert "wrong" not in result.output
 
 
-def test_g25_a_revoked_token_is_replaced(server: CreditorsServer) -> None:
+@covers("G25")
+def test_a_revoked_token_is_replaced(server: CreditorsServer) -> None:
     auth = ClientCredentials(server.token_url, CLIENT_ID, CLIENT_SECRET, "access.readonly")
     with CreditorsApi(server.url, auth, Pace(1000)) as api:
         for _ in range(2):
@@ -230,6 +241,7 @@ def test_g25_a_revoked_token_is_replaced(server: CreditorsServer) -> None:
             server.revoke_tokens()
 
 
+@covers("G25")
 @pytest.mark.parametrize(
     "variables",
     [
@@ -238,14 +250,15 @@ def test_g25_a_revoked_token_is_replaced(server: CreditorsServer) -> None:
         {"LOAD_POLICIES_TOKEN": "", "LOAD_POLICIES_TOKEN_URL": "http://x"},
     ],
 )
-def test_g25_no_token_no_request(load: Load, server: CreditorsServer, variables: dict[str, str]) -> None:
+def test_without_a_token_there_is_no_request(load: Load, server: CreditorsServer, variables: dict[str, str]) -> None:
     result = load(**variables)
     assert result.exit_code == 2
     assert "either --token, or --token-url with --client-secret" in result.output
     assert not server.requests
 
 
-def test_g25_a_wrong_token(load: Load, server: CreditorsServer) -> None:
+@covers("G25")
+def test_a_wrong_token_ends_the_loading(load: Load, server: CreditorsServer) -> None:
     result = load(LOAD_POLICIES_TOKEN="wrong")
     assert result.exit_code == 1
     assert "/creditors/.list: status 401" in result.output
@@ -256,21 +269,24 @@ def api_of(url: str, pace: Pace | None = None) -> CreditorsApi:
     return CreditorsApi(url, BearerToken("secret"), pace or Pace(1000, sleep=lambda seconds: None))
 
 
+@covers("G25")
 @pytest.mark.parametrize(
     "uri", ["https://elsewhere.example.com/x", "//elsewhere.example.com/x", "http://agent/", "http://[", "x:y"]
 )
-def test_g25_the_token_stays_at_its_server(uri: str) -> None:
+def test_the_token_stays_at_its_server(uri: str) -> None:
     with pytest.raises(ApiError), api_of("https://agent") as api:
         api.resolve(uri)
 
 
-def test_g25_references_are_relative_to_their_document() -> None:
+@covers("G25")
+def test_references_are_relative_to_their_document() -> None:
     with api_of("https://agent/prefix") as api:
         assert api.resolve("creditors/.list") == "https://agent/prefix/creditors/.list"
         assert api.resolve("?prev=4", "https://agent/creditors/2/accounts?prev=2").endswith("/2/accounts?prev=4")
         assert api.resolve("accounts-list", "https://agent/creditors/2/") == "https://agent/creditors/2/accounts-list"
 
 
+@covers("G25")
 @pytest.mark.parametrize(
     ("document", "said"),
     [
@@ -280,7 +296,7 @@ def test_g25_references_are_relative_to_their_document() -> None:
         ([], "not a JSON object"),
     ],
 )
-def test_g25_pages_that_make_no_sense(document: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_that_make_no_sense_are_refused(document: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         httpx.Client,
         "get",
@@ -290,7 +306,8 @@ def test_g25_pages_that_make_no_sense(document: Any, said: str, monkeypatch: pyt
         list(api.pages("https://agent/page"))
 
 
-def test_g25_pauses_grow_and_the_server_may_ask_for_longer_ones(server: CreditorsServer) -> None:
+@covers("G25")
+def test_pauses_grow_and_the_server_may_ask_for_longer_ones(server: CreditorsServer) -> None:
     slept: list[float] = []
     server.fault = lambda path: (503, {"Retry-After": "5"}) if sum(server.requests.values()) <= 4 else (500, {})
     with pytest.raises(ApiError), api_of(server.url, Pace(1e9, clock=lambda: 0.0, sleep=slept.append)) as api:
@@ -298,12 +315,14 @@ def test_g25_pauses_grow_and_the_server_may_ask_for_longer_ones(server: Creditor
     assert [pause for pause in slept if pause >= 1] == [5, 5, 5, 8, 16]
 
 
-def test_g25_a_server_that_can_not_be_reached() -> None:
+@covers("G25")
+def test_a_server_that_can_not_be_reached_is_told() -> None:
     with pytest.raises(ApiError, match="ConnectError"), api_of("http://127.0.0.1:1") as api:
         api.get("http://127.0.0.1:1/x")
 
 
-def test_g25_pace() -> None:
+@covers("G25")
+def test_requests_keep_their_pace() -> None:
     slept: list[float] = []
     moments = iter([0.0, 0.0, 0.25, 9.0])
     pace = Pace(2.0, clock=lambda: next(moments), sleep=slept.append)

@@ -9,6 +9,7 @@ from admin.cli import main
 from pipelines.turns.roll import _warn_of_shard_problems
 from service.watching.figures import Figures
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS
 
 REPORT = "select solver.report_shard(%s, 77, 1, %s::bigint, '1.2.3', 4096, 8191, %s)"
@@ -23,7 +24,8 @@ def shards(solver: Connection) -> Result:
     return CliRunner().invoke(main, ["shards"], env={**ENVIRONMENTS["solver"], "SOLVER_POSTGRES_URL": url(solver)})
 
 
-def test_g47_shards_are_listed(solver_db: Connection) -> None:
+@covers("G47")
+def test_shards_are_listed_with_their_ranges(solver_db: Connection) -> None:
     for number, key in enumerate(("0.#", "1.#")):
         solver_db.execute(REPORT, (key, number, 0.0))
     result = shards(solver_db)
@@ -35,7 +37,8 @@ def test_g47_shards_are_listed(solver_db: Connection) -> None:
     assert "77, 1, 0" in lines[0]
 
 
-def test_g47_problems_of_shards_are_told(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+@covers("G47")
+def test_problems_of_shards_are_told(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     """By the command, in the solver's log, and as metrics."""
     for key, database in (("0.#", 1), ("0.#", 2), ("0.#", 1), ("0.#", 2), ("0.1.#", 3)):
         solver_db.execute(REPORT, (key, database, 7.5))

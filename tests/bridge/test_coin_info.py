@@ -2,54 +2,19 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.coin_info import CoinInfo, InvalidDocument, Peg, parse_coin_info, parse_debtor_uri
+from tests.bridge.coins import DOCUMENT, document
+from tests.covering import covers
 from tests.examples import examples
 
-DOCUMENT: dict[str, Any] = {
-    "type": "CoinInfo",
-    "revision": 3,
-    "willNotChangeUntil": "2026-06-30T00:00:00Z",
-    "latestDebtorInfo": {"uri": "https://example.com/монета"},
-    "summary": "Test coin",
-    "debtorIdentity": {"type": "DebtorIdentity", "uri": "swpt:18446744073709551493"},
-    "debtorName": "Test Coin",
-    "amountDivisor": 100.0,
-    "decimalPlaces": 2,
-    "unit": "TST",
-    "peg": {
-        "type": "Peg",
-        "exchangeRate": 0.5,
-        "display": {"type": "PegDisplay", "amountDivisor": 100.0, "decimalPlaces": 2, "unit": "USD"},
-        "debtorIdentity": {"type": "DebtorIdentity", "uri": "swpt:666"},
-        "latestDebtorInfo": {"uri": "https://currencies.swaptacular.org/USD"},
-    },
-}
 
-
-def document(path: str = "", value: object = ..., base: dict[str, Any] = DOCUMENT) -> bytes:
-    """The worked document with the value at a dotted path replaced, or removed."""
-    made = deepcopy(base)
-    if path:
-        *parents, last = path.split(".")
-        place = made
-        for name in parents:
-            place = place[name]
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
-    return json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def test_worked_document() -> None:
+def test_the_worked_document_is_understood() -> None:
     assert parse_coin_info(document()) == CoinInfo(
         debtor_info_locator="https://example.com/монета",
         debtor_id=-123,
@@ -58,6 +23,7 @@ def test_worked_document() -> None:
     )
 
 
+@covers("V9.15")
 @pytest.mark.parametrize(
     ("uri", "debtor_id"),
     [
@@ -70,28 +36,31 @@ def test_worked_document() -> None:
         ("swpt:007", 7),
     ],
 )
-def test_v9_15(uri: str, debtor_id: int) -> None:
+def test_debtor_ids_are_unsigned_in_addresses(uri: str, debtor_id: int) -> None:
     assert parse_debtor_uri(uri) == debtor_id
     assert parse_coin_info(document("debtorIdentity.uri", uri)).debtor_id == debtor_id
 
 
+@covers("V9.15")
 @pytest.mark.parametrize(
     "uri",
     ["swpt:18446744073709551616", "swpt:-1", "SWPT:1", "swpt:1/acc", "swpt:", "", " swpt:1", "swpt:+1", "swpt:1_0"],
 )
-def test_v9_15_invalid(uri: str) -> None:
+def test_other_addresses_are_invalid(uri: str) -> None:
     with pytest.raises(ValueError, match="swpt"):
         parse_debtor_uri(uri)
     with pytest.raises(InvalidDocument):
         parse_coin_info(document("debtorIdentity.uri", uri))
 
 
+@covers("M20")
 @pytest.mark.parametrize("uri", ["swpt:1\n", "swpt:١", "swpt:²", "swpt:" + "0" * 20 + "1"])
-def test_m20(uri: str) -> None:
+def test_swpt_addresses_are_read_to_the_letter(uri: str) -> None:
     with pytest.raises(InvalidDocument):
         parse_coin_info(document("debtorIdentity.uri", uri))
 
 
+@covers("M20")
 @pytest.mark.parametrize("field", ["", "debtorIdentity.", "peg."])
 @pytest.mark.parametrize(
     ("suffix", "good"),
@@ -107,7 +76,7 @@ def test_m20(uri: str) -> None:
         ("-v٣", 0),
     ],
 )
-def test_m20_types(field: str, suffix: str, good: int) -> None:
+def test_type_names_are_read_to_the_letter(field: str, suffix: str, good: int) -> None:
     name = {"": "CoinInfo", "debtorIdentity.": "DebtorIdentity", "peg.": "Peg"}[field]
     body = document(field + "type", name + suffix)
     if good:
@@ -117,7 +86,8 @@ def test_m20_types(field: str, suffix: str, good: int) -> None:
             parse_coin_info(body)
 
 
-def test_m21() -> None:
+@covers("M21")
+def test_a_peg_to_another_scheme_is_no_peg() -> None:
     without = parse_coin_info(document("peg.debtorIdentity.uri", "https://example.com/gold-ounce"))
     assert (without.peg, without.debtor_id) == (None, -123)
     with pytest.raises(InvalidDocument):
@@ -126,6 +96,7 @@ def test_m21() -> None:
         parse_coin_info(document("peg.debtorIdentity.uri", "swpt:18446744073709551616"))
 
 
+@covers("M23")
 @pytest.mark.parametrize(
     "body",
     [
@@ -144,16 +115,18 @@ def test_m21() -> None:
         document("summary", "x" * 2**20),
     ],
 )
-def test_m23(body: bytes) -> None:
+def test_nonsense_is_an_invalid_document(body: bytes) -> None:
     with pytest.raises(InvalidDocument):
         parse_coin_info(body)
 
 
-def test_m25() -> None:
+@covers("M25")
+def test_a_frozen_document_without_offset_ends_in_utc() -> None:
     without_offset = parse_coin_info(document("willNotChangeUntil", "2026-06-30T00:00:00"))
     assert without_offset.will_not_change_until == datetime(2026, 6, 30, tzinfo=UTC)
 
 
+@covers("M27")
 @pytest.mark.parametrize(
     ("uri", "good"),
     [
@@ -169,7 +142,7 @@ def test_m25() -> None:
         (None, False),
     ],
 )
-def test_m27(uri: object, good: bool) -> None:
+def test_a_locator_is_a_text_without_control_characters(uri: object, good: bool) -> None:
     for path in ("latestDebtorInfo.uri", "peg.latestDebtorInfo.uri"):
         if good:
             assert parse_coin_info(document(path, uri)).debtor_id == -123
@@ -257,7 +230,7 @@ def test_half_a_surrogate_pair_excuses_nothing_else(good: bytes, bad: bytes) -> 
         parse_coin_info(body.replace(good, bad, 1))
 
 
-def test_optional_fields() -> None:
+def test_peg_and_frozen_date_may_be_missing() -> None:
     assert parse_coin_info(document("peg")).peg is None
     assert parse_coin_info(document("willNotChangeUntil")).will_not_change_until is None
 

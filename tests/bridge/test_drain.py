@@ -7,6 +7,7 @@ from bridge.drain import Drain
 from bridge.errors import Remedy, remedy
 from tests.bridge.messages.examples import changed
 from tests.conftest import Connection
+from tests.covering import covers
 
 
 def put(connection: Connection, lane: int, *messages: bytes) -> None:
@@ -65,7 +66,7 @@ def policies(connection: Connection) -> set[int]:
         (psycopg.OperationalError("connection lost"), Remedy.WAIT),
     ],
 )
-def test_remedy(error: psycopg.Error, expected: Remedy) -> None:
+def test_each_error_has_its_remedy(error: psycopg.Error, expected: Remedy) -> None:
     assert remedy(error) is expected
 
 
@@ -94,8 +95,9 @@ def test_a_busy_lane_is_left_to_its_owner(worker_db: Connection) -> None:
     assert drain.run_once() == 1
 
 
+@covers("G29")
 @pytest.mark.parametrize("sqlstate", ["22012", "23514", "ST001", "P0001"])
-def test_g29(worker_db: Connection, sqlstate: str) -> None:
+def test_a_bad_message_stops_no_other(worker_db: Connection, sqlstate: str) -> None:
     fail_for(worker_db, 60, sqlstate)
     put(worker_db, 0, *flags(*range(1, 121)))
     drain = Drain(worker_db, 8)
@@ -121,7 +123,7 @@ def test_trouble_of_the_surroundings_sets_nothing_aside(worker_db: Connection, s
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03"])
-def test_conflicts_are_repeated(worker_db: Connection, sqlstate: str) -> None:
+def test_conflicts_are_repeated_until_they_are_gone(worker_db: Connection, sqlstate: str) -> None:
     worker_db.execute("create sequence worker.tries")
     worker_db.execute(
         f"""

@@ -100,7 +100,7 @@ def sent_frames(name: str) -> tuple[Any, Any, bytes]:
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_sent(name: str) -> None:
+def test_what_is_sent_is_as_recorded(name: str) -> None:
     file = GOLDEN[name]
     method, properties, body = sent_frames(name)
     assert body == wire_body(name)
@@ -197,7 +197,7 @@ def stored(message: Message) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", RECEIVED)
-def test_received(name: str) -> None:
+def test_what_is_received_is_stored_as_recorded(name: str) -> None:
     message = read(name, wire_body(name))
     assert message.type == type_of(name)
     assert binary_routing_key(message.key) == GOLDEN[name]["routing_key"]
@@ -249,7 +249,7 @@ def test_rules_1_and_2(name: str, changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("form", ODD_FORMS, ids=[f"{form['note']}-{form['type']}" for form in ODD_FORMS])
-def test_odd_form(form: dict[str, Any]) -> None:
+def test_odd_forms_are_read_or_refused_as_recorded(form: dict[str, Any]) -> None:
     name = form["type"]
     fields = {field: json.dumps(value) for field, value in GOLDEN[name]["body"].items()} | form["with"]
     text = ",".join(f'"{field}":{value}' for field, value in fields.items() if value is not None)

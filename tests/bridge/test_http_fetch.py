@@ -20,9 +20,10 @@ from bridge.loopback import LoopbackBroker
 from bridge.outbound import Outbound
 from bridge.wire.sharding import Realm
 from bridge.wire.topology import worker_topology
+from tests.bridge.coins import DOCUMENT, document
 from tests.bridge.documents import DocumentServer, Page, document_server
-from tests.bridge.test_coin_info import DOCUMENT, document
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import apply, message
 from tests.sql.outgoing import publish_everything, sent
 
@@ -47,7 +48,7 @@ def fetch(server: DocumentServer, *urls: str, connection: Any = None, **options:
     return HttpFetch(connection, **options).fetch(urls)
 
 
-def test_a_document(server: DocumentServer) -> None:
+def test_a_document_is_fetched_with_its_content_type(server: DocumentServer) -> None:
     (outcome,) = fetch(server, server.url + "/good")
     assert outcome.outcome == "document"
     assert outcome.document is not None
@@ -55,6 +56,7 @@ def test_a_document(server: DocumentServer) -> None:
     assert server.requests == [("/good", CONTENT_TYPE)]
 
 
+@covers("V9.13")
 @pytest.mark.parametrize(
     ("page", "errorcode"),
     [
@@ -68,7 +70,7 @@ def test_a_document(server: DocumentServer) -> None:
         (Page(gzip.compress(document()), headers={"Content-Encoding": "gzip"}), None),
     ],
 )
-def test_v9_13_retry(server: DocumentServer, page: Page, errorcode: int | None) -> None:
+def test_what_may_get_better_is_tried_again(server: DocumentServer, page: Page, errorcode: int | None) -> None:
     server.pages["/bad"] = page
     assert fetch(server, server.url + "/bad", server.url + "/good")[0] == Outcome("retry", errorcode)
 
@@ -77,11 +79,12 @@ def test_v9_13_retry(server: DocumentServer, page: Page, errorcode: int | None) 
     "content_type",
     [CONTENT_TYPE, CONTENT_TYPE.upper(), CONTENT_TYPE + "; charset=utf-8", CONTENT_TYPE + " ;charset=latin1"],
 )
-def test_content_type(server: DocumentServer, content_type: str) -> None:
+def test_parameters_of_the_content_type_do_not_matter(server: DocumentServer, content_type: str) -> None:
     server.pages["/good"].content_type = content_type
     assert fetch(server, server.url + "/good")[0].outcome == "document"
 
 
+@covers("V9.13")
 @pytest.mark.parametrize(
     "url",
     [
@@ -97,7 +100,7 @@ def test_content_type(server: DocumentServer, content_type: str) -> None:
         "",
     ],
 )
-def test_v9_13_drop(server: DocumentServer, url: str) -> None:
+def test_addresses_that_never_work_are_dropped(server: DocumentServer, url: str) -> None:
     first, second = fetch(server, url, server.url + "/good")
     assert (first, second.outcome) == (Outcome("drop"), "document")
 
@@ -109,7 +112,7 @@ def test_network_errors_are_retried(server: DocumentServer) -> None:
     assert [outcome.outcome for outcome in fetch(server, *urls)] == ["retry", "retry", "document"]
 
 
-def test_certificates_are_verified(server: DocumentServer) -> None:
+def test_certificates_are_verified_unless_told_otherwise(server: DocumentServer) -> None:
     assert fetch(server, server.url + "/good", verify=True) == [Outcome("retry")]
     assert fetch(server, server.url + "/good", verify=False)[0].outcome == "document"
 
@@ -128,15 +131,17 @@ def test_two_redirects_are_followed(server: DocumentServer) -> None:
     assert outcomes[2].errorcode == 302
 
 
+@covers("M22")
 @pytest.mark.parametrize("location", ["http://localhost/good", "ftp://x/", "https://[::1", "data:,x", "//"])
-def test_m22(server: DocumentServer, location: str) -> None:
+def test_no_hop_goes_to_another_scheme(server: DocumentServer, location: str) -> None:
     (outcome,) = fetch(server, redirect(server, "/away", location))
     assert outcome.outcome == "retry"
     assert {path for path, _ in server.requests} == {"/away"}
 
 
+@covers("M24")
 @pytest.mark.slow
-def test_m24(server: DocumentServer) -> None:
+def test_the_time_of_a_fetch_begins_when_it_does(server: DocumentServer) -> None:
     for number in range(4):
         server.pages[f"/{number}"] = Page(document(), delay=0.5)
     outcomes = fetch(server, *(f"{server.url}/{number}" for number in range(4)), connections=1, timeout=1.5)
@@ -144,20 +149,22 @@ def test_m24(server: DocumentServer) -> None:
 
 
 @pytest.mark.slow
-def test_timeout(server: DocumentServer) -> None:
+def test_a_slow_server_holds_up_no_other(server: DocumentServer) -> None:
     server.pages["/slow"] = Page(document(), delay=FAR)
     outcomes = fetch(server, server.url + "/slow", server.url + "/good", timeout=1.0)
     assert [outcome.outcome for outcome in outcomes] == ["retry", "document"]
 
 
+@covers("G18")
 @pytest.mark.parametrize(
     "address",
     ["93.184.216.34", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"],
 )
-def test_g18_public(address: str) -> None:
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
+@covers("G18")
 @pytest.mark.parametrize(
     "address",
     [
@@ -168,20 +175,22 @@ def test_g18_public(address: str) -> None:
         "192.88.99.1", "3fff::1", "2002:c058:6301::1", "100.127.255.255", "239.255.255.255", "0.1.2.3",
     ],
 )  # fmt: skip
-def test_g18_special(address: str) -> None:
+def test_special_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
+@covers("G18")
 @pytest.mark.parametrize(
     "host",
     ["localhost", "127.0.0.1", "[::1]", "2130706433", "127.1", "0x7f.1", "0177.0.0.1", "[::ffff:127.0.0.1]"],
 )
-def test_g18_refused(server: DocumentServer, host: str) -> None:
+def test_private_hosts_get_no_request(server: DocumentServer, host: str) -> None:
     assert fetch(server, f"https://{host}:{server.port}/good", allow_private=False) == [Outcome("drop")]
     assert server.requests == []
 
 
-def test_g18_every_hop(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@covers("G18")
+def test_the_address_of_every_hop_is_checked(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
     server.pages["/good"].headers = {}
     near = f"https://127.0.0.1:{server.port}"
@@ -200,15 +209,15 @@ def resolve(monkeypatch: pytest.MonkeyPatch, answers: list[list[str]]) -> None:
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
 
 
-def test_g18_the_checked_address_is_the_one_connected_to(
-    server: DocumentServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@covers("G18")
+def test_the_checked_address_is_the_one_connected_to(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, [["127.0.0.1"], ["10.255.255.1"]])
     (outcome,) = fetch(server, f"https://documents.example:{server.port}/good", timeout=5.0)
     assert outcome.outcome == "document"
 
 
-def test_g18_one_special_address_is_enough(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@covers("G18")
+def test_one_special_address_is_enough(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, [["93.184.216.34", "127.0.0.1"]])
     url = f"https://documents.example:{server.port}/good"
     assert fetch(server, url, allow_private=False) == [Outcome("drop")]
@@ -250,7 +259,8 @@ def test_a_server_that_may_have_moved_is_looked_up_again(
         assert len(asked) == lookups
 
 
-def test_g18_remembered_addresses_are_checked_as_well(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@covers("G18")
+def test_remembered_addresses_are_checked_as_well(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = count_lookups(monkeypatch, "127.0.0.1")
     fetcher = HttpFetch(None, verify=server.trust, timeout=30.0)
     url = f"https://documents.example:{server.port}/good"
@@ -258,14 +268,16 @@ def test_g18_remembered_addresses_are_checked_as_well(server: DocumentServer, mo
     assert (len(asked), server.requests) == (1, [])
 
 
+@covers("M23", "G18")
 @pytest.mark.parametrize(("size", "outcome"), [(MAX_BODY_BYTES, "document"), (MAX_BODY_BYTES + 1, "retry")])
-def test_m23_g18_size(server: DocumentServer, size: int, outcome: str) -> None:
+def test_a_document_has_at_most_the_limit_of_bytes(server: DocumentServer, size: int, outcome: str) -> None:
     body = document()
     server.pages["/long"] = Page(body + b" " * (size - len(body)))
     assert fetch(server, server.url + "/long")[0].outcome == outcome
 
 
-def test_m23_g18_no_more_than_the_limit_is_read(server: DocumentServer, caplog: pytest.LogCaptureFixture) -> None:
+@covers("M23", "G18")
+def test_no_more_than_the_limit_is_read(server: DocumentServer, caplog: pytest.LogCaptureFixture) -> None:
     server.pages["/endless"] = Page(b" " * 2 * MAX_BODY_BYTES, headers={"Content-Length": str(2**40)})
     with caplog.at_level("INFO"):
         assert fetch(server, server.url + "/endless", timeout=FAR) == [Outcome("retry")]
@@ -296,8 +308,9 @@ def silent_address(server: DocumentServer) -> Iterator[str]:
         yield "127.0.0.2"
 
 
+@covers("M24")
 @pytest.mark.slow
-def test_m24_slow_names_hold_up_no_other(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_names_hold_up_no_other(server: DocumentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetches that have given up leave their look-ups behind, which end when they like."""
     look_up = socket.getaddrinfo
 
@@ -341,7 +354,7 @@ def test_timeout_counts_the_whole_body(server: DocumentServer) -> None:
     assert time.monotonic() - started < 10.0
 
 
-def test_international_addresses(server: DocumentServer) -> None:
+def test_international_addresses_are_encoded(server: DocumentServer) -> None:
     server.pages["/%D0%BC%D0%BE%D0%BD%D0%B5%D1%82%D0%B0?%C3%A9"] = Page(document())
     assert fetch(server, server.url + "/монета?é")[0].outcome == "document"
 
@@ -387,8 +400,9 @@ def test_due_fetches_are_settled(server: DocumentServer, worker_db: Connection) 
     assert stored[4].isoformat()[:10] == DOCUMENT["willNotChangeUntil"][:10]
 
 
+@covers("G49")
 @pytest.mark.parametrize("base_answers", [True, False])
-def test_g49_bytes_of_a_forced_address_are_nobody_s_document(
+def test_bytes_of_a_forced_address_are_nobody_s_document(
     server: DocumentServer, worker_db: Connection, base_answers: bool
 ) -> None:
     """An issuer claims the locator of another currency, then says that its document is at an address of its own."""
@@ -409,7 +423,8 @@ def test_g49_bytes_of_a_forced_address_are_nobody_s_document(
     assert sent(worker_db, "ConfirmDebtor") == []
 
 
-def test_g49_v13_14_a_move_is_learnt_though_the_locator_fails(server: DocumentServer, worker_db: Connection) -> None:
+@covers("G49", "V13.14")
+def test_a_move_is_learnt_though_the_locator_fails(server: DocumentServer, worker_db: Connection) -> None:
     publish_everything(worker_db)
     server.pages["/rev2"] = Page(document("latestDebtorInfo.uri", server.url + "/new"))
     schedule(worker_db, server.url + "/gone", -123, forced_iri=server.url + "/rev2")

@@ -17,6 +17,7 @@ from service.databases import connect
 from sql import Kind
 from tests.bridge.messages.examples import EXAMPLES, WORKED, changed
 from tests.conftest import Connection
+from tests.covering import covers
 
 LANES = 8
 
@@ -134,7 +135,8 @@ SMP = (
 HEADERS = {"ca-trade": True}
 
 
-def test_g50_authorities_say_seven_things(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+@covers("G50")
+def test_authorities_say_seven_things(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     """What came through their exchange has its name, though it went through another one on its way."""
     shard = Shard(worker_db)
     consumed = [case for case in WORKED if case[0] in CONSUMED_TYPES]
@@ -148,8 +150,9 @@ def test_g50_authorities_say_seven_things(worker_db: Connection, caplog: pytest.
         assert reason in caplog.text
 
 
+@covers("G50")
 @pytest.mark.parametrize(("exchange", "taken"), [("to_trade", 24), ("", 24), ("amq.topic", 0), ("to_trade2", 0)])
-def test_g50_who_may_send_all_types(worker_db: Connection, exchange: str, taken: int) -> None:
+def test_who_may_send_all_types(worker_db: Connection, exchange: str, taken: int) -> None:
     """Shards and the creditors agent by `to_trade`; operators put dead letters back by the default exchange."""
     shard = Shard(worker_db)
     others = (Exchange("amq.topic", "topic"), Exchange("to_trade2", "topic"))
@@ -160,7 +163,8 @@ def test_g50_who_may_send_all_types(worker_db: Connection, exchange: str, taken:
     assert (sum(map(len, shard.inbox().values())), shard.dead()) == (taken, 24 - taken)
 
 
-def test_g50_a_thief_s_account_id_is_refused_and_the_operator_has_the_last_word(worker_db: Connection) -> None:
+@covers("G50")
+def test_a_thief_s_account_id_is_refused_and_the_operator_has_the_last_word(worker_db: Connection) -> None:
     shard = Shard(worker_db)
     body = changed("AccountIdResponse", account_id="thief")
     shard.send(Publication("creditors_in", "1.0", "AccountIdResponse", body, HEADERS, True))
@@ -176,7 +180,8 @@ def _creditor(realm: str) -> int:
     return next(number for number in range(1, 1000) if Realm.parse(realm).matches(number))
 
 
-def test_m7_one_senders_mistake(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+@covers("M7")
+def test_one_senders_mistake_is_a_dead_letter(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     shard = Shard(worker_db, "0.#")
     ours, foreign = _creditor("0.#"), _creditor("1.#")
     wrong_key = binary_routing_key(ours)
@@ -189,8 +194,9 @@ def test_m7_one_senders_mistake(worker_db: Connection, caplog: pytest.LogCapture
     assert wrong_key in caplog.text
 
 
+@covers("M7")
 @pytest.mark.parametrize("binding_key", ["0.#", "0.1.#"])
-def test_m7_bindings_and_realm_disagree(
+def test_bindings_that_disagree_with_the_realm_stop_the_consumer(
     worker_db: Connection, caplog: pytest.LogCaptureFixture, binding_key: str
 ) -> None:
     shard = Shard(worker_db, "#")

@@ -75,7 +75,7 @@ def test_known_routes_tell_a_number_from_true(broker: LoopbackBroker) -> None:
         ("*.#", "a.b.c", True),
     ],
 )
-def test_topic_patterns(pattern: str, key: str, expected: bool) -> None:
+def test_topics_match_their_patterns(pattern: str, key: str, expected: bool) -> None:
     broker = LoopbackBroker()
     bindings = (Binding("x", "q", destination_is_queue=True, routing_key=pattern),)
     broker.declare(Topology((Exchange("x", "topic"),), (Queue("q"),), bindings))
@@ -117,7 +117,7 @@ def test_alternate_exchange_counts_as_routed(broker: LoopbackBroker) -> None:
     assert bodies(broker, "filter") == [b"caught"]
 
 
-def test_settling(broker: LoopbackBroker) -> None:
+def test_settled_messages_are_gone_or_dead_letters(broker: LoopbackBroker) -> None:
     broker.target().publish([message("to_trade", "0.1", bytes([n])) for n in range(4)])
     source = broker.source("q0")
     first, second, third = source.take(3, 0)
@@ -130,7 +130,7 @@ def test_settling(broker: LoopbackBroker) -> None:
     assert [(item.body, item.redelivered) for item in again] == [(third.body, True), (b"\3", False)]
 
 
-def test_take_wakes_up(broker: LoopbackBroker) -> None:
+def test_taking_wakes_up_when_a_message_comes(broker: LoopbackBroker) -> None:
     thread = threading.Thread(target=lambda: broker.target().publish([message("to_trade", "0.1")]))
     source = broker.source("q0")
     assert source.take(10, 0) == []
@@ -139,7 +139,7 @@ def test_take_wakes_up(broker: LoopbackBroker) -> None:
     thread.join()
 
 
-def test_prefix_and_deletion() -> None:
+def test_all_names_have_the_prefix_and_can_be_deleted() -> None:
     broker = LoopbackBroker()
     topology = worker_topology("q", "#", prefix="demo.")
     broker.declare(topology)

@@ -19,6 +19,7 @@ from bridge.wire.topology import peer_topology, worker_topology
 from tests.bridge import outgoing
 from tests.bridge.messages.examples import EXAMPLES, WORKED, delivery
 from tests.conftest import Connection
+from tests.covering import covers
 
 
 class RecordingTarget:
@@ -100,7 +101,8 @@ def test_what_surrounds_a_message() -> None:
     assert (internal.app_id, internal.content_type) == ("swpt_trade", "application/json")
 
 
-def test_m13_numbers_and_moments_of_postgresql(worker_db: Connection) -> None:
+@covers("M13")
+def test_numbers_and_moments_of_postgresql_are_written_alike(worker_db: Connection) -> None:
     target = RecordingTarget()
     worker_db.execute(
         """
@@ -130,7 +132,8 @@ def test_a_failed_batch_stays(worker_db: Connection) -> None:
     assert waiting(worker_db, "FinalizeTransfer") == 0
 
 
-def test_v12_9(worker_db: Connection) -> None:
+@covers("V12.9")
+def test_a_publisher_that_dies_after_the_confirmation_publishes_again(worker_db: Connection) -> None:
     """The publisher dies after the broker confirmed: everything is published again, nothing is lost."""
     target = RecordingTarget()
     put(worker_db, "FinalizeTransfer")
@@ -152,7 +155,10 @@ def test_v12_9(worker_db: Connection) -> None:
     assert target.sent[0].body == target.sent[1].body
 
 
-def test_m3(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+@covers("M3")
+def test_unroutable_messages_are_parked_and_offered_again(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     broker = LoopbackBroker()
     broker.declare(worker_topology("q", "#"))
     broker.declare(peer_topology("peer", "00.#"))
@@ -233,8 +239,9 @@ def test_rows_of_the_parent_shard(worker_db: Connection, delete: bool) -> None:
         flusher.run_once()
 
 
+@covers("V11.9")
 @pytest.mark.parametrize("delete", [pytest.param(True, id="dropped"), pytest.param(False, id="error")])
-def test_v11_9(worker_db: Connection, delete: bool) -> None:
+def test_rows_of_the_sibling_are_dropped_or_an_error(worker_db: Connection, delete: bool) -> None:
     target = RecordingTarget()
     creditor_id = next(number for number in range(1, 100) if Realm.parse("1.1.#").matches(number))
     put(worker_db, "ConfigureAccount", creditor_id=creditor_id)
@@ -248,7 +255,8 @@ def test_v11_9(worker_db: Connection, delete: bool) -> None:
     assert waiting(worker_db, "ConfigureAccount") == (0 if delete else 1)
 
 
-def test_c18_a_backlog_does_not_delay_other_types(worker_db: Connection) -> None:
+@covers("C18")
+def test_a_backlog_does_not_delay_other_types(worker_db: Connection) -> None:
     target = RecordingTarget()
     for number in range(10):
         put(worker_db, "ConfigureAccount", creditor_id=number)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -15,10 +12,11 @@ from sandbox.economy.setup import set_up
 from sandbox.servers.documents import DocumentServer
 from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
-from sandbox.world.world import World, WorldSettings
+from sandbox.world.world import World
 from tests.conftest import Connection
-from tests.end_to_end.test_circle import BASE, circle
-from tests.end_to_end.test_split import LIMIT, check, run_to_end, run_to_offers, want_the_same_again
+from tests.covering import covers
+from tests.end_to_end.runs import LIMIT, brisk, check, run_to_end, run_to_offers, want_the_same_again
+from tests.end_to_end.towns import BASE, circle
 from tests.settings.environments import ENVIRONMENTS
 
 pytestmark = pytest.mark.slow
@@ -79,15 +77,8 @@ def restore(world: World, values: dict[str, tuple[object, ...]]) -> None:
             connection.execute(f"update worker.configuration set {settings}".encode(), row)
 
 
-def brisk(pace: WorldSettings) -> WorldSettings:
-    """Short phases for a handful of traders, and an authority that is quick to delete accounts."""
-    authority = replace(
-        pace.authority, pass_period=timedelta(seconds=1), update_merge_delay=timedelta(milliseconds=200)
-    )
-    return replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=3)), authority=authority)
-
-
-def test_g20_collector_is_removed_and_trade_goes_on() -> None:
+@covers("G20")
+def test_a_collector_is_removed_and_trade_goes_on() -> None:
     economy = circle()
     with (
         PrivateServer() as server,

@@ -14,9 +14,9 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.shard import Shard
 from sandbox.world.world import Settlement, World
-from tests.end_to_end.test_circle import BASE, COPPER, SILVER, circle
-from tests.end_to_end.test_collectors import brisk
-from tests.end_to_end.test_split import LIMIT, check, database, run_to_end, run_to_offers, want_the_same_again
+from tests.covering import covers
+from tests.end_to_end.runs import LIMIT, brisk, check, database, run_to_end, run_to_offers, want_the_same_again
+from tests.end_to_end.towns import BASE, COPPER, SILVER, circle
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,8 @@ def forget_collectors(world: World, shard: Shard) -> int:
     return lost[0]
 
 
-def test_g43_worker_database_without_its_collectors(town: World) -> None:
+@covers("G43")
+def test_a_worker_database_finds_its_collectors_again(town: World) -> None:
     before, known = town.settlement(), catalogue(town)
     lost = sum(forget_collectors(town, shard) for shard in town.shards)
     assert lost == 3
@@ -105,7 +106,8 @@ def test_g43_worker_database_without_its_collectors(town: World) -> None:
     trade_again(town)
 
 
-def test_g43_solver_database_without_its_collectors(town: World) -> None:
+@covers("G43")
+def test_a_solver_database_finds_its_collectors_again(town: World) -> None:
     known = catalogue(town)
     with solver(town) as connection:
         connection.execute("delete from solver.collector_account")
@@ -114,7 +116,8 @@ def test_g43_solver_database_without_its_collectors(town: World) -> None:
     trade_again(town)
 
 
-def test_g43_both_databases_without_their_collectors(town: World) -> None:
+@covers("G43")
+def test_both_databases_find_their_collectors_again(town: World) -> None:
     """Nobody knows the accounts any more: they are held."""
     before, known = town.settlement(), catalogue(town)
     with solver(town) as connection:
@@ -138,7 +141,8 @@ def test_g43_both_databases_without_their_collectors(town: World) -> None:
     trade_again(town)
 
 
-def test_g44_an_account_that_somebody_scheduled_for_deletion(town: World) -> None:
+@covers("G44")
+def test_an_account_that_somebody_scheduled_for_deletion_is_configured_anew(town: World) -> None:
     """As a service of before did, which took its own collectors for strangers."""
     before = town.settlement()
     account = town.authority.account(BASE, collector_of(town, BASE))

@@ -19,6 +19,7 @@ from bridge.wire.ports import Publication
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import worker_topology
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import add_lock
 from tests.sql.messages import COLLECTOR, CUSTOMER, message
 from tests.sql.transfers.rows import (
@@ -281,8 +282,9 @@ def applied(service: Service) -> dict[str, bool]:
     return {name: bool(row and row[0]) for name, row in rows.items()}
 
 
+@covers("G29")
 @pytest.mark.parametrize("seed", [1, 2])
-def test_g29_bad_messages_stop_no_good_ones(worker_db: Connection, seed: int) -> None:
+def test_bad_messages_stop_no_good_ones(worker_db: Connection, seed: int) -> None:
     assert {good.message["type"] for good in GOOD} == CONSUMED_TYPES
     service = Service(worker_db)
     prepare(worker_db)
@@ -311,7 +313,8 @@ def test_g29_bad_messages_stop_no_good_ones(worker_db: Connection, seed: int) ->
     assert len(service.set_aside()) == len(broken)
 
 
-def test_g29_replayed_messages_are_applied_after_the_repair(worker_db: Connection) -> None:
+@covers("G29")
+def test_replayed_messages_are_applied_after_the_repair(worker_db: Connection) -> None:
     service = Service(worker_db)
     prepare(worker_db)
     for name in UPDATES:

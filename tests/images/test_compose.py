@@ -110,7 +110,7 @@ def test_the_web_server_has_a_health_check_of_its_own() -> None:
     assert check[1:3] == ["swpt-trade", "health"]
 
 
-def test_images_are_pinned() -> None:
+def test_images_of_others_are_pinned() -> None:
     for name, service in SERVICES.items():
         if name not in OURS:
             assert re.fullmatch(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*", service["image"])

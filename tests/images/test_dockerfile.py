@@ -34,7 +34,7 @@ def lines(stage: str, instruction: str) -> list[str]:
     return re.findall(rf"^{instruction} (.*)", STAGES[stage], re.MULTILINE)
 
 
-def test_the_stages() -> None:
+def test_one_image_is_made_in_known_stages() -> None:
     assert tuple(STAGES) == ("build-image", *FINAL)
     default = re.search(r"^ARG PYTHON_IMAGE=(\S+)", TEXT, re.MULTILINE)
     assert default is not None
@@ -139,7 +139,7 @@ def test_the_wheel_is_complete(installed: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_entry_point(installed: Path) -> None:
+def test_the_entry_point_runs_the_service_or_any_program(installed: Path) -> None:
     where = run(installed, "-c", "import admin.entrypoint as e; print(e.__file__)")
     assert where.stdout.startswith(str(installed))
     # No command: a worker, which says what it misses.

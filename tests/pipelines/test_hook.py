@@ -82,7 +82,7 @@ class NobodyWantsFinalizations:
     def close(self) -> None: ...
 
 
-def test_messages_that_leave(worker_db: Connection, heard: Events) -> None:
+def test_messages_that_leave_are_counted(worker_db: Connection, heard: Events) -> None:
     for name in ("TriggerTransfer", "FinalizeTransfer", "FinalizeTransfer"):
         outgoing.put(worker_db, name, EXAMPLES[name])
     Outbound(worker_db, NobodyWantsFinalizations(), Realm.parse("#")).run_once()
@@ -93,7 +93,9 @@ def test_messages_that_leave(worker_db: Connection, heard: Events) -> None:
     }
 
 
-def test_a_disturbed_transaction(worker_db: Connection, heard: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disturbed_transaction_is_counted_as_repeated(
+    worker_db: Connection, heard: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Disturbed:
         """A connection that fails once."""
 

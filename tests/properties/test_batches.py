@@ -6,43 +6,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import strategies as st
 
-from tests.properties.attempts import attempt_histories
+from tests.properties.concerns import BATCHES, share_of
 from tests.properties.conftest import Explore
 from tests.properties.harness import Body, Call, History, Shard, Step, again, deliver, differences
-from tests.properties.locks import lock_histories, payment_note
-from tests.properties.mixed import mixed_histories
+from tests.properties.locks import payment_note
 from tests.properties.payments import (
     BUYERS,
     MESSAGES,
     RECEIVED,
     TURN,
     expected_rows,
-    payment_histories,
     payment_status,
-    settled_histories,
 )
-from tests.properties.reports import account_histories, debtor_histories, policy_histories
 from tests.properties.worlds import START, turn_rows
 
-CONCERNS: dict[str, tuple[int, st.SearchStrategy[History]]] = {
-    "policies": (1, policy_histories()),
-    "accounts": (2, account_histories()),
-    "debtors": (2, debtor_histories()),
-    "locks": (4, lock_histories()),
-    "attempts": (4, attempt_histories()),
-    "payments": (3, payment_histories()),
-    "payments and 3/0": (2, settled_histories()),
-    "mixed": (4, mixed_histories()),
-}
-TOTAL = sum(share for share, _ in CONCERNS.values())
 
-
-@pytest.mark.parametrize("concern", CONCERNS)
-def test_batches_equal_singles(shard: Shard, concern: str, explore: Explore) -> None:
-    share, histories = CONCERNS[concern]
-    explore(share / TOTAL / 2, histories, lambda history: check_batches(shard, history))
+@pytest.mark.parametrize("concern", BATCHES)
+def test_a_batch_does_what_its_messages_do_singly(shard: Shard, concern: str, explore: Explore) -> None:
+    _, histories = BATCHES[concern]
+    explore(share_of(concern, BATCHES), histories, lambda history: check_batches(shard, history))
 
 
 def test_debits_that_no_try_has_caused_count_before_the_next_step(shard: Shard) -> None:

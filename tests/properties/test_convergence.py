@@ -6,29 +6,11 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import strategies as st
 
-from tests.properties.chains import Twins, twins
+from tests.properties.chains import Twins
+from tests.properties.concerns import ORDERS, share_of
 from tests.properties.conftest import Explore
-from tests.properties.courses import (
-    account_courses,
-    attempt_courses,
-    debtor_courses,
-    lock_courses,
-    payment_courses,
-    policy_courses,
-)
 from tests.properties.harness import History, Outcome, Shard
-
-CONCERNS: dict[str, tuple[int, st.SearchStrategy[Twins]]] = {
-    "policies": (1, twins(policy_courses())),
-    "accounts": (2, twins(account_courses())),
-    "debtors": (2, twins(debtor_courses())),
-    "payments": (3, twins(payment_courses(), finish=True)),
-    "attempts": (3, twins(attempt_courses())),
-    "locks": (3, twins(lock_courses())),
-}
-TOTAL = sum(share for share, _ in CONCERNS.values())
 
 # What a newer message makes superfluous is sent only if it was handled before the newer one came …
 OVERTAKEN = {"q_out_activate_collector", "q_out_discover_debtor", "q_out_fetch_debtor_info"}
@@ -36,10 +18,10 @@ OVERTAKEN = {"q_out_activate_collector", "q_out_discover_debtor", "q_out_fetch_d
 DEPENDENT = {"q_out_discover_debtor"}
 
 
-@pytest.mark.parametrize("concern", CONCERNS)
-def test_disorder_changes_nothing(shard: Shard, concern: str, explore: Explore) -> None:
-    share, courses = CONCERNS[concern]
-    explore(share / TOTAL / 2, courses, lambda course: check_twins(shard, course))
+@pytest.mark.parametrize("concern", ORDERS)
+def test_disorder_and_repetition_change_nothing(shard: Shard, concern: str, explore: Explore) -> None:
+    _, courses = ORDERS[concern]
+    explore(share_of(concern, ORDERS), courses, lambda course: check_twins(shard, course))
 
 
 def check_twins(shard: Shard, course: Twins) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.properties import test_batches, test_convergence
+from tests.properties.concerns import BATCHES, ORDERS, share_of
 from tests.properties.sizes import HISTORIES, history_count
 
 
 @pytest.mark.parametrize("profile", HISTORIES)
 def test_shares_make_the_whole(profile: str) -> None:
-    shares = [
-        share / module.TOTAL / 2 for module in (test_batches, test_convergence) for share, _ in module.CONCERNS.values()
-    ]
+    shares = [share_of(concern, BATCHES) for concern in BATCHES] + [share_of(concern, ORDERS) for concern in ORDERS]
     assert sum(history_count(profile, share) for share in shares) >= HISTORIES[profile]
 
 

@@ -9,6 +9,7 @@ import pytest
 from sandbox.authority import Authority, AuthoritySettings, ConservationError, DebtorInfo, RootConfig
 from sandbox.authority.state import T0
 from sandbox.protocol import smp
+from tests.covering import covers
 from tests.sandbox.box import (
     BUYER,
     COLLECTOR,
@@ -38,7 +39,8 @@ def test_a_new_account_is_told_step_by_step(clock: FakeClock) -> None:
     }
 
 
-def test_a17(authority: Authority, clock: FakeClock) -> None:
+@covers("A17")
+def test_configurations_apply_in_order(authority: Authority, clock: FakeClock) -> None:
     ten = clock.set("2026-11-24T10:00:00")
     assert len(authority.step([configure(NEW, ten, seqnum=5)])) == 1
     second = timedelta(seconds=1)
@@ -94,7 +96,8 @@ def test_unknown_root_properties_and_versions_are_accepted(authority: Authority,
     assert authority.books.currency(DEBTOR).config.rate == 1.5
 
 
-def test_a19(clock: FakeClock) -> None:
+@covers("A19")
+def test_a_rate_changes_8_days_after_the_last_change(clock: FakeClock) -> None:
     clock.set("2026-03-01T10:00:00")
     authority = make_authority(clock, config=RootConfig(rate=4.0))
     assert account(authority, SELLER).last_interest_rate_change_ts == clock()
@@ -110,7 +113,8 @@ def test_a19(clock: FakeClock) -> None:
     assert seller.last_interest_rate_change_ts == clock()
 
 
-def test_a9_interest_is_capitalised_every_second_week(clock: FakeClock) -> None:
+@covers("A9")
+def test_interest_is_capitalised_every_second_week(clock: FakeClock) -> None:
     authority = make_authority(clock, config=RootConfig(rate=5.0))
     authority.issue(DEBTOR, SELLER, 1000000)
     clock.advance(seconds=1)
@@ -218,7 +222,8 @@ def test_lost_money_stops_the_authority(authority: Authority, clock: FakeClock) 
         authority.step()
 
 
-def test_a8_delay_costs_the_recipient_no_interest(clock: FakeClock) -> None:
+@covers("A8")
+def test_delay_costs_the_recipient_no_interest(clock: FakeClock) -> None:
     settings = AuthoritySettings(pass_period=timedelta(days=30))
     authority = make_authority(clock, settings, config=RootConfig(rate=10.0))
     authority.issue(DEBTOR, SELLER, 70000)

@@ -33,7 +33,7 @@ def rich(clock: FakeClock, faults: ScriptedFaults) -> Authority:
     return authority
 
 
-def test_f4_a_lost_commit_is_repeated_after_a_reminder(clock: FakeClock) -> None:
+def test_a_lost_commit_is_repeated_after_a_reminder(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults(lost_rules=[Rule("", times=1)]))
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
     assert of_kind(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer) == []
@@ -43,7 +43,7 @@ def test_f4_a_lost_commit_is_repeated_after_a_reminder(clock: FakeClock) -> None
     assert (result.status_code, result.committed_amount) == ("OK", 500)
 
 
-def test_f18_money_that_others_have_locked_can_not_be_locked_again(clock: FakeClock) -> None:
+def test_money_that_others_have_locked_can_not_be_locked_again(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults())
     foreign = authority.lock(DEBTOR, SELLER, BUYER, 700)
     assert foreign is not None
@@ -56,7 +56,7 @@ def test_f18_money_that_others_have_locked_can_not_be_locked_again(clock: FakeCl
     assert (left.principal, left.total_locked_amount) == (400, 300)
 
 
-def test_f5_reject_prepare(clock: FakeClock) -> None:
+def test_preparations_are_rejected_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults(prepare_rules=[Rule("FOO", times=2, matches=lambda m: m.creditor_id == SELLER)])
     authority = make_authority(clock, faults=faults)
     assert try_prepare(authority, prepare(SELLER, str(COLLECTOR), clock())) == "FOO"
@@ -65,7 +65,7 @@ def test_f5_reject_prepare(clock: FakeClock) -> None:
     prepared(authority, prepare(SELLER, str(COLLECTOR), clock()))
 
 
-def test_f6_fail_commit(clock: FakeClock) -> None:
+def test_commits_fail_as_told(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults(commit_rules=[Rule("TIMEOUT", times=1)]))
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
     result = only(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer)
@@ -75,7 +75,7 @@ def test_f6_fail_commit(clock: FakeClock) -> None:
     assert only(authority.step([finalize(transfer, 500, clock())]), smp.FinalizedTransfer).status_code == "OK"
 
 
-def test_f7_reject_config(clock: FakeClock) -> None:
+def test_configurations_are_rejected_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults()
     authority = make_authority(clock, faults=faults)
     faults.config_rules.append(Rule("NO_ACCOUNTS_ALLOWED", times=1))
@@ -84,7 +84,7 @@ def test_f7_reject_config(clock: FakeClock) -> None:
     assert only(authority.step([request]), smp.AccountUpdate).creditor_id == SELLER + 9
 
 
-def test_f8_early_rate_change(clock: FakeClock) -> None:
+def test_a_rate_changes_too_early_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults()
     authority = make_authority(clock, faults=faults, config=RootConfig(rate=4.0))
     clock.advance(days=1)
@@ -96,7 +96,7 @@ def test_f8_early_rate_change(clock: FakeClock) -> None:
     assert account(authority, SELLER).interest_rate == 5.0
 
 
-def test_f9_unreachable_recipient(clock: FakeClock) -> None:
+def test_a_recipient_is_unreachable_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults(unreachable={(DEBTOR, str(COLLECTOR))})
     authority = make_authority(clock, faults=faults)
     assert try_prepare(authority, prepare(SELLER, str(COLLECTOR), clock())) == "RECIPIENT_IS_UNREACHABLE"
@@ -104,7 +104,7 @@ def test_f9_unreachable_recipient(clock: FakeClock) -> None:
     prepared(authority, prepare(SELLER, str(COLLECTOR), clock()))
 
 
-def test_f11_reminders_on_demand(clock: FakeClock) -> None:
+def test_reminders_come_on_demand(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults())
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=10))
     known = account(authority, SELLER).transfers[transfer.transfer_id]
@@ -115,7 +115,7 @@ def test_f11_reminders_on_demand(clock: FakeClock) -> None:
     assert authority.take_outgoing() == [transfer]
 
 
-def test_f12_late_processing(clock: FakeClock) -> None:
+def test_messages_are_processed_late_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults(
         late_rules=[(Rule("late", matches=lambda m: m.creditor_id == SELLER), timedelta(minutes=2))]
     )
@@ -126,7 +126,7 @@ def test_f12_late_processing(clock: FakeClock) -> None:
     assert only(authority.step(), smp.FinalizedTransfer).status_code == "TIMEOUT"
 
 
-def test_f13_one_request_two_locks(clock: FakeClock) -> None:
+def test_one_request_makes_two_locks_as_told(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults(duplicate_rules=[Rule("twice", times=1)]))
     request = prepare(SELLER, str(COLLECTOR), clock(), least=1, most=600)
     first, second = of_kind(authority.step([request]), smp.PreparedTransfer)
@@ -137,7 +137,7 @@ def test_f13_one_request_two_locks(clock: FakeClock) -> None:
     assert authority.audit()[DEBTOR].locked == 0
 
 
-def test_f14_poor_terms(clock: FakeClock) -> None:
+def test_accounts_have_poor_terms_as_told(clock: FakeClock) -> None:
     poor = Terms(demurrage_rate=-60.0, commit_period=timedelta(days=20), transfer_note_max_bytes=70)
     faults = ScriptedFaults(poor_terms=lambda found: poor if found.creditor_id == COLLECTOR else None)
     authority = make_authority(clock, faults=faults)
@@ -149,7 +149,7 @@ def test_f14_poor_terms(clock: FakeClock) -> None:
     assert prepared(authority, prepare(SELLER, str(BUYER), clock())).demurrage_rate == -50.0
 
 
-def test_f14_an_account_without_an_id_at_first(clock: FakeClock) -> None:
+def test_an_account_has_no_id_at_first_as_told(clock: FakeClock) -> None:
     faults = ScriptedFaults(hidden_identities={(DEBTOR, COLLECTOR)})
     authority = make_authority(clock, faults=faults)
     clock.advance(seconds=1)
@@ -173,7 +173,7 @@ def test_probabilities_repeat_with_the_seed(clock: FakeClock, seed: int) -> None
     assert 5 < sum(first) < 25
 
 
-def test_f10_vanish_and_come_back(clock: FakeClock) -> None:
+def test_an_account_vanishes_and_comes_back_as_told(clock: FakeClock) -> None:
     authority = rich(clock, ScriptedFaults())
     with pytest.raises(ValueError, match="in use"):
         authority.vanish(account(authority, SELLER))

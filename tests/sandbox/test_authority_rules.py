@@ -34,26 +34,30 @@ from sandbox.protocol.identity import (
     same_agent,
     u64,
 )
+from tests.covering import covers
 
 YEAR = SECONDS_IN_YEAR
 DAY = 86400.0
 MAX64 = 2**63 - 1
 
 
+@covers("A1")
 @pytest.mark.parametrize(
     ("creditor_id", "account_id"),
     [(0, "0"), (-1, "18446744073709551615"), (1103806595073, "1103806595073"), (-(2**63), "9223372036854775808")],
 )
-def test_a1(creditor_id: int, account_id: str) -> None:
+def test_account_ids_are_unsigned_creditor_ids(creditor_id: int, account_id: str) -> None:
     assert u64(creditor_id) == account_id
     assert parse_u64(account_id) == creditor_id
 
 
+@covers("A1")
 @pytest.mark.parametrize("text", ["", "-1", "18446744073709551616", "12a", " 1", "1\n", "١"])
-def test_a1_other_texts_are_no_account_ids(text: str) -> None:
+def test_other_texts_are_no_account_ids(text: str) -> None:
     assert parse_u64(text) is None
 
 
+@covers("A2")
 @pytest.mark.parametrize(
     ("created", "first_id"),
     [
@@ -62,10 +66,11 @@ def test_a1_other_texts_are_no_account_ids(text: str) -> None:
         (date(2024, 5, 20), 21839599462514689),
     ],
 )
-def test_a2(created: date, first_id: int) -> None:
+def test_transfer_numbers_begin_with_the_day_of_creation(created: date, first_id: int) -> None:
     assert last_transfer_id(created) + 1 == first_id
 
 
+@covers("A3")
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
@@ -77,11 +82,12 @@ def test_a2(created: date, first_id: int) -> None:
         (1099511627777, 0, False),
     ],
 )
-def test_a3(a: int, b: int, expected: bool) -> None:
+def test_agents_are_told_apart_by_the_upper_bits(a: int, b: int, expected: bool) -> None:
     assert same_agent(a, b) is expected
     assert same_agent(b, a) is expected
 
 
+@covers("A4")
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
@@ -92,21 +98,24 @@ def test_a3(a: int, b: int, expected: bool) -> None:
         (0, -2147483648, False),
     ],
 )
-def test_a4(a: int, b: int, expected: bool) -> None:
+def test_numbers_of_configurations_wrap_around(a: int, b: int, expected: bool) -> None:
     assert is_later_seqnum(a, b) is expected
 
 
-def test_a4_the_successor_of_the_biggest_number_is_the_smallest() -> None:
+@covers("A4")
+def test_the_successor_of_the_biggest_number_is_the_smallest() -> None:
     assert next_seqnum(2147483647) == -2147483648
     assert next_seqnum(-1) == 0
 
 
-def test_a5() -> None:
+@covers("A5")
+def test_numbers_go_through_32_bits() -> None:
     assert as_float32(1e30) == 1.0000000150474662e30
     assert as_float32(1e30) >= 0.99999e30
     assert math.isfinite(as_float32(1e300))
 
 
+@covers("A6")
 @pytest.mark.parametrize(
     ("limit", "negligible", "expected"),
     [
@@ -117,10 +126,11 @@ def test_a5() -> None:
         (MAX64, 1234.9, -1234),
     ],
 )
-def test_a6(limit: int, negligible: float, expected: int) -> None:
+def test_the_root_may_go_as_low_as_both_limits_allow(limit: int, negligible: float, expected: int) -> None:
     assert root_min_balance(limit, negligible) == expected
 
 
+@covers("A7")
 @pytest.mark.parametrize(
     ("principal", "interest", "rate", "seconds", "expected"),
     [
@@ -132,31 +142,37 @@ def test_a6(limit: int, negligible: float, expected: int) -> None:
         (0, -0.5, 5.0, YEAR, -0.5),
     ],
 )
-def test_a7(principal: int, interest: float, rate: float, seconds: float, expected: float) -> None:
+def test_balances_grow_and_shrink_with_interest(
+    principal: int, interest: float, rate: float, seconds: float, expected: float
+) -> None:
     balance = principal + accumulated_interest(principal, interest, rate, seconds)
     assert balance == pytest.approx(expected, abs=1e-8)
 
 
-def test_a7_big_balances_are_exact() -> None:
+@covers("A7")
+def test_big_balances_are_exact() -> None:
     principal = 2**62 + 1
     assert floor_balance(principal, accumulated_interest(principal, 0.0, 0.0, YEAR)) == principal
     assert floor_balance(principal, -0.25) == principal - 1
 
 
-def test_a8() -> None:
+@covers("A8")
+def test_payments_earn_interest_on_their_way() -> None:
     assert transit_interest(70000, 0.0, 0, 10.0, 2) == pytest.approx(0.000422828, abs=1e-9)
     assert transit_interest(70000, 0.0, 0, 10.0, DAY) == pytest.approx(18.268536994, abs=1e-8)
     assert transit_interest(70000, 0.0, 5 * DAY, 10.0, 5 * DAY) == pytest.approx(91.390374480, abs=1e-8)
 
 
+@covers("A9")
 @pytest.mark.parametrize(
     ("principal", "rate", "days", "expected"),
     [(1000000, 5.0, 14, 1871), (70000, -10.0, 14, -283), (5000, 5.0, 14, 9), (1, 5.0, 30, 0)],
 )
-def test_a9(principal: int, rate: float, days: int, expected: int) -> None:
+def test_whole_tokens_of_interest_are_capitalised(principal: int, rate: float, days: int, expected: int) -> None:
     assert amount_to_capitalise(principal, accumulated_interest(principal, 0.0, rate, days * DAY)) == expected
 
 
+@covers("A10")
 @pytest.mark.parametrize(
     ("least", "most", "balance", "locked", "min_balance", "expected"),
     [
@@ -170,11 +186,14 @@ def test_a9(principal: int, rate: float, days: int, expected: int) -> None:
         (100000, 100000, 0, 0, -150000, 100000),
     ],
 )
-def test_a10(least: int, most: int, balance: float, locked: int, min_balance: int, expected: int | None) -> None:
+def test_a_lock_takes_what_is_available(
+    least: int, most: int, balance: float, locked: int, min_balance: int, expected: int | None
+) -> None:
     amount = lockable_amount(most, math.floor(balance) - locked, min_balance)
     assert (amount if amount >= least else None) == expected
 
 
+@covers("A11")
 @pytest.mark.parametrize(
     ("sent", "delay", "processed", "expected"),
     [
@@ -184,11 +203,12 @@ def test_a10(least: int, most: int, balance: float, locked: int, min_balance: in
         ("9999-12-31T23:00:00", 2**31 - 1, "2026-11-23T16:12:31", "2027-02-21T16:12:31"),
     ],
 )
-def test_a11(sent: str, delay: int, processed: str, expected: str) -> None:
+def test_a_lock_ends_as_asked_or_after_90_days(sent: str, delay: int, processed: str, expected: str) -> None:
     deadline = commit_deadline(_moment(processed), timedelta(seconds=7776000), _moment(sent), delay)
     assert deadline == _moment(expected)
 
 
+@covers("A12")
 @pytest.mark.parametrize(
     ("amount", "locked", "balance", "others", "seconds", "is_root", "expected"),
     [
@@ -202,7 +222,7 @@ def test_a11(sent: str, delay: int, processed: str, expected: str) -> None:
         (1000, 1000, 0, 0, 864000, True, True),
     ],
 )
-def test_a12(
+def test_a_commit_is_covered_by_the_balance_or_by_its_lock(
     amount: int, locked: int, balance: float, others: int, seconds: float, is_root: bool, expected: bool
 ) -> None:
     covered = is_expendable(amount, math.floor(balance), others, 0) or is_reserved(
@@ -211,10 +231,12 @@ def test_a12(
     assert covered is expected
 
 
-def test_a12_demurrage_of_ten_days() -> None:
+@covers("A12")
+def test_ten_days_at_minus_50_leave_98_percent() -> None:
     assert demurrage_factor(-50.0, 864000) == pytest.approx(0.981201600396, abs=1e-11)
 
 
+@covers("A15")
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
@@ -223,7 +245,7 @@ def test_a12_demurrage_of_ten_days() -> None:
         (1099511628721, "1.0.1.0.1.1.1.0.1.0.0.0.1.1.1.1.1.0.0.1.1.0.0.0"),
     ],
 )
-def test_a15(key: int, expected: str) -> None:
+def test_routing_keys_of_collectors_and_creditors(key: int, expected: str) -> None:
     assert binary_routing_key(key) == expected
 
 

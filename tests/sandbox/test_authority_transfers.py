@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.authority import Authority, AuthoritySettings, PaymentError, RootConfig
 from sandbox.protocol import smp
+from tests.covering import covers
 from tests.sandbox.box import (
     BUYER,
     COLLECTOR,
@@ -33,8 +34,9 @@ def issue(authority: Authority, creditor_id: int, amount: int, clock: FakeClock)
     return authority.step()
 
 
+@covers("A6")
 @pytest.mark.parametrize(("negligible", "config"), [(0.0, RootConfig()), (1e30, RootConfig(limit=9999))])
-def test_a6_issuing_is_limited_in_two_ways(clock: FakeClock, negligible: float, config: RootConfig) -> None:
+def test_issuing_is_limited_in_two_ways(clock: FakeClock, negligible: float, config: RootConfig) -> None:
     authority = make_authority(clock)
     authority.configure_currency(DEBTOR, config, negligible_amount=negligible)
     with pytest.raises(PaymentError, match="INSUFFICIENT_AVAILABLE_AMOUNT"):
@@ -44,7 +46,8 @@ def test_a6_issuing_is_limited_in_two_ways(clock: FakeClock, negligible: float, 
     assert authority.audit()[DEBTOR].circulating == 10000
 
 
-def test_a10_locks_take_the_available_amount(authority: Authority, clock: FakeClock) -> None:
+@covers("A10")
+def test_locks_take_the_available_amount(authority: Authority, clock: FakeClock) -> None:
     issue(authority, SELLER, 50000, clock)
     first = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), least=1059, most=84687))
     assert first.locked_amount == 50000
@@ -67,7 +70,9 @@ def test_a10_locks_take_the_available_amount(authority: Authority, clock: FakeCl
         ({"sender": SELLER, "recipient": str(BUYER), "least": 1, "most": 9}, "INSUFFICIENT_AVAILABLE_AMOUNT"),
     ],
 )
-def test_rejections(authority: Authority, clock: FakeClock, request_fields: dict[str, object], code: str) -> None:
+def test_each_bad_request_has_its_rejection(
+    authority: Authority, clock: FakeClock, request_fields: dict[str, object], code: str
+) -> None:
     assert try_prepare(authority, prepare(ts=clock(), **request_fields)) == code  # type: ignore[arg-type]
 
 
@@ -105,7 +110,8 @@ def test_an_agent_transfer_creates_its_recipient(authority: Authority, clock: Fa
     assert (received.transfer_number, received.previous_transfer_number, received.principal) == (1, 0, 60)
 
 
-def test_a12_dismissal_and_commit_of_more_than_was_locked(authority: Authority, clock: FakeClock) -> None:
+@covers("A12")
+def test_dismissal_and_commit_of_more_than_was_locked(authority: Authority, clock: FakeClock) -> None:
     issue(authority, SELLER, 70000, clock)
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock()))
     other = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=2))
@@ -118,7 +124,8 @@ def test_a12_dismissal_and_commit_of_more_than_was_locked(authority: Authority, 
     assert (result.status_code, result.committed_amount) == ("OK", 69999)
 
 
-def test_a12_a_reserved_commit_may_overdraw_the_sender(clock: FakeClock) -> None:
+@covers("A12")
+def test_a_reserved_commit_may_overdraw_the_sender(clock: FakeClock) -> None:
     authority = make_authority(clock, config=RootConfig(rate=-50.0))
     issue(authority, SELLER, 1000, clock)
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=1000))
@@ -131,7 +138,8 @@ def test_a12_a_reserved_commit_may_overdraw_the_sender(clock: FakeClock) -> None
     assert seller.principal + seller.accumulated(clock()) == pytest.approx(0.2016, abs=0.01)
 
 
-def test_a11_the_deadline_counts_when_the_commit_is_processed(authority: Authority, clock: FakeClock) -> None:
+@covers("A11")
+def test_the_deadline_counts_when_the_commit_is_processed(authority: Authority, clock: FakeClock) -> None:
     issue(authority, SELLER, 100, clock)
     for late, code in ((0, "OK"), (1, "TIMEOUT")):
         transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=10, max_commit_delay=60))
@@ -140,7 +148,8 @@ def test_a11_the_deadline_counts_when_the_commit_is_processed(authority: Authori
         assert (result.status_code, result.total_locked_amount) == (code, 0)
 
 
-def test_a13(authority: Authority, clock: FakeClock) -> None:
+@covers("A13")
+def test_only_negligible_direct_payments_are_not_told(authority: Authority, clock: FakeClock) -> None:
     authority.step([configure(BUYER, clock.advance(seconds=1), negligible=500.0)])
     issue(authority, SELLER, 10000, clock)
 
@@ -165,7 +174,8 @@ def test_a13(authority: Authority, clock: FakeClock) -> None:
     assert (paid.creditor_id, paid.transfer_number, paid.acquired_amount) == (BUYER, 3, -5)
 
 
-def test_a13_negative_interest_is_never_negligible(clock: FakeClock) -> None:
+@covers("A13")
+def test_negative_interest_is_never_negligible(clock: FakeClock) -> None:
     authority = make_authority(clock, config=RootConfig(rate=-50.0))
     issue(authority, COLLECTOR, 10000, clock)
     clock.advance(days=15)
@@ -174,7 +184,8 @@ def test_a13_negative_interest_is_never_negligible(clock: FakeClock) -> None:
     assert interest.acquired_amount < 0
 
 
-def test_a14(clock: FakeClock) -> None:
+@covers("A14")
+def test_all_balances_add_up_to_0(clock: FakeClock) -> None:
     authority = make_authority(clock, config=RootConfig(rate=5.0))
     issue(authority, SELLER, 100000, clock)
     for sender, recipient, amount in ((SELLER, COLLECTOR, 70000), (COLLECTOR, BUYER, 69999)):
@@ -200,7 +211,8 @@ def test_a14(clock: FakeClock) -> None:
     assert sum(found.principal for found in authority.books.accounts.values()) == 0
 
 
-def test_a18(authority: Authority, clock: FakeClock) -> None:
+@covers("A18")
+def test_a_repeated_request_prepares_two_transfers(authority: Authority, clock: FakeClock) -> None:
     request = prepare(SELLER, str(COLLECTOR), clock())
     issue(authority, SELLER, 10, clock)
     first, second = of_kind(authority.step([request, request]), smp.PreparedTransfer)
@@ -223,7 +235,8 @@ def test_a_finalize_that_differs_in_one_key_is_ignored(authority: Authority, clo
     assert len(authority.step([proper])) == 1
 
 
-def test_a20(clock: FakeClock) -> None:
+@covers("A20")
+def test_a_request_that_knows_an_older_rate_is_refused(clock: FakeClock) -> None:
     authority = make_authority(clock, config=RootConfig(rate=4.0))
     changed_at = account(authority, SELLER).last_interest_rate_change_ts
     assert changed_at == clock()
@@ -233,7 +246,8 @@ def test_a20(clock: FakeClock) -> None:
     assert try_prepare(authority, request) == "NEWER_INTEREST_RATE"
 
 
-def test_a20_a_rate_change_after_the_preparation_stops_the_commit(clock: FakeClock) -> None:
+@covers("A20")
+def test_a_rate_change_after_the_preparation_stops_the_commit(clock: FakeClock) -> None:
     authority = make_authority(clock)
     issue(authority, SELLER, 100, clock)
     transfer = prepared(authority, prepare(SELLER, str(COLLECTOR), clock(), most=9, final_rate_ts=clock()))

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.creditors.agent import AgentSettings, CreditorsAgent, Policy
 from sandbox.protocol import smp
+from tests.covering import covers
 from tests.sandbox.box import BUYER, DEBTOR, SELLER, of_kind, only
 from tests.sandbox.conftest import FakeClock
 
@@ -94,7 +95,8 @@ def told(messages: list[smp.Message]) -> list[tuple[int, int, int]]:
     return [(m.update_id, m.principal, m.last_transfer_number) for m in of_kind(messages, smp.UpdatedLedger)]
 
 
-def test_a16(agent: CreditorsAgent, clock: FakeClock) -> None:
+@covers("A16")
+def test_a_ledger_moves_in_the_order_of_transfers(agent: CreditorsAgent, clock: FakeClock) -> None:
     assert told(agent.step([account_update(clock, principal=100000, number=1)])) == [(1001, 0, 0)]
     assert told(agent.step([account_transfer(clock, 1, 100000, 100000)])) == [(1002, 100000, 1)]
     assert told(agent.step([account_transfer(clock, 3, -500, 29500)])) == []

@@ -73,7 +73,7 @@ class Stage:
         return (*parts, in_flight, account(self.authority, SELLER).total_locked_amount)  # type: ignore[return-value]
 
 
-def test_the_worked_dialogue(clock: FakeClock) -> None:
+def test_the_authority_plays_the_worked_dialogue(clock: FakeClock) -> None:
     stage = Stage(clock)
     assert stage.principals() == (-100000, 100000, 0, 0, 0, 0)
 

@@ -53,7 +53,7 @@ def test_documents_are_written_as_the_format_wants() -> None:
 @pytest.mark.parametrize(
     ("debtor_id", "uri"), [(0, "swpt:0"), (-123, "swpt:18446744073709551493"), (2**63 - 1, "swpt:9223372036854775807")]
 )
-def test_debtor_uris(debtor_id: int, uri: str) -> None:
+def test_debtor_uris_are_unsigned(debtor_id: int, uri: str) -> None:
     assert debtor_uri(debtor_id) == uri
 
 
@@ -70,7 +70,7 @@ def test_locators_serve_the_latest_revision(server: DocumentServer, client: http
 
 
 @pytest.mark.parametrize("path", ["/1", "/18446744073709551493/public?rev=99", "/18446744073709551493/private", "/"])
-def test_unknown_documents(server: DocumentServer, client: httpx.Client, path: str) -> None:
+def test_unknown_documents_are_not_found(server: DocumentServer, client: httpx.Client, path: str) -> None:
     server.put(COIN)
     assert client.get(f"https://localhost:{server.port}{path}").status_code == 404
 

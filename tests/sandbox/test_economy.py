@@ -171,7 +171,7 @@ def test_amounts_have_a_heavy_tail() -> None:
     assert sum(values[-len(values) // 10 :]) > 0.4 * sum(values)
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_an_economy_is_written_to_parquet_files(tmp_path: Path) -> None:
     economy = make_economy(3, 20, 10)
     paths = economy.to_parquet(tmp_path / "economy")
     frames = {path.stem: pl.read_parquet(path) for path in paths}

@@ -202,7 +202,7 @@ ROUGH = TransitRule(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_f1_f2_f3_end_in_the_same_state(clock: FakeClock, seed: int) -> None:
+def test_delay_repetition_and_disorder_end_in_the_same_state(clock: FakeClock, seed: int) -> None:
     town = Town(clock, [ROUGH], seed)
     town.authority.configure_currency(DEBTOR)
     for creditor_id in (SELLER, BUYER):
@@ -260,7 +260,7 @@ PURGE = {"creation_date": "2026-11-23"}
         (smp.RejectedTransfer, SELLER, "direct", REJECTED, (False, True)),
     ],
 )
-def test_audiences(
+def test_each_message_has_its_audience(
     kind: type[smp.Message],
     creditor_id: int,
     coordinator_type: str | None,

@@ -9,7 +9,7 @@ from sandbox.report.circles import find_circles, tell
 from sandbox.report.outcome import Outcome, judge
 from sandbox.world.shard import Leftovers
 from sandbox.world.world import Settlement
-from tests.end_to_end.test_circle import BASE, COPPER, FIRST_TRADER, SILVER, circle
+from tests.end_to_end.towns import BASE, COPPER, FIRST_TRADER, SILVER, circle
 
 NOTHING_LEFT = Leftovers(0, 0, 0, 0, 0, 0, 0, 0, 0)
 COLLECTOR = 0x10000000000
@@ -103,6 +103,6 @@ def test_unfinished_and_empty_turns_are_noticed() -> None:
     assert outcome(settlement(BEFORE)).problems() == ["nothing was traded"]
 
 
-def test_circle_is_told() -> None:
+def test_a_circle_is_told_in_one_line() -> None:
     (found,) = find_circles(circle(), outcome(settlement(AFTER)).flows, 10)
     assert tell(circle(), found) == "Clara → 11,996 copper → Anna → 5,998 base → Boris → 2,999 silver → Clara"

@@ -45,7 +45,7 @@ def test_without_a_rule_everything_passes(clock: FakeClock) -> None:
     assert inner.bodies == [*bodies(batch), b"000"]
 
 
-def test_f1_delay(clock: FakeClock) -> None:
+def test_messages_are_delayed_as_told(clock: FakeClock) -> None:
     inner = Recorder()
     target = FaultyTarget(inner, [TransitRule(delay=1.0, delay_by=timedelta(minutes=1))], clock)
     batch = messages(50)
@@ -60,7 +60,7 @@ def test_f1_delay(clock: FakeClock) -> None:
     assert target.counts["delayed"] == 50
 
 
-def test_f2_duplicate(clock: FakeClock) -> None:
+def test_messages_are_duplicated_as_told(clock: FakeClock) -> None:
     inner = Recorder()
     target = FaultyTarget(inner, [TransitRule(duplicate=1.0, copies=2, copy_delay=timedelta(days=1))], clock)
     target.publish(messages(5))
@@ -70,7 +70,7 @@ def test_f2_duplicate(clock: FakeClock) -> None:
     assert sorted(inner.bodies) == sorted(bodies(messages(5)) * 3)
 
 
-def test_f3_reorder(clock: FakeClock) -> None:
+def test_messages_are_reordered_as_told(clock: FakeClock) -> None:
     inner = Recorder()
     target = FaultyTarget(inner, [TransitRule(reorder_window=timedelta(seconds=10))], clock)
     target.publish(messages(30))
@@ -80,7 +80,7 @@ def test_f3_reorder(clock: FakeClock) -> None:
     assert sorted(inner.bodies) == bodies(messages(30))
 
 
-def test_f4_lose(clock: FakeClock) -> None:
+def test_messages_are_lost_as_told(clock: FakeClock) -> None:
     inner = Recorder()
     rule = TransitRule(frozenset({"Kind"}), lose=0.5, matches=lambda publication: publication.body >= b"100")
     target = FaultyTarget(inner, [rule], clock)

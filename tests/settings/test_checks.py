@@ -6,6 +6,7 @@ import pytest
 
 from settings.checks import ROLES, RULES
 from settings.config import ConfigError, Role, load
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
 
 S: tuple[Role, ...] = ("solver",)
@@ -140,8 +141,9 @@ def test_each_check_names_variable_value_and_range(
             assert "\n" not in problem
 
 
+@covers("M8", "C8")
 @pytest.mark.parametrize(("size", "problems"), [("0", 0), ("1", 1), ("-1", 1)])
-def test_m8_c8(size: str, problems: int) -> None:
+def test_only_prefetch_size_0_is_accepted(size: str, problems: int) -> None:
     """RabbitMQ closes the connection of whoever asks for a prefetch size."""
     assert len(problems_with("worker", PROTOCOL_BROKER_PREFETCH_SIZE=size)) == problems
 
@@ -257,17 +259,18 @@ def test_passwords_are_not_in_representations() -> None:
         ("worker", {"TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "1h"}, None),
     ],
 )
-def test_warnings(role: Role, variables: dict[str, str], expected: str | None) -> None:
+def test_doubtful_settings_give_a_warning(role: Role, variables: dict[str, str], expected: str | None) -> None:
     warnings = load_with(role, **variables).warnings()
     assert len(warnings) == (0 if expected is None else 1)
     assert all(warning.startswith(expected or "") for warning in warnings)
 
 
+@covers("G23")
 @pytest.mark.parametrize(
     ("wait", "cushion", "is_long"),
     [("420", "1h", False), ("420.5", "1h", True), ("300", "5m", False), ("300.5", "5m", True), ("0.5", "0", True)],
 )
-def test_g23_a_worker_that_looks_too_seldom(wait: str, cushion: str, is_long: bool) -> None:
+def test_a_worker_that_looks_too_seldom_is_a_problem(wait: str, cushion: str, is_long: bool) -> None:
     """The phases take 70 minutes together."""
     variables = {"APP_ROLL_WORKER_TURNS_WAIT": wait, "APP_TURN_PHASE_CUSHION_PERIOD": cushion}
     warnings = load_with("worker", **variables).warnings()

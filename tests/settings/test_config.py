@@ -16,6 +16,7 @@ from settings.checks import ROLES
 from settings.config import FIELDS, Config, ConfigError, Role, Scan, load
 from settings.internal import BURST_COUNTS, SCAN_DAYS
 from settings.localhost import gateway_of, substitute_localhost
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
 
 
@@ -24,7 +25,7 @@ def test_defaults_are_enough_for_every_role(role: Role) -> None:
     assert load(role, ENVIRONMENTS[role]).warnings() == []
 
 
-def test_defaults() -> None:
+def test_the_defaults_are_as_documented() -> None:
     config = load_with()
     assert (config.min_collector_id, config.max_collector_id) == (0x10000000000, 0x100000007FF)
     assert config.turn_period == timedelta(days=1)
@@ -61,14 +62,16 @@ def test_a_configuration_can_be_handed_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(config)) == config
 
 
+@covers("C5")
 @pytest.mark.parametrize("role", ROLES)
-def test_c5_every_role_reads_every_variable(role: Role) -> None:
+def test_every_role_reads_every_variable(role: Role) -> None:
     for variable in ("TURN_PERIOD", "TURN_CHECK_INTERVAL", "FLUSH_PERIOD", "WEBSERVER_PORT", "APP_ENABLE_CORS"):
         (problem,) = problems_with(role, **{variable: "7 parsecs"})
         assert problem.startswith(f"{variable}='7 parsecs': must be ")
 
 
-def test_c9_workers_and_configure_need_a_worker_database() -> None:
+@covers("C9")
+def test_workers_and_configure_need_a_worker_database() -> None:
     for role in ROLES:
         environ = {name: text for name, text in ENVIRONMENTS[role].items() if name != "WORKER_POSTGRES_URL"}
         if role in ("worker", "configure"):
@@ -78,20 +81,22 @@ def test_c9_workers_and_configure_need_a_worker_database() -> None:
             assert load(role, environ).worker_postgres_url == ""
 
 
-def test_c9_solver_and_web_server_ignore_it() -> None:
+@covers("C9")
+def test_solver_and_web_server_ignore_the_worker_database() -> None:
     assert load_with("solver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     assert load_with("webserver", WORKER_POSTGRES_URL="nonsense").worker_postgres_url == ""
     (problem,) = problems_with("worker", WORKER_POSTGRES_URL="nonsense")
     assert problem.startswith("WORKER_POSTGRES_URL='nonsense': must be a URL")
 
 
+@covers("C11")
 @pytest.mark.parametrize("table", SCAN_DAYS)
-def test_c11_scan_days_are_numbers(table: str) -> None:
+def test_scan_days_are_numbers(table: str) -> None:
     config = load_with(**{f"APP_{table.upper()}_SCAN_DAYS": "0.5"})
     assert config.scan(table) == Scan(timedelta(hours=12), 40, timedelta(milliseconds=100))
 
 
-def test_families() -> None:
+def test_settings_of_scans_and_flushers_have_families() -> None:
     config = load_with(
         APP_WORKER_SENDINGS_SCAN_BLOCKS_PER_QUERY="7",
         APP_WORKER_SENDINGS_SCAN_BEAT_MILLISECS="250",
@@ -113,7 +118,9 @@ def test_families() -> None:
     ("verify", "fetch_private", "expected"),
     [(None, None, False), ("no", None, True), ("yes", "yes", True), ("no", "no", False)],
 )
-def test_private_addresses(verify: str | None, fetch_private: str | None, expected: bool) -> None:
+def test_private_addresses_are_fetched_if_wanted_or_without_certificates(
+    verify: str | None, fetch_private: str | None, expected: bool
+) -> None:
     variables = {"APP_VERIFY_SSL_CERTS": verify, "APP_FETCH_PRIVATE_ADDRESSES": fetch_private}
     given = {name: text for name, text in variables.items() if text is not None}
     assert load_with(**given).fetches_private_addresses is expected
@@ -147,7 +154,7 @@ def test_localhost_is_substituted_where_it_is_asked_for() -> None:
     assert substitute_localhost({"A": "http://localhosts"}, lambda: "1.2.3.4") == {"A": "http://localhosts"}
 
 
-def test_default_gateway() -> None:
+def test_the_default_gateway_is_read_from_the_routes() -> None:
     routes = (
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
         "eth0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
@@ -157,6 +164,7 @@ def test_default_gateway() -> None:
     assert gateway_of(routes[: routes.rindex("eth0")]) is None
 
 
+@covers("G24")
 @pytest.mark.parametrize(
     ("variables", "days"),
     [
@@ -167,7 +175,7 @@ def test_default_gateway() -> None:
         ({"APP_WORKER_SENDING_SLACK_DAYS": "10", "APP_WORKER_DISPATCHING_SLACK_DAYS": "9"}, 180),
     ],
 )
-def test_g24_interest_rates_are_remembered_as_long_as_attempts_live(variables: dict[str, str], days: int) -> None:
+def test_interest_rates_are_remembered_as_long_as_attempts_live(variables: dict[str, str], days: int) -> None:
     assert load_with(**variables).interest_rate_history_period == timedelta(days=days)
 
 

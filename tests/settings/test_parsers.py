@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from settings import parsers
 from settings.parsers import parse_boolean, parse_duration, parse_id, parse_integer, parse_number, parse_regex
+from tests.covering import covers
 from tests.settings.environments import load_with, problems_with
 
 
+@covers("V3.16")
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("0.5h", 1800), ("5e-1h", 1800), ("1000s\n", 1000), ("20", 20), ("3x", None), ("-5s", None), (" 1s", None)],
 )
-def test_v3_16(text: str, seconds: int | None) -> None:
+def test_durations_have_a_unit_or_are_seconds(text: str, seconds: int | None) -> None:
     if seconds is None:
         with pytest.raises(ValueError, match="duration"):
             parse_duration(text)
@@ -39,7 +41,7 @@ def test_v3_16(text: str, seconds: int | None) -> None:
         (".5s \t\n", timedelta(milliseconds=500)),
     ],
 )
-def test_durations(text: str, duration: timedelta) -> None:
+def test_durations_are_read(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
@@ -72,7 +74,7 @@ def test_durations_are_written_as_they_are_read(number: int, unit: str) -> None:
         ("0", 0),
     ],
 )
-def test_ids(text: str, number: int) -> None:
+def test_ids_are_read(text: str, number: int) -> None:
     assert parse_id(text) == number
 
 
@@ -92,7 +94,7 @@ def test_ids_may_be_written_signed_unsigned_and_in_hexadecimal(number: int) -> N
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("+12", 12), ("-3", -3), ("007", 7)])
-def test_integers(text: str, number: int) -> None:
+def test_integers_are_read(text: str, number: int) -> None:
     assert parse_integer(text) == number
 
 
@@ -105,7 +107,7 @@ def test_texts_that_are_no_integers(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "number"), [("1e-6", 1e-6), ("-50.0", -50.0), (".5", 0.5), ("2.", 2.0), ("+1E2", 100)]
 )
-def test_numbers(text: str, number: float) -> None:
+def test_numbers_are_read(text: str, number: float) -> None:
     assert parse_number(text) == number
 
 
@@ -116,7 +118,7 @@ def test_texts_that_are_no_numbers(text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["#", "0.#", "0.1.#", "1." * 16 + "#"])
-def test_binding_keys(key: str) -> None:
+def test_binding_keys_are_kept_as_they_are(key: str) -> None:
     config = load_with(PROTOCOL_BROKER_QUEUE_ROUTING_KEY=key)
     assert (config.protocol_broker_queue_routing_key, config.realm.binding_key) == (key, key)
 
@@ -127,13 +129,13 @@ def test_texts_that_are_no_binding_keys(key: str) -> None:
     assert problem.startswith(f"PROTOCOL_BROKER_QUEUE_ROUTING_KEY={key!r}: must be 0 to 16 bits")
 
 
-def test_regular_expressions() -> None:
+def test_regular_expressions_are_compiled() -> None:
     assert parse_regex("^a(.)$") == re.compile("^a(.)$")
     with pytest.raises(ValueError, match="regular expression"):
         parse_regex("a(")
 
 
-def test_names() -> None:
+def test_names_are_split_at_spaces() -> None:
     assert load_with(APP_ASSOCIATED_LOGGERS="  pika  httpx.client\n").app_associated_loggers == ("pika", "httpx.client")
     assert load_with(APP_ASSOCIATED_LOGGERS="").app_associated_loggers == ()
 
@@ -142,29 +144,34 @@ def test_text_is_taken_verbatim() -> None:
     assert load_with(PROTOCOL_BROKER_QUEUE=" a b ").protocol_broker_queue == " a b "
 
 
+@covers("C1")
 @pytest.mark.parametrize("text", ["true", "on", "yes", "y", "t", "1", "TRUE", "Yes"])
-def test_c1_true(text: str) -> None:
+def test_these_texts_are_true(text: str) -> None:
     assert parse_boolean(text) is True
 
 
+@covers("C1")
 @pytest.mark.parametrize("text", ["false", "off", "no", "n", "f", "0", "", "OFF", "No"])
-def test_c1_false(text: str) -> None:
+def test_these_texts_are_false(text: str) -> None:
     assert parse_boolean(text) is False
 
 
+@covers("C1")
 @pytest.mark.parametrize("text", ["treu", "2", " ", "true ", "nope"])
-def test_c1_anything_else_is_an_error(text: str) -> None:
+def test_any_other_boolean_is_an_error(text: str) -> None:
     (problem,) = problems_with(APP_LOCAL_DELIVERY=text)
     assert problem.startswith(f"APP_LOCAL_DELIVERY={text!r}: must be true, on, yes, y, t, 1, or false, off,")
 
 
+@covers("C2")
 @pytest.mark.parametrize("text", ["True", "(5)", "0b11", "0o7", "1_000", "5L", "2**3"])
-def test_c2(text: str) -> None:
+def test_ids_are_decimal_or_hexadecimal(text: str) -> None:
     (problem,) = problems_with(MAX_COLLECTOR_ID=text)
     assert problem.startswith(f"MAX_COLLECTOR_ID={text!r}: must be a decimal or 0x hexadecimal integer")
 
 
-def test_c3_empty_numbers_durations_and_ids_are_not_set() -> None:
+@covers("C3")
+def test_empty_numbers_durations_and_ids_are_not_set() -> None:
     empty = load_with(
         MIN_TRADE_AMOUNT="",
         TRANSFERS_AMOUNT_CUT="",
@@ -178,22 +185,25 @@ def test_c3_empty_numbers_durations_and_ids_are_not_set() -> None:
     assert empty == load_with()
 
 
-def test_c3_empty_texts_and_booleans_are_values() -> None:
+@covers("C3")
+def test_empty_texts_and_booleans_are_values() -> None:
     config = load_with("solver", PROTOCOL_BROKER_QUEUE="", APP_VERIFY_SSL_CERTS="", APP_FETCH_PRIVATE_ADDRESSES="")
     assert config.protocol_broker_queue == ""
     assert config.app_verify_ssl_certs is False
     assert config.fetches_private_addresses is False
 
 
+@covers("C4")
 @pytest.mark.parametrize(
     "variable", ["TRANSFERS_AMOUNT_CUT", "APP_MIN_DEMURRAGE_RATE", "HTTP_FETCH_TIMEOUT", "APP_ACCOUNT_LOCK_MAX_DAYS"]
 )
 @pytest.mark.parametrize("text", ["1e400", "-1e400", "nan", "inf", "-inf", "Infinity"])
-def test_c4_numbers_are_finite(variable: str, text: str) -> None:
+def test_infinite_numbers_are_refused(variable: str, text: str) -> None:
     (problem,) = problems_with(**{variable: text})
     assert problem.startswith(f"{variable}={text!r}: must be a ")
 
 
+@covers("C4")
 @pytest.mark.parametrize(
     ("variable", "longest", "too_long"),
     [
@@ -204,7 +214,7 @@ def test_c4_numbers_are_finite(variable: str, text: str) -> None:
         ("TURN_PERIOD", "142857142w", "1e308w"),
     ],
 )
-def test_c4_durations_are_below_a_billion_days(variable: str, longest: str, too_long: str) -> None:
+def test_durations_are_below_a_billion_days(variable: str, longest: str, too_long: str) -> None:
     assert getattr(load_with(**{variable: longest}), variable.lower()) > timedelta(days=9.9e8)
     (problem,) = problems_with(**{variable: too_long})
     assert problem.startswith(f"{variable}={too_long!r}: must be a ")

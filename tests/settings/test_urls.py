@@ -22,7 +22,7 @@ from settings.urls import hide_passwords, libpq_url
         ("", ""),
     ],
 )
-def test_database_urls(text: str, url: str) -> None:
+def test_database_urls_are_made_for_libpq(text: str, url: str) -> None:
     assert libpq_url(text) == url
 
 
@@ -47,5 +47,5 @@ def test_texts_that_are_no_database_urls(text: str) -> None:
         ("nothing to hide", "nothing to hide"),
     ],
 )
-def test_hidden_passwords(text: str, shown: str) -> None:
+def test_passwords_in_urls_are_hidden(text: str, shown: str) -> None:
     assert hide_passwords(text) == shown

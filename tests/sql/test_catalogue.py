@@ -87,7 +87,7 @@ def test_one_public_function_per_file() -> None:
         assert f"function {schema}.{path.stem}(" in text, f"{path} does not define {schema}.{path.stem}"
 
 
-def test_no_clock_calls() -> None:
+def test_only_the_clock_reads_the_time() -> None:
     """Time is an argument: only the clock itself reads it."""
     for path in (ROOT / "sql").rglob("*.sql"):
         if path.name in ("now.sql", "test_clock.sql"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector
 
@@ -20,7 +21,7 @@ def collectors(solver: Connection, debtor_id: int = 666) -> list[tuple[int, int]
     return [(collector_id, status) for collector_id, status in solver.execute(query, (debtor_id,)).fetchall()]
 
 
-def test_the_example(web: Web) -> None:
+def test_the_example_of_the_former_service_works(web: Web) -> None:
     """What a client of the service that this one replaces sends."""
     body = '{"type":"ActivateCollectorsRequest","numberOfAccounts":3}'
     for _ in range(2):
@@ -31,6 +32,7 @@ def test_the_example(web: Web) -> None:
         assert [status for _, status in collectors(web.solver, -123)] == [0, 0, 0]
 
 
+@covers("C23")
 @pytest.mark.parametrize(
     ("options", "count"),
     [
@@ -43,13 +45,14 @@ def test_the_example(web: Web) -> None:
         ({"data": '{"numberOfAccounts": 2}', "content_type": "application/problem+json"}, 2),
     ],
 )
-def test_c23_absent_bodies_and_defaults(web: Web, options: dict[str, Any], count: int) -> None:
+def test_absent_bodies_mean_the_defaults(web: Web, options: dict[str, Any], count: int) -> None:
     assert web.post(PATH, **options).status_code == 204
     assert len(collectors(web.solver)) == count
 
 
+@covers("C23")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
-def test_c23_bodies_of_other_types(web: Web, content_type: str) -> None:
+def test_bodies_of_other_types_are_refused(web: Web, content_type: str) -> None:
     response = web.post(PATH, data='{"numberOfAccounts": 2}', content_type=content_type)
     assert response.status_code == 415
     assert response.json is not None
@@ -57,6 +60,7 @@ def test_c23_bodies_of_other_types(web: Web, content_type: str) -> None:
     assert collectors(web.solver) == []
 
 
+@covers("C23")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -75,7 +79,7 @@ def test_c23_bodies_of_other_types(web: Web, content_type: str) -> None:
         (3, "_schema"),
     ],
 )
-def test_c23_invalid_bodies(web: Web, body: object, field: str) -> None:
+def test_invalid_bodies_are_refused(web: Web, body: object, field: str) -> None:
     response = web.post(PATH, json=body)
     assert response.status_code == 422
     assert response.json is not None
@@ -95,7 +99,7 @@ def test_null_is_no_absent_body(web: Web) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b" ", b"\xff", b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b"1" * 5000, b"[" * 60_000]
 )
-def test_malformed_json(web: Web, body: bytes) -> None:
+def test_malformed_json_is_a_bad_request(web: Web, body: bytes) -> None:
     response = web.post(PATH, data=body, content_type="application/json")
     assert response.json == {"code": 400, "status": "Bad Request", "errors": {"json": ["Invalid JSON body."]}}
     assert response.status_code == 400
@@ -108,7 +112,8 @@ def test_bodies_that_are_too_large(web: Web) -> None:
     assert response.json["code"] == 413
 
 
-def test_c22_debtor_0(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+@covers("C22")
+def test_debtor_0_gets_no_collectors(web: Web, caplog: pytest.LogCaptureFixture) -> None:
     response = web.post("/trade/collectors/0/activate")
     assert response.json == {
         "code": 500,
@@ -121,8 +126,9 @@ def test_c22_debtor_0(web: Web, caplog: pytest.LogCaptureFixture) -> None:
     assert [(record.levelno, record.exc_info) for record in records] == [(logging.WARNING, None)]
 
 
+@covers("C22")
 @pytest.mark.parametrize(("count", "code"), [(1536, 204), (1537, 500), (2**63 - 1, 500)])
-def test_c22_too_few_free_ids(web: Web, caplog: pytest.LogCaptureFixture, count: int, code: int) -> None:
+def test_too_few_free_ids_are_told(web: Web, caplog: pytest.LogCaptureFixture, count: int, code: int) -> None:
     """Three quarters of 2048."""
     response = web.post(PATH, json={"numberOfAccounts": count})
     assert response.status_code == code
@@ -133,11 +139,12 @@ def test_c22_too_few_free_ids(web: Web, caplog: pytest.LogCaptureFixture, count:
         assert [record.exc_info for record in caplog.records if record.name.startswith("admin")] == [None]
 
 
+@covers("C24")
 @pytest.mark.parametrize(
     "debtor",
     ["-1", "007", "0x1", "00", "18446744073709551616", "99999999999999999999", "1" * 21, "1.0", "a", "٣", "1%0A"],
 )
-def test_c24_what_is_no_debtor_id(web: Web, debtor: str) -> None:
+def test_what_is_no_debtor_id_is_not_found(web: Web, debtor: str) -> None:
     for response in (
         web.post(f"/trade/collectors/{debtor}/activate"),
         web.get(f"/trade/collectors/{debtor}/"),
@@ -146,7 +153,8 @@ def test_c24_what_is_no_debtor_id(web: Web, debtor: str) -> None:
         assert (response.status_code, response.json) == (404, {"code": 404, "status": "Not Found"})
 
 
-def test_g26_collectors_can_be_seen(web: Web) -> None:
+@covers("G26")
+def test_collectors_can_be_seen(web: Web) -> None:
     insert_collector(web.solver, -1, -2, status=2)
     insert_collector(web.solver, -1, 5, status=3)
     insert_collector(web.solver, 7, 6)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import booleans, data, integers, sampled_from
 from schemathesis.checks import not_a_server_error
 
+from tests.covering import covers
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
 
@@ -44,7 +45,7 @@ def document(make_client: Callable[..., FlaskClient]) -> dict[str, Any]:
     return content
 
 
-def test_the_frame(document: dict[str, Any]) -> None:
+def test_the_document_has_a_title_servers_and_scopes(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.0.2"
     assert document["info"] == {"title": "Trade API", "version": "v1"}
     assert document["servers"] == [{"url": "$API_ROOT"}, {"url": "/"}]
@@ -63,7 +64,8 @@ def test_operations_and_their_scopes(document: dict[str, Any]) -> None:
     assert documented == SCOPES
 
 
-def test_c24_the_documented_pattern_is_the_real_one(document: dict[str, Any]) -> None:
+@covers("C24")
+def test_the_documented_pattern_is_the_real_one(document: dict[str, Any]) -> None:
     (parameter,) = document["paths"]["/trade/collectors/{debtorId}/activate"]["parameters"]
     assert parameter == {
         "in": "path",
@@ -73,7 +75,7 @@ def test_c24_the_documented_pattern_is_the_real_one(document: dict[str, Any]) ->
     }
 
 
-def test_the_documented_body(document: dict[str, Any]) -> None:
+def test_the_body_is_documented(document: dict[str, Any]) -> None:
     body = document["paths"]["/trade/collectors/{debtorId}/activate"]["post"]["requestBody"]
     assert body["required"] is False
     name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -83,7 +85,7 @@ def test_the_documented_body(document: dict[str, Any]) -> None:
     assert (number["type"], number["minimum"], number["maximum"], number["default"]) == ("integer", 1, 2**63 - 1, 1)
 
 
-def test_pages(make_client: Callable[..., FlaskClient]) -> None:
+def test_the_pages_are_served(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(API_TITLE="My API")
     redoc = client.get("/trade/.docs/")
     assert (redoc.status_code, redoc.mimetype) == (200, "text/html")

@@ -27,7 +27,7 @@ def all_items(web: Web, path: str | None) -> list[dict[str, Any]]:
     return items
 
 
-def test_turns(web: Web) -> None:
+def test_turns_are_listed_newest_first(web: Web) -> None:
     for turn_id in (1, 2, 3):
         insert_turn(web.solver, turn_id)
     insert_turn(web.solver, 4, phase=2, deadline="2026-03-01T12:00:00Z")
@@ -59,7 +59,7 @@ def test_turns(web: Web) -> None:
     assert web.get("/trade/turns/?cursor=1").json == {"type": "TurnsList", "items": [], "next": None}
 
 
-def test_one_turn(web: Web) -> None:
+def test_one_turn_is_shown_with_its_figures(web: Web) -> None:
     insert_turn(web.solver, 7, phase=3)
     insert_statistic(web.solver, 7, 1, 10)
     for table, columns in (
@@ -86,7 +86,7 @@ def test_one_turn(web: Web) -> None:
         assert web.get(f"/trade/turns/{other}").status_code == 404
 
 
-def test_queues(web: Web) -> None:
+def test_queues_are_shown_by_worker(web: Web) -> None:
     set_aside(web.worker, {"type": "UpdatedFlags"})
     web.worker.execute("update worker.configuration set binding_key = '0.#'")
     worker = web.get("/trade/queues/0").json

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from admin.web.roles import UserType, user_type
+from tests.covering import covers
 from tests.settings.environments import load_with
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_turn, set_aside
@@ -66,7 +67,7 @@ def test_the_lists_above_are_complete(web: Web) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_readers(rows: Web, method: str) -> None:
+def test_who_may_read(rows: Web, method: str) -> None:
     rows.tokens.allow("expired", "creditors-superuser", "access", exp=1)
     rows.tokens.allow("other-scopes", "creditors-superuser", "activate deactivate")
     rows.tokens.allow("readonly", "creditors-superuser", "access.readonly")
@@ -90,7 +91,7 @@ def test_readers(rows: Web, method: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "scope", "supervisor_may"), WRITABLE)
-def test_writers(rows: Web, path: str, scope: str, supervisor_may: bool) -> None:
+def test_who_may_write(rows: Web, path: str, scope: str, supervisor_may: bool) -> None:
     others = " ".join({"access", "activate", "deactivate", "access.readonly"} - {scope})
     rows.tokens.allow("wrong-scope", "creditors-superuser", others)
     rows.tokens.allow("expired", "creditors-superuser", scope, exp=1)
@@ -138,11 +139,12 @@ def test_public_paths_need_no_token(rows: Web) -> None:
         ("c", {"APP_CREDITOR_SUBJECT_REGEX": "c([0-9]+)?"}, "unknown"),
     ],
 )
-def test_types_of_users(subject: str | None, variables: dict[str, str], expected: UserType) -> None:
+def test_subjects_are_users_of_some_type(subject: str | None, variables: dict[str, str], expected: UserType) -> None:
     assert user_type(load_with("webserver", **variables), subject) == expected
 
 
+@covers("C21")
 @pytest.mark.parametrize("number", [str(2**64), "9" * 21, "9" * 10_000])
-def test_c21_creditors_with_impossible_numbers(web: Web, number: str) -> None:
+def test_creditors_with_impossible_numbers_are_refused(web: Web, number: str) -> None:
     web.tokens.allow("t", f"creditors:{number}", "access")
     assert web.get("/trade/collectors/1/", "t").status_code == 403

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from sql import Kind
+from tests.covering import covers
 from tests.web.introspection_server import IntrospectionServer
 
 HEALTH = "/trade/health/check/public"
@@ -109,8 +110,9 @@ def test_nothing_is_logged_about_requests_by_default(variables: dict[str, str]) 
         assert "gunicorn.access" not in stop(process)
 
 
+@covers("C20")
 @pytest.mark.slow
-def test_c20_nothing_checks_nothing_but_for_this_machine(variables: dict[str, str]) -> None:
+def test_nothing_checks_nothing_but_for_this_machine(variables: dict[str, str]) -> None:
     """Without a token check only this machine reaches the server."""
     unchecked = {**variables, "OAUTH2_INTROSPECT_URL": "", "APP_WEBSERVER_NO_TOKEN_CHECK": "true"}
     with serving(unchecked) as (process, client):

@@ -16,6 +16,7 @@ from admin.web.app import create_app
 from admin.web.introspection import CACHE_SECONDS, Introspector
 from admin.web.token_check import StripIdentity, TokenCheck
 from settings.config import ConfigError, load
+from tests.covering import covers
 from tests.settings.environments import load_with
 from tests.web.introspection_server import IntrospectionServer
 
@@ -179,6 +180,7 @@ def test_an_unreachable_authorization_server() -> None:
     assert response.json == {"code": 503, "status": "Service Unavailable", "message": "Tokens can not be checked now."}
 
 
+@covers("C19")
 @pytest.mark.parametrize(
     ("answer", "user"),
     [
@@ -190,7 +192,9 @@ def test_an_unreachable_authorization_server() -> None:
         ({}, None),
     ],
 )
-def test_c19_sub_or_username(tokens: IntrospectionServer, answer: dict[str, Any], user: str | None) -> None:
+def test_the_user_is_the_sub_or_the_username(
+    tokens: IntrospectionServer, answer: dict[str, Any], user: str | None
+) -> None:
     tokens.answers["t"] = {"active": True, "scope": "access", **answer}
     response = checked(tokens)("Bearer t")
     if user is None:
@@ -202,7 +206,8 @@ def test_c19_sub_or_username(tokens: IntrospectionServer, answer: dict[str, Any]
 FORGED = {"X_Swpt_User_Id": "creditors-superuser", "X_Swpt_Require_Pin": "false", "X_Swpt_Anything": "x"}
 
 
-def test_c20_clients_can_not_say_who_they_are(tokens: IntrospectionServer) -> None:
+@covers("C20")
+def test_clients_can_not_say_who_they_are(tokens: IntrospectionServer) -> None:
     tokens.allow("t", "me", "access")
     tokens.allow("p", "me", "access disable_pin")
     call = checked(tokens)
@@ -213,7 +218,8 @@ def test_c20_clients_can_not_say_who_they_are(tokens: IntrospectionServer) -> No
     assert call("Bearer t", "/trade/x/public", **FORGED).text == ""
 
 
-def test_c20_a_public_path_makes_nobody_a_superuser(make_client: Callable[..., FlaskClient]) -> None:
+@covers("C20")
+def test_a_public_path_makes_nobody_a_superuser(make_client: Callable[..., FlaskClient]) -> None:
     """Even if a path that needs no token led to a view that is not public."""
     client = make_client()
 
@@ -226,7 +232,8 @@ def test_c20_a_public_path_makes_nobody_a_superuser(make_client: Callable[..., F
     assert client.get("/trade/secret/public", headers={"Authorization": "Bearer superuser"}).status_code == 403
 
 
-def test_c20_without_a_token_check_forged_names_are_stripped(make_client: Callable[..., FlaskClient]) -> None:
+@covers("C20")
+def test_without_a_token_check_forged_names_are_stripped(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(OAUTH2_INTROSPECT_URL="", APP_WEBSERVER_NO_TOKEN_CHECK="true")
 
     @client.application.get("/trade/mirror")
@@ -289,7 +296,7 @@ ORIGIN = {"Origin": "https://example.com"}
 
 
 @pytest.mark.parametrize("in_app", ["false", "true"])
-def test_cross_origin_requests(make_client: Callable[..., FlaskClient], in_app: str) -> None:
+def test_cross_origin_requests_are_allowed_if_wanted(make_client: Callable[..., FlaskClient], in_app: str) -> None:
     client = make_client(APP_ENABLE_CORS=in_app)
     preflight = client.options(
         "/trade/collectors/1/activate", headers=ORIGIN | {"Access-Control-Request-Method": "POST"}

@@ -13,6 +13,7 @@ from bridge.messages.codec import BadMessage, Message, build, decode, encode, en
 from bridge.messages.moments import format_moment, parse_moment
 from bridge.wire.ports import Delivery
 from tests.bridge.messages.examples import EXAMPLES, WORKED, changed, delivery
+from tests.covering import covers
 from tests.examples import examples
 
 MIN64, MAX64 = -(2**63), 2**63 - 1
@@ -58,7 +59,7 @@ def test_rule_1_content_type(content_type: str | None) -> None:
 
 
 @pytest.mark.parametrize("type_name", [None, "", "Unknown", "neededcollector"])
-def test_rule_2_type(type_name: str | None) -> None:
+def test_an_unknown_type_is_a_bad_message(type_name: str | None) -> None:
     with pytest.raises(BadMessage, match="unknown message type"):
         decode(delivery(type_name, changed("NeededCollector")))
 
@@ -145,7 +146,7 @@ def test_missing_nullable_field_means_null() -> None:
         ("AccountIdResponse", "account_id_version", [MIN64, MAX64], [MIN64 - 1]),
     ],
 )
-def test_constraint(type_name: str, field: str, good: list[Any], bad: list[Any]) -> None:
+def test_each_field_takes_its_good_values_only(type_name: str, field: str, good: list[Any], bad: list[Any]) -> None:
     assert [value for value in good if not is_good(type_name, **{field: value})] == []
     assert [value for value in bad if is_good(type_name, **{field: value})] == []
 
@@ -155,6 +156,7 @@ def test_failed_transfer_has_no_committed_amount() -> None:
     assert is_good("FinalizedTransfer", status_code="TIMEOUT", committed_amount=0)
 
 
+@covers("M5")
 @pytest.mark.parametrize(
     "body",
     [
@@ -173,15 +175,16 @@ def test_failed_transfer_has_no_committed_amount() -> None:
         changed("AccountUpdate").replace(b"0.0", b"9" * 5000),
     ],
 )
-def test_m5(body: bytes) -> None:
+def test_nonsense_in_a_body_is_a_bad_message(body: bytes) -> None:
     type_name = "AccountUpdate" if b"AccountUpdate" in body else "UpdatedLedger"
     with pytest.raises(BadMessage):
         decode(delivery(type_name, body))
 
 
+@covers("M5")
 @settings(max_examples=examples(300), deadline=None)
 @given(st.data())
-def test_m5_nothing_else_escapes(data: st.DataObject) -> None:
+def test_no_other_error_escapes_the_parser(data: st.DataObject) -> None:
     type_name, _, body = data.draw(st.sampled_from(WORKED))
     start = data.draw(st.integers(0, len(body)))
     stop = data.draw(st.integers(start, min(len(body), start + 40)))
@@ -199,8 +202,9 @@ def test_m5_nothing_else_escapes(data: st.DataObject) -> None:
     assert read(type_name, message.inbox_json()) == message
 
 
+@covers("M6")
 @pytest.mark.parametrize("text", ["a\0b", "\0"])
-def test_m6(text: str) -> None:
+def test_texts_have_no_nul_and_no_lone_surrogates(text: str) -> None:
     assert not is_good("UpdatedPolicy", policy_name=text)
     assert not is_good("UpdatedLedger", account_id=text)
     assert not is_good("DiscoverDebtor", iri=text)
@@ -209,21 +213,24 @@ def test_m6(text: str) -> None:
     assert is_good("UpdatedPolicy", policy_name=r"\u0000")
 
 
+@covers("M9")
 @pytest.mark.parametrize("text", ["2026-01-05T02:10:00", "2026-01-05 02:10:00", "2026-01-05T02:10"])
-def test_m9(text: str) -> None:
+def test_moments_without_offset_are_utc(text: str) -> None:
     assert json.loads(read("NeededCollector", changed("NeededCollector", ts=text)).inbox_json())["ts"] == (
         "2026-01-05T02:10:00Z"
     )
 
 
+@covers("M10")
 @pytest.mark.parametrize(
     "text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z"]
 )
-def test_m10(text: str) -> None:
+def test_moments_outside_the_years_1_to_9999_are_refused(text: str) -> None:
     assert not is_good("NeededCollector", ts=text)
 
 
-def test_m11() -> None:
+@covers("M11")
+def test_moments_are_written_in_utc() -> None:
     tokyo = timezone(timedelta(hours=9))
     fields = {"debtor_id": 1, "ts": datetime(2026, 1, 5, 11, 10, tzinfo=tokyo)}
     assert encode("NeededCollector", fields) == (
@@ -231,6 +238,7 @@ def test_m11() -> None:
     )
 
 
+@covers("M12")
 @pytest.mark.parametrize(
     ("text", "good"),
     [
@@ -257,7 +265,7 @@ def test_m11() -> None:
         (b"-9223372036854775808.5", False),
     ],
 )
-def test_m12_integers(text: bytes, good: bool) -> None:
+def test_integers_are_whole_numbers_of_their_range(text: bytes, good: bool) -> None:
     body = changed("UpdatedLedger").replace(b"51200", text)
     if good:
         principal = json.loads(decode(delivery("UpdatedLedger", body)).inbox_json())["principal"]
@@ -268,29 +276,34 @@ def test_m12_integers(text: bytes, good: bool) -> None:
             decode(delivery("UpdatedLedger", body))
 
 
+@covers("M12")
 @pytest.mark.parametrize("value", ["yes", "on", "true", 0, 1, None])
-def test_m12_booleans(value: object) -> None:
+def test_booleans_are_true_or_false(value: object) -> None:
     assert not is_good("TriggerTransfer", is_dispatching=value)
 
 
+@covers("M12")
 @pytest.mark.parametrize(("value", "good"), [(1, True), (10**25, True), (10**400, False), ("1", False), (True, False)])
-def test_m12_floats(value: object, good: bool) -> None:
+def test_floats_are_finite_numbers(value: object, good: bool) -> None:
     assert is_good("AccountUpdate", interest=value) is good
 
 
+@covers("M13")
 @pytest.mark.parametrize(("amount", "text"), [(0, b":0.0,"), (1, b":1.0,"), (10**30, b":1e+30,"), (0.5, b":0.5,")])
-def test_m13(amount: float, text: bytes) -> None:
+def test_floats_are_written_with_a_point_or_an_exponent(amount: float, text: bytes) -> None:
     assert text in encode("ConfigureAccount", {**EXAMPLES["ConfigureAccount"], "negligible_amount": amount})
 
 
+@covers("M14")
 @pytest.mark.parametrize("type_name", ["RejectedTransfer", "PreparedTransfer", "FinalizedTransfer"])
-def test_m14(type_name: str) -> None:
+def test_replies_to_other_coordinators_are_refused(type_name: str) -> None:
     assert is_good(type_name)
     assert not is_good(type_name, coordinator_type="direct")
     assert is_good("AccountTransfer", coordinator_type="direct")
 
 
-def test_m15() -> None:
+@covers("M15")
+def test_account_ids_are_ascii_and_not_too_long() -> None:
     for type_name, empty_is_good in (
         ("UpdatedLedger", True),
         ("ActivateCollector", False),
@@ -306,11 +319,13 @@ REFUSING_ZERO = {"NeededCollector", "ReviseAccountLock", "TriggerTransfer", "Acc
 REFUSING_ZERO |= {"StartSending", "StartDispatching"}
 
 
+@covers("M16")
 @pytest.mark.parametrize("type_name", sorted(STRUCTS))
-def test_m16(type_name: str) -> None:
+def test_some_types_refuse_debtor_0(type_name: str) -> None:
     assert is_good(type_name, debtor_id=0) is (type_name not in REFUSING_ZERO)
 
 
+@covers("M17")
 @pytest.mark.parametrize(
     ("type_name", "field", "empty_is_good"),
     [
@@ -322,19 +337,21 @@ def test_m16(type_name: str) -> None:
         ("ConfirmDebtor", "debtor_info_locator", False),
     ],
 )
-def test_m17(type_name: str, field: str, empty_is_good: bool) -> None:
+def test_addresses_have_200_characters_at_most(type_name: str, field: str, empty_is_good: bool) -> None:
     assert is_good(type_name, **{field: "é" * 200})
     assert not is_good(type_name, **{field: "x" * 201})
     assert is_good(type_name, **{field: ""}) is empty_is_good
 
 
-def test_m17_empty_forced_iri_is_null() -> None:
+@covers("M17")
+def test_an_empty_forced_iri_is_null() -> None:
     message = decode(delivery("FetchDebtorInfo", changed("FetchDebtorInfo", forced_iri="")))
     assert json.loads(message.inbox_json())["forced_iri"] is None
 
 
+@covers("M30")
 @pytest.mark.parametrize("value", ["collecting", "sending", "other", "", None, 1])
-def test_m30(value: object) -> None:
+def test_a_trigger_may_tell_of_an_unpaid_amount(value: object) -> None:
     assert is_good("TriggerTransfer", unpaid=value) is (value in ("collecting", "sending"))
     assert b"unpaid" not in decode(delivery("TriggerTransfer", changed("TriggerTransfer", unpaid=...))).inbox_json()
 
@@ -353,7 +370,7 @@ def test_m30(value: object) -> None:
         ("1970-01-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00"),
     ],
 )
-def test_moment_forms(text: str, expected: str) -> None:
+def test_moments_have_many_forms(text: str, expected: str) -> None:
     assert format_moment(parse_moment(text)) == expected
     message = decode(delivery("NeededCollector", changed("NeededCollector", ts=text)))
     assert encode_message(message.fields).endswith(f'"ts":"{expected}"}}'.encode())
@@ -369,7 +386,7 @@ def test_moment_forms(text: str, expected: str) -> None:
         "infinity", "now",
     ],
 )  # fmt: skip
-def test_moment_refused(text: str) -> None:
+def test_other_forms_of_moments_are_refused(text: str) -> None:
     assert not is_good("NeededCollector", ts=text)
     with pytest.raises(ValueError, match=r"."):
         parse_moment(text)
@@ -407,7 +424,7 @@ def test_encode_refuses_what_decode_refuses(changes: dict[str, Any]) -> None:
         encode("NeededCollector", {**EXAMPLES["NeededCollector"], **changes})
 
 
-def test_build_takes_datetimes() -> None:
+def test_messages_are_built_from_datetimes() -> None:
     message = build("NeededCollector", {"debtor_id": 5, "ts": datetime(2026, 1, 5, 2, 10, tzinfo=UTC)})
     assert message.sharding_key == 5
     assert encode_message(message) == b'{"type":"NeededCollector","debtor_id":5,"ts":"2026-01-05T02:10:00+00:00"}'

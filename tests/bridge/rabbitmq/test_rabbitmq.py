@@ -13,19 +13,17 @@ from bridge.inbound import Inbound
 from bridge.outbound import Outbound
 from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
 from bridge.rabbitmq.setup import TopologyError, declare, delete
-from bridge.wire.ports import Delivery, Publication, PublishError, SourceError
+from bridge.wire.ports import Publication, PublishError, SourceError
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import Binding, Queue, Topology, peer_topology, worker_topology
 from sandbox.servers.broker import rabbitmqctl
 from tests.bridge.messages.examples import changed
 from tests.bridge.proxy import proxy
+from tests.bridge.rabbitmq.messages import depth, message, take
 from tests.conftest import Connection
+from tests.covering import covers
 
 pytestmark = pytest.mark.rabbitmq
-
-
-def message(key: str, body: bytes, exchange: str = "to_trade", mandatory: bool = True) -> Publication:
-    return Publication(exchange, key, "NeededCollector", body, {"message-type": "NeededCollector"}, mandatory)
 
 
 @pytest.fixture
@@ -48,22 +46,6 @@ def source(rabbitmq_url: str, queue: str) -> Iterator[RabbitSource]:
     made = RabbitSource(rabbitmq_url, queue, prefetch=1000)
     yield made
     made.close()
-
-
-def take(source: RabbitSource, count: int) -> list[Delivery]:
-    found: list[Delivery] = []
-    while len(found) < count:
-        batch = source.take(count - len(found), 30)
-        assert batch
-        found += batch
-    return found
-
-
-def depth(url: str, queue: str) -> int:
-    connection = pika.BlockingConnection(pika.URLParameters(url))
-    count: int = connection.channel().queue_declare(queue, passive=True).method.message_count
-    connection.close()
-    return count
 
 
 def test_messages_arrive_as_they_were_sent(target: RabbitTarget, source: RabbitSource, name_prefix: str) -> None:
@@ -98,7 +80,8 @@ def test_properties_on_the_wire(rabbitmq_url: str, target: RabbitTarget, queue: 
     }
 
 
-def test_m3(target: RabbitTarget, source: RabbitSource) -> None:
+@covers("M3")
+def test_unroutable_messages_are_told_apart(target: RabbitTarget, source: RabbitSource) -> None:
     batch = []
     unroutable = {3, 50, 51, 199}
     for index in range(200):
@@ -109,7 +92,8 @@ def test_m3(target: RabbitTarget, source: RabbitSource) -> None:
     assert target.publish([message("1.1", b"x"), message("0.1", b"y")]) == [0]
 
 
-def test_m4(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+@covers("M4")
+def test_waiting_for_a_confirmation_has_an_end(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
     with proxy(rabbitmq_url) as path:
         target = RabbitTarget(path.url, name_prefix, confirm_timeout=0.5)
         assert target.publish([message("0.1", b"a")]) == []
@@ -146,7 +130,9 @@ def test_a_lost_connection_raises_once(rabbitmq_url: str, name_prefix: str, queu
         target.close()
 
 
-def test_settling(rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str) -> None:
+def test_what_is_not_settled_comes_again(
+    rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str
+) -> None:
     target.publish([message("0.1", b"%d" % n) for n in range(10)])
     tags = [item.tag for item in take(source, 10)]
     source.settle([tags[0], tags[1], tags[3], tags[5]], [tags[2]])
@@ -233,7 +219,8 @@ def test_from_one_shard_to_another(
     assert depth(rabbitmq_url, queue) == 0
 
 
-def test_g50_a_message_keeps_the_name_of_its_first_exchange(
+@covers("G50")
+def test_a_message_keeps_the_name_of_its_first_exchange(
     rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
 ) -> None:
     """From `creditors_in` by `to_trade` into the queue; into the dead letters, and back as operators do it."""
@@ -286,8 +273,9 @@ def _permissions(user: str) -> list[str]:
     return [cell.strip().strip("`").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[2:5]]
 
 
+@covers("G50")
 @pytest.mark.slow
-def test_g50_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
+def test_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
     rabbitmqctl(rabbitmq_url, "add_vhost", "g50")
     url = rabbitmq_url + "/g50"
     users = {"a shard": "shard", "the gateway of an authority": "gateway", "an operator's shovel": "shovel"}
@@ -328,7 +316,7 @@ def test_g50_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
     rabbitmqctl(rabbitmq_url, "delete_vhost", "g50")
 
 
-def test_passwords_stay_secret(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_passwords_are_in_no_error_and_no_log(rabbitmq_url: str, caplog: pytest.LogCaptureFixture) -> None:
     url = rabbitmq_url.replace("guest:guest", "guest:s3cr3t")
     with caplog.at_level(logging.INFO):
         target = RabbitTarget(url)

@@ -27,7 +27,7 @@ from service.loop import Stop, Work, run
 from tests.bridge import outgoing
 from tests.bridge.messages.examples import EXAMPLES, changed
 from tests.bridge.proxy import proxy
-from tests.bridge.rabbitmq.test_rabbitmq import depth, message, take
+from tests.bridge.rabbitmq.messages import depth, message, take
 from tests.conftest import Connection
 
 pytestmark = pytest.mark.rabbitmq
@@ -167,7 +167,7 @@ def dead_port() -> str:
     return f"amqp://guest:guest@127.0.0.1:{port}"
 
 
-def test_nobody_listens(dead_port: str) -> None:
+def test_a_port_where_nobody_listens_is_an_error(dead_port: str) -> None:
     with pytest.raises(SourceError, match="Connection"):
         RabbitSource(dead_port, "q", 1).take(1, 30)
     with pytest.raises(PublishError, match="Connection"):

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from bridge.wire.topology import worker_topology
+from tests.covering import covers
 
 TOPOLOGY = worker_topology("q", "0.1.#")
 
 
-def test_m1() -> None:
+@covers("M1")
+def test_the_topology_needs_no_plugin() -> None:
     """Only what every broker has without plugins; ca.creditors and ca.loopback belong to the creditors agent."""
     assert {exchange.name: exchange.type for exchange in TOPOLOGY.exchanges} == {
         "ca.loopback_filter": "headers",
@@ -23,7 +25,8 @@ def test_the_dead_letters_queue_comes_first() -> None:
     assert TOPOLOGY.queues[0].arguments == {}
 
 
-def test_m2() -> None:
+@covers("M2")
+def test_a_queue_has_at_most_16_bits_of_prefix() -> None:
     worker_topology("q", "0." * 16 + "#")
     with pytest.raises(ValueError, match=r"."):
         worker_topology("q", "0." * 17 + "#")

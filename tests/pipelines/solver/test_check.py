@@ -82,7 +82,7 @@ def test_broken_answers_are_found(change: Callable[[Trades], Trades], rules: set
     assert rules <= broken_rules(MARKET, dict(PRICES.iter_rows()), trades)
 
 
-def test_s3_is_exact_where_doubles_are_not() -> None:
+def test_the_check_is_exact_where_doubles_are_not() -> None:
     # 2 ** 60 + 1 tokens against 2 ** 60 - 1: two tokens of difference are allowed, three are not. In doubles both
     # differences are 0.
     big = 2**60
@@ -99,7 +99,7 @@ def test_s3_is_exact_where_doubles_are_not() -> None:
     assert check(market, prices, 1000, trades(big + 2, big - 1)).rows() == [("S3", 1, None), ("S3", 2, None)]
 
 
-def test_s8_sums_of_collectors_are_checked_beyond_64_bits() -> None:
+def test_sums_of_collectors_are_checked_beyond_64_bits() -> None:
     big = 2**62
     offers = "; ".join(f"S {t} 1 {big} 9; B {t} 2 {big}; S {t + 10} 2 {big} 9; B {t + 10} 1 {big}" for t in (1, 2))
     market = make_market(offers, {2: 1.0})
@@ -117,7 +117,7 @@ def account_like(creditor_id: int, debtor_id: int, other_creditor_id: int) -> in
     return (mix + 2**63) % 2**64 - 2**63
 
 
-def test_s2_offers_of_two_accounts_with_the_same_mix_are_told_apart() -> None:
+def test_offers_of_two_accounts_with_the_same_mix_are_told_apart() -> None:
     trades = solve(MARKET).trades
     creditor_id, debtor_id, amount, collector_id = trades.takings.row(0)
     other = account_like(creditor_id, debtor_id, 77)

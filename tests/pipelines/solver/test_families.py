@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -18,9 +17,10 @@ from pipelines.solver.load import load_directory
 from pipelines.solver.market import BUY_OFFERS, COLLECTOR_ACCOUNTS, CURRENCIES, SELL_OFFERS, Market, TurnParameters
 from pipelines.solver.price import price
 from pipelines.solver.solve import solve
+from tests.covering import covers
 from tests.examples import examples
 from tests.pipelines.solver.markets import BASE, broken_rules, locator
-from tests.pipelines.solver.test_solve import AMOUNTS, RATES, solve_and_check
+from tests.pipelines.solver.solving import AMOUNTS, RATES, fingerprint, solve_and_check
 
 ROOT = Path(__file__).parents[3]
 OFFERS = ("sell_offers", "buy_offers")
@@ -62,6 +62,7 @@ TRADERS = st.sampled_from([None, 0, 1, 2, 3, 4, -(2**63)])
 COLLECTORS = st.sampled_from([None, 0, 7, 8, 9])
 
 
+@covers("G4")
 @settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(
     currencies=st.lists(CURRENCY, max_size=8),
@@ -71,7 +72,7 @@ COLLECTORS = st.sampled_from([None, 0, 7, 8, 9])
     distance=st.integers(1, 4),
     minimum=st.sampled_from([1, 1000, 2**62]),
 )
-def test_g4_any_rows_at_all_get_a_valid_answer(
+def test_any_rows_at_all_get_a_valid_answer(
     currencies: list[tuple[object, ...]],
     collectors: list[tuple[object, ...]],
     sells: list[tuple[object, ...]],
@@ -135,17 +136,9 @@ import sys
 from pathlib import Path
 from pipelines.solver.load import load_directory
 from pipelines.solver.solve import solve
-from tests.pipelines.solver.test_families import fingerprint
+from tests.pipelines.solver.solving import fingerprint
 print(fingerprint(load_directory(Path(sys.argv[1]))))
 """
-
-
-def fingerprint(market: Market) -> str:
-    """A digest of the whole answer."""
-    solution = solve(market)
-    trades = solution.trades
-    texts = [frame.write_csv() for frame in (trades.takings, trades.givings, trades.collector_transfers)]
-    return hashlib.sha256(repr((texts, solution.traded_value, solution.upper_bound)).encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")

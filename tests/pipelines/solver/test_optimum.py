@@ -100,7 +100,7 @@ def test_without_a_minimum_that_matters_every_answer_is_optimal(scale: Scale) ->
 
 
 @pytest.mark.parametrize("scale", BOUND)
-def test_s4_every_answer_is_optimal(scale: Scale) -> None:
+def test_every_answer_is_optimal(scale: Scale) -> None:
     assert [result for result in results(scale) if not result.is_optimal] == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.solver.market import CURRENCIES, TurnParameters
 from pipelines.solver.price import price
+from tests.covering import covers
 
 Row = tuple[str, int, str | None, int | None, float | None, bool]
 
@@ -18,7 +19,8 @@ def prices_of(rows: list[Row], max_distance: int = 2, base: tuple[str, int] = ("
     return dict(price(frame, TurnParameters(*base, max_distance, 1000))[0].iter_rows())
 
 
-def test_v4_1() -> None:
+@covers("V4.1")
+def test_prices_follow_pegs_up_to_a_distance() -> None:
     rows: list[Row] = [
         ("B", 1, None, None, None, False),
         ("L2", 2, "B", 1, 2.0, True),
@@ -56,6 +58,7 @@ def test_an_unusable_price_and_all_behind_it_are_left_out(rate: float | None) ->
     assert prices_of(rows) == {1: 1.0}
 
 
+@covers("G4")
 @pytest.mark.parametrize(
     "rows",
     [
@@ -66,7 +69,7 @@ def test_an_unusable_price_and_all_behind_it_are_left_out(rate: float | None) ->
         ),
     ],
 )
-def test_g4_a_wrong_base_makes_an_empty_turn(rows: list[Row], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_base_makes_an_empty_turn(rows: list[Row], caplog: pytest.LogCaptureFixture) -> None:
     assert prices_of(rows) == {}
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
@@ -91,7 +94,8 @@ def test_ambiguous_currencies_are_ignored_with_a_warning() -> None:
     assert len(warnings) == 2
 
 
-def test_g34_a_chain_as_long_as_the_table() -> None:
+@covers("G34")
+def test_a_chain_may_be_as_long_as_the_table() -> None:
     n = 30_000
     rows: list[Row] = [("B", 1, None, None, None, True)]
     rows += [(f"L{i}", i, "B" if i == 2 else f"L{i - 1}", i - 1, 1.0, True) for i in range(2, n + 1)]
@@ -99,7 +103,8 @@ def test_g34_a_chain_as_long_as_the_table() -> None:
     assert len(prices_of(rows, max_distance=100)) == 101
 
 
-def test_g2_prices_are_doubles() -> None:
+@covers("G2")
+def test_prices_are_computed_in_doubles() -> None:
     rows: list[Row] = [
         ("B", 1, None, None, None, True),
         ("L2", 2, "B", 1, 0.1, True),

@@ -10,25 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.solver.check import check
 from pipelines.solver.collectors import equalise
 from pipelines.solver.limits import token_amount
 from pipelines.solver.market import Market, Solution
-from pipelines.solver.price import price
 from pipelines.solver.solve import solve
+from tests.covering import covers
 from tests.examples import examples
-from tests.pipelines.solver.markets import broken_rules, make_market, random_market
+from tests.pipelines.solver.markets import make_market, random_market
+from tests.pipelines.solver.solving import AMOUNTS, MAX64, RATES, solve_and_check
 
-MAX64 = 2**63 - 1
-V5_1 = "S 1 1 8000 999; B 1 2 6000; S 2 2 3000 999; B 2 1 5000"
-
-
-def solve_and_check(market: Market) -> Solution:
-    solution = solve(market)
-    prices = price(market.currencies, market.parameters)[0]
-    assert check(market, prices, market.parameters.least_trade, solution.trades).rows() == []
-    assert broken_rules(market, dict(prices.iter_rows()), solution.trades) == set()
-    return solution
+TWO_TRADERS = "S 1 1 8000 999; B 1 2 6000; S 2 2 3000 999; B 2 1 5000"
 
 
 def rows(frame: pl.DataFrame) -> list[tuple[int, ...]]:
@@ -40,32 +31,37 @@ def is_empty(solution: Solution) -> bool:
     return trades.takings.height == trades.givings.height == trades.collector_transfers.height == 0
 
 
-def test_v5_1() -> None:
-    trades = solve_and_check(make_market(V5_1, {2: 2.0})).trades
+@covers("V5.1")
+def test_two_traders_swap_through_one_collector() -> None:
+    trades = solve_and_check(make_market(TWO_TRADERS, {2: 2.0})).trades
     assert rows(trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert rows(trades.givings) == [(1, 2, 2500, 999), (2, 1, 5000, 999)]
     assert rows(trades.collector_transfers) == []
 
 
-def test_v5_2() -> None:
-    trades = solve_and_check(make_market(V5_1, {2: 2.0}, collectors=[(1, 998), (2, 998)])).trades
+@covers("V5.2")
+def test_active_collectors_pay_the_buyers() -> None:
+    trades = solve_and_check(make_market(TWO_TRADERS, {2: 2.0}, collectors=[(1, 998), (2, 998)])).trades
     assert rows(trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert rows(trades.givings) == [(1, 2, 2500, 998), (2, 1, 5000, 998)]
     assert rows(trades.collector_transfers) == [(1, 999, 998, 5000), (2, 999, 998, 2500)]
 
 
-def test_v5_3() -> None:
+@covers("V5.3")
+def test_a_circle_of_three_trades() -> None:
     offers = "S 1 1 9000 999; B 1 2 8000; S 2 2 3000 999; B 2 3 20000; S 3 3 11000 999; B 3 1 7000"
     trades = solve_and_check(make_market(offers, {2: 2.0, 3: 0.5})).trades
     assert rows(trades.takings) == [(1, 1, 5500, 999), (2, 2, 2750, 999), (3, 3, 11000, 999)]
     assert rows(trades.givings) == [(1, 2, 2750, 999), (2, 3, 11000, 999), (3, 1, 5500, 999)]
 
 
-def test_v5_4() -> None:
-    assert is_empty(solve_and_check(make_market(V5_1.replace("8000", "999"), {2: 2.0})))
+@covers("V5.4")
+def test_a_sale_below_the_minimum_does_not_trade() -> None:
+    assert is_empty(solve_and_check(make_market(TWO_TRADERS.replace("8000", "999"), {2: 2.0})))
 
 
-def test_v5_5() -> None:
+@covers("V5.5")
+def test_nobody_sells_more_than_offered() -> None:
     offers = "S 10 2 5001 9; B 10 1 100000; S 11 1 5001 9; S 12 1 5001 9; B 11 2 100000; B 12 2 100000"
     trades = solve_and_check(make_market(offers, {2: 2.0})).trades
     (taken,) = trades.takings.filter(pl.col("creditor_id") == 10)["amount"]
@@ -73,9 +69,16 @@ def test_v5_5() -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", [pytest.param(16777219, id="v5_6"), pytest.param(123456789, id="v5_7"), 10**12 + 7, 2**53 + 1, 10**17 + 7]
+    "amount",
+    [
+        pytest.param(16777219, id="beyond-32-bit-floats", marks=covers("V5.6")),
+        pytest.param(123456789, id="nine-digits", marks=covers("V5.7")),
+        10**12 + 7,
+        2**53 + 1,
+        10**17 + 7,
+    ],
 )
-def test_v5_6_v5_7(amount: int) -> None:
+def test_large_amounts_are_exact(amount: int) -> None:
     offers = f"S 10 2 {amount} 9; B 10 1 {MAX64}; S 11 1 {MAX64} 9; B 11 2 {MAX64}"
     trades = solve_and_check(make_market(offers, {2: 1.0})).trades
     assert rows(trades.takings.filter(pl.col("creditor_id") == 10)) == [(10, 2, amount, 9)]
@@ -84,35 +87,39 @@ def test_v5_6_v5_7(amount: int) -> None:
 @pytest.mark.parametrize(
     ("rate", "amount"),
     [
-        pytest.param(0.1, 1500, id="v5_8"),
-        pytest.param(0.1, 1000, id="v5_10"),
-        pytest.param(0.1, 1001, id="v5_10_above"),
+        pytest.param(0.1, 1500, id="150-tokens", marks=covers("V5.8")),
+        pytest.param(0.1, 1000, id="100-tokens", marks=covers("V5.10")),
+        pytest.param(0.1, 1001, id="above", marks=covers("V5.10")),
     ],
 )
-def test_v5_8_v5_10(rate: float, amount: int) -> None:
+def test_amounts_below_the_minimum_of_the_dearer_currency_do_not_trade(rate: float, amount: int) -> None:
     offers = f"S 10 2 {amount} 9; B 10 3 100000; S 11 3 100000 9; B 11 2 100000"
     assert is_empty(solve_and_check(make_market(offers, {2: rate, 3: 1.0})))
 
 
-def test_v5_9() -> None:
+@covers("V5.9")
+def test_nobody_sells_for_nothing() -> None:
     offers = "S 10 2 4000 9; B 10 3 100000; S 11 3 100000 9; B 11 2 100000"
     assert is_empty(solve_and_check(make_market(offers, {2: 1.0, 3: 10000.0})))
 
 
+@covers("G3")
 @pytest.mark.parametrize(("amount", "is_traded"), [(9_990_000, False), (10_000_000, True)])
-def test_g3_the_minimum_counts_in_tokens_of_each_currency(amount: int, is_traded: bool) -> None:
+def test_the_minimum_counts_in_tokens_of_each_currency(amount: int, is_traded: bool) -> None:
     """Whoever gives enough of a cheap currency may still get too little of an expensive one."""
     offers = f"S 10 2 {amount} 9; B 10 3 100000; S 11 3 100000 9; B 11 2 100000000"
     assert is_empty(solve_and_check(make_market(offers, {2: 1.0, 3: 10000.0}))) is not is_traded
 
 
-def test_v5_11() -> None:
+@covers("V5.11")
+def test_nobody_trades_with_himself() -> None:
     solution = solve_and_check(make_market("S 1 1 10000 9; B 1 1 20000"))
     assert is_empty(solution)
     assert solution.left_out == {"both sides of an account": 2}
 
 
-def test_v5_12() -> None:
+@covers("V5.12")
+def test_collectors_settle_with_as_few_payments_as_needed() -> None:
     nets = {1: 20000, 2: -15000, 3: -4000, 4: -7000, 5: 2000, 6: 4000}
     transfers = equalise(pl.DataFrame({"debtor_id": 7, "collector_id": nets.keys(), "net": nets.values()}))
     assert transfers["amount"].sum() == 26000
@@ -126,40 +133,45 @@ def test_v5_12() -> None:
     assert transfers.height <= 5
 
 
-V5_13 = "S 1 1 5000 997; S 2 1 6000 998; S 3 2 10000 999; B 1 2 20000; B 2 2 20000; B 3 1 30000"
+THREE_TRADERS = "S 1 1 5000 997; S 2 1 6000 998; S 3 2 10000 999; B 1 2 20000; B 2 2 20000; B 3 1 30000"
 
 
-def test_v5_13() -> None:
+@covers("V5.13")
+def test_collectors_of_one_currency_make_one_payment_and_the_minimum_holds() -> None:
     collectors = [(1, 997), (1, 998), (2, 999)]
-    trades = solve_and_check(make_market(V5_13, {2: 2.0}, collectors, minimum=2500)).trades
+    trades = solve_and_check(make_market(THREE_TRADERS, {2: 2.0}, collectors, minimum=2500)).trades
     assert rows(trades.takings) == [(1, 1, 5000, 997), (2, 1, 6000, 998), (3, 2, 5500, 999)]
     ((payer,),) = trades.givings.filter(pl.col("creditor_id") == 3).select("collector_id").rows()
     assert rows(trades.givings) == [(1, 2, 2500, 999), (2, 2, 3000, 999), (3, 1, 11000, payer)]
     expected = {997: [(1, 998, 997, 6000)], 998: [(1, 997, 998, 5000)]}
     assert rows(trades.collector_transfers) == expected[payer]
-    assert is_empty(solve_and_check(make_market(V5_13, {2: 2.0}, collectors, minimum=5000)))
+    assert is_empty(solve_and_check(make_market(THREE_TRADERS, {2: 2.0}, collectors, minimum=5000)))
 
 
-def test_v5_14() -> None:
+@covers("V5.14")
+def test_token_amounts_are_rounded_and_cut_to_64_bits() -> None:
     values = np.array([1000.0, 7.0, math.nan, math.inf, -5.0, 1e200, 5.0, 15.0, 0.49999999999999994])
     prices = np.array([10.0, 0.0, 10.0, 1e30, 1.0, 1.0, 10.0, 10.0, 1.0])
     assert token_amount(values, prices).tolist() == [100, 0, 0, MAX64, 0, MAX64, 1, 2, 0]
 
 
-def test_g1_g2_books_with_contested_offers_never_exceed_an_offer() -> None:
+@covers("G1", "G2")
+def test_books_with_contested_offers_never_exceed_an_offer() -> None:
     for seed in range(5):
         assert not is_empty(solve_and_check(random_market(seed, traders=200, currencies=6, minimum=1000)))
 
 
+@covers("G2")
 @pytest.mark.parametrize("price_of_2", [0.1, 1 / 3, 1e-9, 7e11, math.pi])
-def test_g2_offers_of_exactly_the_minimum_trade(price_of_2: float) -> None:
+def test_offers_of_exactly_the_minimum_trade(price_of_2: float) -> None:
     offers = "S 1 2 1000 9; B 1 3 1000; S 2 3 1000 9; B 2 2 1000"
     solution = solve_and_check(make_market(offers, {2: price_of_2, 3: price_of_2}))
     assert rows(solution.trades.takings) == [(1, 2, 1000, 9), (2, 3, 1000, 9)]
 
 
-def test_g35_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    offers = f"{V5_1}; S 0 1 9000 999; B 0 2 9000; S 3 1 9000 0; B 3 2 9000"
+@covers("G35")
+def test_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    offers = f"{TWO_TRADERS}; S 0 1 9000 999; B 0 2 9000; S 3 1 9000 0; B 3 2 9000"
     solution = solve_and_check(make_market(offers, {2: 2.0}, collectors=[(1, 0), (2, 0)]))
     assert rows(solution.trades.takings) == [(1, 1, 5000, 999), (2, 2, 2500, 999)]
     assert solution.left_out == {"creditor 0": 2, "collector 0": 1, "one-sided trader": 1}
@@ -167,13 +179,13 @@ def test_g35_creditor_0_and_collector_0_are_ignored_with_an_error(caplog: pytest
     assert {record.levelname for record in caplog.records} == {"ERROR"}
 
 
-def test_s10_offers_of_untradable_currencies_stay_untouched() -> None:
-    solution = solve_and_check(make_market(V5_1, {2: 2.0}, unconfirmed=[2]))
+def test_offers_of_untradable_currencies_stay_untouched() -> None:
+    solution = solve_and_check(make_market(TWO_TRADERS, {2: 2.0}, unconfirmed=[2]))
     assert is_empty(solution)
     assert solution.left_out == {"no price": 2, "one-sided trader": 2}
 
 
-def test_s11_a_transfer_of_one_token_is_avoided() -> None:
+def test_a_transfer_of_one_token_is_avoided() -> None:
     # Whoever pays whom, the natural choice of payers leaves a net of one token.
     offers = "S 1 1 5000 11; S 2 1 5002 12; B 3 1 5001; B 4 1 5001; S 3 2 5001 9; S 4 2 5001 9; B 1 2 5000; B 2 2 5002"
     trades = solve_and_check(make_market(offers, {2: 1.0}, collectors=[(1, 11), (1, 12)])).trades
@@ -198,7 +210,8 @@ def test_buyers_are_spread_over_the_collectors_that_collected() -> None:
     assert trades.collector_transfers.height == 0
 
 
-def test_g35_s8_sums_beyond_64_bits_are_cut() -> None:
+@covers("G35")
+def test_sums_beyond_64_bits_are_cut() -> None:
     offers: list[tuple[str | int, ...]] = []
     for t in range(1, 4):
         offers += [("S", t, 1, MAX64, 9), ("B", t, 2, MAX64), ("S", t + 10, 2, MAX64, 9), ("B", t + 10, 1, MAX64)]
@@ -208,7 +221,7 @@ def test_g35_s8_sums_beyond_64_bits_are_cut() -> None:
 
 def test_one_immense_trade_does_not_drown_the_others() -> None:
     immense = f"S 51 3 {MAX64} 9; B 51 4 {MAX64}; S 52 4 {MAX64} 9; B 52 3 {MAX64}"
-    solution = solve_and_check(make_market(f"{V5_1}; {immense}", {2: 2.0, 3: 1e280, 4: 1e280}))
+    solution = solve_and_check(make_market(f"{TWO_TRADERS}; {immense}", {2: 2.0, 3: 1e280, 4: 1e280}))
     assert solution.trades.takings.filter(pl.col("creditor_id") < 10).height == 2
     assert solution.trades.takings.filter(pl.col("creditor_id") > 50).height == 2
 
@@ -236,16 +249,6 @@ def test_most_of_the_upper_bound_is_traded(minimum: int, share: float, sigma: fl
 
 
 IDS = st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 4, 5, MAX64])
-AMOUNTS = st.one_of(
-    st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 999, 1000, 1001, 2**53 + 1, 2**62, MAX64 - 1, MAX64]),
-    st.integers(1, 20),
-    st.integers(900, 10000),
-    st.integers(1, MAX64),
-)
-RATES = st.one_of(
-    st.sampled_from([0.0, -1.0, math.inf, math.nan, 5e-324, 2.3e-308, 1e-300, 0.1, 1.0, 1 / 3, 1e17, 1e300]),
-    st.floats(0.01, 100.0),
-)
 
 
 @settings(max_examples=examples(60), deadline=None, derandomize=True)

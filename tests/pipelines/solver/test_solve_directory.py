@@ -11,25 +11,11 @@ import pytest
 from pipelines.solver.load import load_directory
 from pipelines.solver.market import CURRENCIES, Market, MarketError
 from pipelines.solver.solve import solve, solve_directory
+from tests.pipelines.solver.directories import FRAMES, save
 from tests.pipelines.solver.markets import make_market, random_market
 
-FRAMES = ("currencies", "collector_accounts", "sell_offers", "buy_offers")
 
-
-def save(market: Market, directory: Path) -> None:
-    for name in FRAMES:
-        getattr(market, name).write_parquet(directory / f"{name}.parquet")
-    meta = {
-        "base_debtor_info_locator": market.parameters.base_debtor_info_locator,
-        "base_debtor_id": market.parameters.base_debtor_id,
-        "max_distance_to_base": market.parameters.max_distance_to_base,
-        "min_trade_amount": market.parameters.min_trade_amount,
-        "somebody's note": "ignored",
-    }
-    (directory / "meta.json").write_text(json.dumps(meta))
-
-
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_saved_market_gets_the_same_answer(tmp_path: Path) -> None:
     market = random_market(7, traders=100, currencies=6, minimum=1000)
     save(market, tmp_path)
     report = solve_directory(tmp_path, tmp_path / "new" / "out")

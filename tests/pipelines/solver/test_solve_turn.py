@@ -11,6 +11,7 @@ import pytest
 from pipelines.solver.load import load_turn
 from pipelines.solver.market import Market
 from pipelines.solver.solve import solve, solve_turn
+from tests.covering import covers
 from tests.pipelines.solver.markets import BASE, make_market
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -58,7 +59,8 @@ def rows(connection: Connection, table: str, *columns: str) -> list[tuple[Any, .
     return connection.execute(f"select {names} from solver.{table} order by {names}".encode()).fetchall()
 
 
-def test_v5_13_through_the_database(solver_db: Connection) -> None:
+@covers("V5.13")
+def test_collectors_of_one_currency_settle_through_the_database(solver_db: Connection) -> None:
     market = make_market(OFFERS, {2: 2.0}, COLLECTORS, minimum=2500)
     insert_turn(solver_db, market, 5)
     report = solve_turn(solver_db, 5)
@@ -127,7 +129,8 @@ def test_an_empty_turn_ends_too(solver_db: Connection) -> None:
     assert solver_db.execute("select phase from solver.turn").fetchone() == (3,)
 
 
-def test_g4_a_wrong_base_gives_an_empty_turn(solver_db: Connection) -> None:
+@covers("G4")
+def test_a_wrong_base_gives_an_empty_turn(solver_db: Connection) -> None:
     insert_turn(solver_db, make_market(OFFERS, {2: 2.0}, COLLECTORS), 5)
     solver_db.execute("update solver.currency_info set debtor_id = 77 where debtor_info_locator = %s", (BASE,))
     report = solve_turn(solver_db, 5)

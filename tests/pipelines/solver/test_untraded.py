@@ -9,8 +9,8 @@ import polars as pl
 
 from pipelines.solver.progress import Progress
 from pipelines.solver.solve import solve, solve_directory
+from tests.pipelines.solver.directories import save
 from tests.pipelines.solver.markets import make_market, random_market
-from tests.pipelines.solver.test_solve_directory import save
 
 # Traders 1 and 2 trade. The others do not: no price (3), below the minimum (4), one-sided (4, 5), no circle (6),
 # and 7 with 8, who meet the minimum in one currency only.

@@ -19,6 +19,7 @@ from pipelines.turns.exchange import (
     send_requests,
     ship_offers,
 )
+from tests.covering import covers
 from tests.sql.scans.rows import add as add_row
 from tests.sql.turns.rows import NOW, Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
@@ -102,7 +103,8 @@ def test_rows_that_were_shipped_before_are_left_alone(
     assert rows(solver, "select * from solver.confirmed_debtor") == [(7, 1, "B")]
 
 
-def test_v13_11_many_rows_of_a_high_turn_fit_through_the_pipe(worker: Connection, solver: Connection) -> None:
+@covers("V13.11")
+def test_many_rows_of_a_high_turn_fit_through_the_pipe(worker: Connection, solver: Connection) -> None:
     worker.execute(
         "insert into worker.account_lock (creditor_id, debtor_id, turn_id, collector_id, initiated_at, amount,"
         " collection_deadline, transfer_id) select n, 666, 40000, 999, worker.now(), case n %% 2 when 0 then n else -n"
@@ -153,7 +155,8 @@ def test_currencies_are_loaded_priced_and_stamped(worker: Connection, solver: Co
         assert rows(worker, "select * from worker.active_collector") == [(12, 999, "account-12")]
 
 
-def test_g4_a_wrong_base_currency_is_reported(
+@covers("G4")
+def test_a_wrong_base_currency_is_reported(
     worker: Connection, solver: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     insert_worker_turn(worker, 2, 0)
@@ -245,7 +248,8 @@ def test_pristine_collectors_of_this_shard_are_configured_and_requested(worker: 
     assert configure_pristine_collectors(worker, solver, 100) == 0
 
 
-def test_g12_a_collector_without_an_account_becomes_pristine_again(worker: Connection, solver: Connection) -> None:
+@covers("G12")
+def test_a_collector_without_an_account_becomes_pristine_again(worker: Connection, solver: Connection) -> None:
     insert(solver, "solver.collector_account", _collector(666, 1))
     late = {**_collector(667, 1), "latest_status_change_at": "2026-02-28T00:00:00Z"}
     insert(solver, "solver.collector_account", late)
@@ -254,7 +258,8 @@ def test_g12_a_collector_without_an_account_becomes_pristine_again(worker: Conne
     assert revive_overdue_collectors(worker, solver, 100) == 0
 
 
-def test_g20_removal_over_both_databases(worker: Connection, solver: Connection) -> None:
+@covers("G20")
+def test_a_removal_goes_through_both_databases(worker: Connection, solver: Connection) -> None:
     """Every commit may be the last one before a crash: the next pass goes on from there."""
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z", "account_id": "a"}
     insert(solver, "solver.collector_account", disabled, _collector(11, 3), _collector(10, 2, 998))
@@ -277,7 +282,8 @@ def test_g20_removal_over_both_databases(worker: Connection, solver: Connection)
     assert remove_collectors(worker, solver, 100) == 0
 
 
-def test_g20_many_removals_in_pieces(worker: Connection, solver: Connection) -> None:
+@covers("G20")
+def test_many_removals_go_in_pieces(worker: Connection, solver: Connection) -> None:
     """Every third one has an account that the authority still has to delete: it stays, and holds nobody up."""
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
     insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 31)))
@@ -291,7 +297,8 @@ def test_g20_many_removals_in_pieces(worker: Connection, solver: Connection) -> 
     assert remove_collectors(worker, solver, 4) == 0
 
 
-def test_g20_only_the_own_shards_collectors(worker: Connection, solver: Connection) -> None:
+@covers("G20")
+def test_a_shard_removes_its_own_collectors_only(worker: Connection, solver: Connection) -> None:
     disabled = {**_collector(10, 3), "latest_status_change_at": "2025-07-01T00:00:00Z"}
     insert(solver, "solver.collector_account", *({**disabled, "collector_id": n} for n in range(1, 21)))
     for n in range(1, 21):

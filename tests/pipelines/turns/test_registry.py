@@ -12,6 +12,7 @@ from pipelines.turns.registry import REPORT_SECONDS, Reporter, ShardTaken
 from service import binding
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.turns.rows import rows, stop_clock
 
 NOON = "2026-03-01T12:00:00Z"
@@ -24,7 +25,8 @@ def worker(worker_db: Connection, solver_db: Connection) -> Connection:
     return worker_db
 
 
-def test_g47_a_shard_reports_which_database_it_has(worker: Connection, solver_db: Connection) -> None:
+@covers("G47")
+def test_a_shard_reports_which_database_it_has(worker: Connection, solver_db: Connection) -> None:
     """As a user without any rights on the server itself."""
     worker.execute("create role nobody_special")
     try:
@@ -47,12 +49,14 @@ def test_g47_a_shard_reports_which_database_it_has(worker: Connection, solver_db
     )
 
 
-def test_g47_a_database_that_is_not_bound_reports_nothing(worker_db: Connection, solver_db: Connection) -> None:
+@covers("G47")
+def test_a_database_that_is_not_bound_reports_nothing(worker_db: Connection, solver_db: Connection) -> None:
     registry.report(worker_db, solver_db)
     assert rows(solver_db, "select * from solver.list_shards()") == []
 
 
-def test_g47_a_shard_reports_once_a_minute(worker: Connection, solver_db: Connection) -> None:
+@covers("G47")
+def test_a_shard_reports_once_a_minute(worker: Connection, solver_db: Connection) -> None:
     moments = iter((0.0, 0.0, 0.0, 1.0, REPORT_SECONDS, REPORT_SECONDS))
     reporter = Reporter(lambda: next(moments))
     counts = []
@@ -63,7 +67,8 @@ def test_g47_a_shard_reports_once_a_minute(worker: Connection, solver_db: Connec
     assert counts == [1, 0, 1]
 
 
-def test_g47_two_promoted_copies_do_not_work_side_by_side(new_database: Callable[[Kind], str]) -> None:
+@covers("G47")
+def test_two_promoted_copies_do_not_work_side_by_side(new_database: Callable[[Kind], str]) -> None:
     """Nothing in them differs, so the second one waits until the first one has gone."""
     url = new_database("solver")
     with psycopg.connect(url, autocommit=True) as second:
@@ -76,6 +81,7 @@ def test_g47_two_promoted_copies_do_not_work_side_by_side(new_database: Callable
         registry.claim(second, "0.#")
 
 
+@covers("G48")
 @pytest.mark.parametrize(
     ("worker_now", "is_reported"),
     [
@@ -86,7 +92,7 @@ def test_g47_two_promoted_copies_do_not_work_side_by_side(new_database: Callable
         ("2026-03-01T11:59:55Z", False),
     ],
 )
-def test_g48_clocks_that_differ_by_more_than_5_seconds(
+def test_clocks_that_differ_by_more_than_5_seconds_are_told(
     worker: Connection, solver_db: Connection, worker_now: str, is_reported: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     stop_clock(solver_db, NOON)
@@ -98,7 +104,8 @@ def test_g48_clocks_that_differ_by_more_than_5_seconds(
     assert bool(found) == is_reported
 
 
-def test_g48_a_slow_answer_is_no_difference(
+@covers("G48")
+def test_a_slow_answer_is_no_difference(
     worker: Connection, solver_db: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A minute passes while the solver is asked: its clock may have been anywhere between."""

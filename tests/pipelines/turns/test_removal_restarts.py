@@ -12,6 +12,7 @@ import pytest
 from pipelines.turns.exchange import remove_collectors
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
+from tests.covering import covers
 from tests.databases import EMPTY
 from tests.pipelines.turns.mortal import Fuse, MortalConnection
 from tests.sql.scans.rows import add
@@ -91,7 +92,8 @@ def connections(urls: dict[Kind, str]) -> Iterator[dict[Kind, Connection]]:
         yield {kind: closing.enter_context(psycopg.connect(urls[kind], autocommit=True)) for kind in KINDS}
 
 
-def test_g20_a_pass_may_die_at_any_moment(
+@covers("G20")
+def test_a_pass_may_die_at_any_moment(
     postgres: PrivateServer, urls: dict[Kind, str], connections: dict[Kind, Connection]
 ) -> None:
     fill(connections)

@@ -24,6 +24,7 @@ from pipelines.turns.roll import (
     poll_collectors,
     trigger_due_transfers,
 )
+from tests.covering import covers
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
 SETTINGS = TurnSettings(
@@ -59,7 +60,8 @@ def _states(worker: Connection) -> list[tuple[Any, ...]]:
     return rows(worker, "select turn_id, phase, worker_turn_subphase from worker.worker_turn order by 1")
 
 
-def test_v3_12(worker_db: Connection, solver_db: Connection) -> None:
+@covers("V3.12")
+def test_a_worker_that_is_far_behind_catches_up_in_one_pass(worker_db: Connection, solver_db: Connection) -> None:
     for connection in (worker_db, solver_db):
         stop_clock(connection, "2026-03-10T00:00:00Z")
     for turn_id, phase in enumerate((4, 2, 1, 3), start=1):
@@ -72,7 +74,8 @@ def test_v3_12(worker_db: Connection, solver_db: Connection) -> None:
     assert tick.steps == ((1, 3, 0), (2, 2, 0), (3, 1, 0), (4, 3, 5))
 
 
-def test_v3_13(worker_db: Connection, solver_db: Connection) -> None:
+@covers("V3.13")
+def test_publishing_currencies_again_changes_nothing(worker_db: Connection, solver_db: Connection) -> None:
     for connection in (worker_db, solver_db):
         stop_clock(connection, "2026-03-01T02:05:00Z")
     insert_turn(solver_db, 1)
@@ -349,7 +352,8 @@ def test_lost_solver_rows_are_loaded_again(worker_db: Connection, solver_db: Con
     assert rows(worker_db, "select count(*), count(distinct lane) from worker.worker_turn_lane") == [(8, 8)]
 
 
-def test_g23_the_loop_knows_when_to_wake_up(worker_db: Connection, solver_db: Connection) -> None:
+@covers("G23")
+def test_the_loop_knows_when_to_wake_up(worker_db: Connection, solver_db: Connection) -> None:
     _bidding(worker_db, solver_db)
     tick = advance_worker_turns(worker_db, solver_db)
     assert tick.next_step_at == datetime(2026, 3, 1, 3, 5, tzinfo=UTC)
@@ -399,7 +403,8 @@ def test_a_needed_collector_is_created_and_configured(worker_db: Connection, sol
     assert rows(worker_db, "select debtor_id from worker.needed_worker_account") == [(777,)]
 
 
-def test_g20_a_turn_that_starts_gives_busy_currencies_more_collectors(solver_db: Connection) -> None:
+@covers("G20")
+def test_a_turn_that_starts_gives_busy_currencies_more_collectors(solver_db: Connection) -> None:
     stop_clock(solver_db, "2026-03-01T02:05:00Z")
     insert_turn(solver_db, 4, turn_id=90, started_at="2026-02-28T02:00:00Z")
     counts = {"takings": 3, "taken_amount": 1, "givings": 2, "given_amount": 1, "collectors": 1}
@@ -413,15 +418,17 @@ def test_g20_a_turn_that_starts_gives_busy_currencies_more_collectors(solver_db:
     assert value(solver_db, "select count(*) from solver.collector_account") == 3
 
 
+@covers("G20")
 @pytest.mark.parametrize("policy", [None, CollectorPolicy(0, 1000, 2000)])
-def test_g20_no_policy_no_collectors(solver_db: Connection, policy: CollectorPolicy | None) -> None:
+def test_without_a_policy_no_collectors_are_added(solver_db: Connection, policy: CollectorPolicy | None) -> None:
     stop_clock(solver_db, "2026-03-01T02:05:00Z")
     tick = advance_turns(solver_db, SETTINGS, policy)
     assert tick.started is not None
     assert tick.collectors == 0
 
 
-def test_g36_the_loop_warns_of_a_dead_worker(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+@covers("G36")
+def test_the_loop_warns_of_a_dead_worker(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     insert_turn(solver_db, 3)
     assert binary_routing_key(1).startswith("1.1.1.1.")
     row = {"turn_id": 1, "creditor_id": 1, "debtor_id": 1, "amount": 1, "collector_id": 9}
@@ -436,7 +443,8 @@ def test_g36_the_loop_warns_of_a_dead_worker(solver_db: Connection, caplog: pyte
     assert "waits for workers with keys in 1.1.1.1.#, which have left 1 results" in second
 
 
-def test_g22_old_decisions_about_messages_are_forgotten(worker_db: Connection, solver_db: Connection) -> None:
+@covers("G22")
+def test_old_decisions_about_messages_are_forgotten(worker_db: Connection, solver_db: Connection) -> None:
     stop_clock(worker_db, "2027-03-01T02:00:00Z")
     decision = {
         "is_replay": True,

@@ -185,7 +185,7 @@ def add_marks(db: Connection, *debtor_ids: int, days_old: int = 46) -> None:
         )
 
 
-def test_the_scanner(worker_db: Connection) -> None:
+def test_the_scanner_keeps_its_pace(worker_db: Connection) -> None:
     add_marks(worker_db, 1, 2)
     add_marks(worker_db, 3, days_old=44)
     clock = Clock()
@@ -230,7 +230,7 @@ def test_a_scan_that_fails_lets_the_others_work(worker_db: Connection) -> None:
     assert scanner.pause() == 60
 
 
-def test_scan_everything(worker_db: Connection) -> None:
+def test_one_call_scans_everything(worker_db: Connection) -> None:
     add_marks(worker_db, 1, 2)
     found = scan_everything(worker_db)
     assert set(found) == set(TABLES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import COLLECTOR, apply, message
 
 History = dict[int, float]
@@ -50,24 +51,27 @@ LONG: History = {0: 5, 10: 4, 20: 6, 30: -3, 40: -3, 50: -5}
 @pytest.mark.parametrize(
     ("history", "cutoff", "limit", "kept"),
     [
-        pytest.param(LONG, 1000, 90, [0, 10, 30, 50], id="v8_9"),
-        pytest.param(LONG, 25, 90, [0, 10, 30], id="v8_10"),
-        pytest.param({0: 5, 10: 4, 20: 6, 30: -3}, 180, 2, [0, 10], id="v8_11"),
-        pytest.param({0: 5, 200: -1, 300: -9}, 180, 90, [0, 200], id="v8_12"),
-        pytest.param({0: -9, 200: -1, 300: -9}, 180, 90, [0], id="v8_12_lowest_first"),
+        pytest.param(LONG, 1000, 90, [0, 10, 30, 50], id="each-new-lowest", marks=covers("V8.9")),
+        pytest.param(LONG, 25, 90, [0, 10, 30], id="up-to-the-cutoff", marks=covers("V8.10")),
+        pytest.param({0: 5, 10: 4, 20: 6, 30: -3}, 180, 2, [0, 10], id="limit", marks=covers("V8.11")),
+        pytest.param({0: 5, 200: -1, 300: -9}, 180, 90, [0, 200], id="lowest-before-the-cutoff", marks=covers("V8.12")),
+        pytest.param({0: -9, 200: -1, 300: -9}, 180, 90, [0], id="lowest_first", marks=covers("V8.12")),
         pytest.param({500: 5, 600: 4}, 180, 90, [500], id="newest_stays"),
         pytest.param({0: 5, 10: 4}, 180, 0, [], id="no_room"),
         # The limit counts rows that are not kept as well.
         pytest.param({0: 5, 10: 7, 20: 4, 30: 3}, 180, 3, [0, 20], id="limit_counts_all"),
     ],
 )
-def test_v8_9_to_v8_12(db: Connection, history: History, cutoff: int, limit: int, kept: list[int]) -> None:
+def test_the_newest_and_each_new_lowest_rate_are_kept(
+    db: Connection, history: History, cutoff: int, limit: int, kept: list[int]
+) -> None:
     fill(db, history)
     assert compact(db, cutoff, limit, 666) == len(history) - len(kept)
     assert ages(db) == kept
     assert compact(db, cutoff, limit, 666) == 0
 
 
+@covers("G24")
 @pytest.mark.parametrize(
     ("history", "kept"),
     [
@@ -78,7 +82,7 @@ def test_v8_9_to_v8_12(db: Connection, history: History, cutoff: int, limit: int
         ({1: -5, 3: 2, 4: 9}, [1, 3]),
     ],
 )
-def test_g24_changes_in_haste_stay_visible(db: Connection, history: History, kept: list[int]) -> None:
+def test_changes_in_haste_stay_visible(db: Connection, history: History, kept: list[int]) -> None:
     """Two changes within 8 days tell that there may be others nobody knows of."""
     fill(db, history)
     compact(db, 180, 90, 666)
@@ -94,10 +98,11 @@ def test_accounts_are_compacted_separately(db: Connection) -> None:
     assert (ages(db, 1), ages(db, 2), ages(db, 3)) == ([0], [0, 10], [0, 10])
 
 
+@covers("G24")
 @pytest.mark.parametrize(
     ("period", "days", "limit"), [("180 days", 210, 100), ("30 days", 210, 100), ("400 days", 400, 163)]
 )
-def test_g24_history_lives_as_long_as_attempts(db: Connection, period: str, days: int, limit: int) -> None:
+def test_rates_are_kept_as_long_as_attempts(db: Connection, period: str, days: int, limit: int) -> None:
     db.execute("update worker.configuration set interest_rate_history_period = %s", (period,))
     row = db.execute(
         "select extract(epoch from worker.now() - cutoff)::int / 86400, row_limit from worker.interest_rate_horizon()"
@@ -117,7 +122,8 @@ def test_updates_fill_and_compact(db: Connection) -> None:
     )
 
 
-def test_g24_hasty_authority_is_logged(db: Connection) -> None:
+@covers("G24")
+def test_a_hasty_authority_is_logged(db: Connection) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     need(db)

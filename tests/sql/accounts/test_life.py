@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.accounts.test_removal import values
+from tests.covering import covers
+from tests.sql.accounts.rows import values
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 
@@ -46,6 +47,7 @@ WANTED = {
 }
 
 
+@covers("V8.8")
 @pytest.mark.parametrize(
     ("age", "has_account", "is_sent"),
     [
@@ -56,7 +58,9 @@ WANTED = {
         ("8 days", True, False),
     ],
 )
-def test_v8_8(db: Connection, age: str | None, has_account: bool, is_sent: bool) -> None:
+def test_an_account_is_asked_for_again_after_8_days(
+    db: Connection, age: str | None, has_account: bool, is_sent: bool
+) -> None:
     if age:
         need(db, age)
     if has_account:
@@ -70,20 +74,22 @@ def test_v8_8(db: Connection, age: str | None, has_account: bool, is_sent: bool)
     assert configure(db, 666) == 0
 
 
-def test_configuring_many(db: Connection) -> None:
+def test_many_accounts_are_asked_for_at_once(db: Connection) -> None:
     need(db, "1 hour")
     assert configure(db, *range(600, 700)) == 99
     assert {m["debtor_id"] for m in sent(db, "ConfigureAccount")} == set(range(600, 700)) - {666}
 
 
+@covers("G38")
 @pytest.mark.parametrize(("configurations", "is_sent"), [(12, True), (13, False)])
-def test_g38_authority_that_never_answers_is_left_alone(db: Connection, configurations: int, is_sent: bool) -> None:
+def test_an_authority_that_never_answers_is_left_alone(db: Connection, configurations: int, is_sent: bool) -> None:
     """After 13 weeks of silence."""
     need(db, "8 days", configurations)
     assert configure(db, 666) == int(is_sent)
 
 
-def test_g12_repeated_rejections_disable(db: Connection) -> None:
+@covers("G12")
+def test_repeated_rejections_disable_a_collector(db: Connection) -> None:
     need(db, "1 hour")
 
     def rejection(day: int) -> dict[str, Any]:
@@ -97,7 +103,8 @@ def test_g12_repeated_rejections_disable(db: Connection) -> None:
     assert solver_requests(db) == [disable(is_replaced=False)]
 
 
-def test_g12_rejection_of_an_existing_account_disables_nothing(db: Connection) -> None:
+@covers("G12")
+def test_the_rejection_of_an_existing_account_disables_nothing(db: Connection) -> None:
     need(db, "1 hour")
     apply(db, message("AccountUpdate"))
     sent(db, "ActivateCollector")
@@ -116,10 +123,13 @@ def test_rejection_is_logged_with_its_code(db: Connection) -> None:
     assert needed(db, "1") == []
 
 
+@covers("G14")
 @pytest.mark.parametrize(
     ("creation_date", "is_deleted"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-02", True)]
 )
-def test_g14_purge(db: Connection, creation_date: str, is_deleted: bool) -> None:
+def test_a_purged_account_is_deleted_and_its_collector_replaced(
+    db: Connection, creation_date: str, is_deleted: bool
+) -> None:
     need(db, "1 hour")
     apply(db, message("AccountUpdate"))
     purge = message("AccountPurge", creation_date=creation_date)
@@ -144,14 +154,16 @@ def test_purge_of_an_unneeded_account_replaces_nothing(db: Connection) -> None:
     assert solver_requests(db) == []
 
 
-def test_g12_requested_collectors_without_an_account(db: Connection) -> None:
+@covers("G12")
+def test_requested_collectors_without_an_account_are_found(db: Connection) -> None:
     need(db, "8 days")
     apply(db, message("AccountUpdate"))
     query = "select * from worker.find_missing_accounts(%s, %s)"
     assert db.execute(query, ([666, 667], [COLLECTOR, COLLECTOR])).fetchall() == [(667, COLLECTOR)]
 
 
-def test_g43_customers_never_become_collectors(db: Connection) -> None:
+@covers("G43")
+def test_customers_never_become_collectors(db: Connection) -> None:
     """The range of collector IDs was widened by mistake, and one was drawn that a customer has."""
     apply(db, message("UpdatedPolicy", creditor_id=COLLECTOR, debtor_id=5))
     notices: list[str | None] = []

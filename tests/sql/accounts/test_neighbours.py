@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.accounts.test_removal import NOW, later, step, values
+from tests.covering import covers
+from tests.sql.accounts.rows import NOW, later, step, values
 from tests.sql.messages import COLLECTOR, apply, message
 
 ACCOUNTS = [(COLLECTOR, 666), (COLLECTOR, 667), (COLLECTOR + 9, 666)]
@@ -52,11 +53,13 @@ def rows_of(db: Connection, is_meant: bool) -> list[list[tuple[Any, ...]]]:
     [
         pytest.param(5, update(principal=7, last_change_seqnum=2), id="update"),
         pytest.param(5, update(principal=5, ts=later(-1)), id="heartbeat"),
-        pytest.param(5, update(config_flags=1, last_change_seqnum=2, last_config_ts=later(1)), id="g44_repair"),
+        pytest.param(
+            5, update(config_flags=1, last_change_seqnum=2, last_config_ts=later(1)), id="repair", marks=covers("G44")
+        ),
         pytest.param(5, purge, id="purge"),
         pytest.param(5, rejection, id="rejection"),
-        pytest.param(5, remove, id="g20_money_is_moved"),
-        pytest.param(0, remove, id="g20_account_is_released"),
+        pytest.param(5, remove, id="money_is_moved", marks=covers("G20")),
+        pytest.param(0, remove, id="account_is_released", marks=covers("G20")),
     ],
 )
 @pytest.mark.parametrize("is_purged", [False, True])
@@ -78,7 +81,8 @@ def test_news_of_one_account(
     assert rows_of(db, True) != meant
 
 
-def test_g20_only_the_failed_transfer_of_the_own_account_begins_anew(db: Connection) -> None:
+@covers("G20")
+def test_only_the_failed_transfer_of_the_own_account_begins_anew(db: Connection) -> None:
     for n, (creditor_id, debtor_id) in enumerate(ACCOUNTS):
         for turn_id in (0, 1):
             db.execute(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.accounts.test_removal import orders, values, wait
+from tests.covering import covers
+from tests.sql.accounts.rows import orders, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 
@@ -26,8 +27,9 @@ def reconcile(
     return db.execute(query, (*columns, *after, last)).fetchall()
 
 
+@covers("G43")
 @pytest.mark.parametrize("status", [1, 2, 3])
-def test_g43_collectors_that_the_database_lacks_are_adopted(db: Connection, status: int) -> None:
+def test_collectors_that_the_database_lacks_are_adopted(db: Connection, status: int) -> None:
     assert reconcile(db, (666, COLLECTOR, status)) == []
     assert orders(db) == [KEPT]
     assert values(db, "select configured_at = worker.now() from worker.needed_worker_account") == [(True,)]
@@ -41,8 +43,9 @@ def test_pristine_collectors_are_not_adopted(db: Connection) -> None:
     assert orders(db) == []
 
 
+@covers("G43")
 @pytest.mark.parametrize(("status", "is_repeated"), [(1, False), (2, True), (3, False)])
-def test_g43_an_adoption_that_nobody_answers_is_repeated(db: Connection, status: int, is_repeated: bool) -> None:
+def test_an_adoption_that_nobody_answers_is_repeated(db: Connection, status: int, is_repeated: bool) -> None:
     """Of an active collector; the others have their own ways."""
     reconcile(db, (666, COLLECTOR, status))
     assert orders(db) == [KEPT]
@@ -54,8 +57,9 @@ def test_g43_an_adoption_that_nobody_answers_is_repeated(db: Connection, status:
     assert orders(db) == ([KEPT] if is_repeated else [])
 
 
+@covers("G43")
 @pytest.mark.parametrize(("status", "is_disabled"), [(1, True), (2, True), (3, False)])
-def test_g43_customers_are_not_adopted(db: Connection, status: int, is_disabled: bool) -> None:
+def test_customers_are_not_adopted(db: Connection, status: int, is_disabled: bool) -> None:
     """Their IDs were in the range for a while. Once disabled, there is nothing left to do, and nobody is woken up."""
     apply(db, message("UpdatedPolicy", creditor_id=COLLECTOR))
     assert reconcile(db, (666, COLLECTOR, status)) == []
@@ -63,7 +67,8 @@ def test_g43_customers_are_not_adopted(db: Connection, status: int, is_disabled:
     assert [request["type"] for request in solver_requests(db)] == ["DisableCollector"] * is_disabled
 
 
-def test_g43_an_adopted_account_tells_what_is_on_it(db: Connection) -> None:
+@covers("G43")
+def test_an_adopted_account_tells_what_is_on_it(db: Connection) -> None:
     """And a message that was under way before the adoption changes nothing."""
     apply(db, message("AccountUpdate", principal=12000, config_flags=1, last_config_ts="2026-02-28T00:00:00Z"))
     reconcile(db, (666, COLLECTOR, 2))
@@ -76,7 +81,8 @@ def test_g43_an_adopted_account_tells_what_is_on_it(db: Connection) -> None:
     assert len(sent(db, "ActivateCollector")) == 1
 
 
-def test_g43_released_collectors_are_never_adopted_anew(db: Connection) -> None:
+@covers("G43")
+def test_released_collectors_are_never_adopted_anew(db: Connection) -> None:
     reconcile(db, (666, COLLECTOR, 3))
     apply(db, message("AccountUpdate", config_flags=1, negligible_amount=2.0))
     db.execute("update worker.needed_worker_account set released_at = worker.now()")
@@ -100,7 +106,8 @@ def test_g43_released_collectors_are_never_adopted_anew(db: Connection) -> None:
     assert values(db, "select 1 from worker.interest_rate_change") == []
 
 
-def test_g43_collectors_that_the_catalogue_lacks_go_back(db: Connection) -> None:
+@covers("G43")
+def test_collectors_that_the_catalogue_lacks_go_back(db: Connection) -> None:
     for debtor_id in range(1, 6):
         db.execute("select worker.configure_collectors(%s, %s)", ([debtor_id], [COLLECTOR]))
     for debtor_id in range(2, 6):
@@ -115,7 +122,8 @@ def test_g43_collectors_that_the_catalogue_lacks_go_back(db: Connection) -> None
     ]
 
 
-def test_g43_pages_end_where_the_catalogue_does(db: Connection) -> None:
+@covers("G43")
+def test_pages_end_where_the_catalogue_does(db: Connection) -> None:
     for debtor_id in range(1, 8):
         db.execute("select worker.configure_collectors(%s, %s)", ([debtor_id], [COLLECTOR]))
     assert reconcile(db, (2, COLLECTOR, 1), (3, COLLECTOR, 1), last=False) == [(1, COLLECTOR, 1, "")]
@@ -124,18 +132,20 @@ def test_g43_pages_end_where_the_catalogue_does(db: Connection) -> None:
     assert reconcile(db, after=(5, COLLECTOR)) == [(6, COLLECTOR, 1, ""), (7, COLLECTOR, 1, "")]
 
 
-def test_g43_collectors_of_other_shards_are_not_put_back(db: Connection) -> None:
+@covers("G43")
+def test_collectors_of_other_shards_are_not_put_back(db: Connection) -> None:
     """Rows of the sibling, left over from a split."""
     db.execute("select worker.configure_collectors(array[666], %s)", ([COLLECTOR],))
     db.execute("update worker.configuration set realm_mask = -1 << 30, realm = -1 << 31")
     assert reconcile(db) == []
 
 
+@covers("G43")
 @pytest.mark.parametrize(
     ("status", "fields", "is_told"),
     [(0, {}, True), (1, {}, True), (2, {}, False), (1, {"account_id": ""}, False), (1, {"config_flags": 1}, False)],
 )
-def test_g43_an_account_that_the_solver_does_not_know_is_told_again(
+def test_an_account_that_the_solver_does_not_know_is_told_again(
     db: Connection, status: int, fields: dict[str, Any], is_told: bool
 ) -> None:
     db.execute("select worker.configure_collectors(array[666], %s)", ([COLLECTOR],))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
+from tests.sql.accounts.rows import HEIR, NOW, later, orders, step, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
 from tests.sql.scans.rows import add
-
-HEIR = COLLECTOR + 1
-NOW = datetime.fromisoformat("2026-03-01T02:00:00+00:00")
 
 
 def need(db: Connection) -> None:
@@ -28,22 +27,6 @@ def hold(db: Connection, principal: int, **fields: Any) -> None:
     apply(db, message("AccountUpdate", principal=principal, **fields))
     for type_ in ("ActivateCollector", "DiscoverDebtor"):
         sent(db, type_)
-
-
-def step(db: Connection, heir: int | None = HEIR) -> str:
-    """One pass of the pristine poll, and what it says of the collector."""
-    rows = db.execute("select * from worker.remove_collectors(%s, %s, %s)", ([666], [COLLECTOR], [heir])).fetchall()
-    assert [row[:2] for row in rows] == [(666, COLLECTOR)]
-    return str(rows[0][2])
-
-
-def wait(db: Connection, **period: float) -> None:
-    """Lets time pass."""
-    db.execute("select set_config('swpt.now', (worker.now() + %s)::text, false)", (timedelta(**period),))
-
-
-def values(db: Connection, query: str) -> list[tuple[Any, ...]]:
-    return db.execute(query.encode()).fetchall()
 
 
 def attempts(db: Connection, columns: str) -> list[tuple[Any, ...]]:
@@ -69,24 +52,8 @@ def pay(db: Connection, status: str = "OK") -> int:
     return int(amount)
 
 
-def orders(db: Connection) -> list[tuple[int, int, float]]:
-    """What authorities were asked for: account, flags, negligible amount."""
-    query = (
-        "select (message ->> 'creditor_id')::bigint, (message ->> 'config_flags')::integer,"
-        " (message ->> 'negligible_amount')::float8, (message ->> 'ts')::timestamptz - worker.now()"
-        " from worker.take_outbox('ConfigureAccount', 10000, 0)"
-    )
-    found = values(db, query)
-    # An order of the far future would make the authority deaf for all others.
-    assert all(timedelta() <= row[3] < timedelta(days=1) for row in found)
-    return [row[:3] for row in found]
-
-
-def later(minutes: int) -> str:
-    return (NOW + timedelta(minutes=minutes)).isoformat()
-
-
-def test_g20_removal_from_money_to_nothing(db: Connection) -> None:
+@covers("G20")
+def test_a_removal_goes_from_money_to_nothing(db: Connection) -> None:
     need(db)
     hold(db, 123456)
     assert step(db) == "moving"
@@ -116,7 +83,8 @@ def test_g20_removal_from_money_to_nothing(db: Connection) -> None:
     assert solver_requests(db) == []
 
 
-def test_g20_deletion_is_asked_for_again(db: Connection) -> None:
+@covers("G20")
+def test_a_deletion_is_asked_for_again(db: Connection) -> None:
     """The ConfigureAccount got lost: no message repeats it, but the poll does after an hour."""
     need(db)
     hold(db, 0)
@@ -135,7 +103,8 @@ def test_g20_deletion_is_asked_for_again(db: Connection) -> None:
     assert orders(db) == []
 
 
-def test_g43_money_that_comes_after_the_order_is_moved(db: Connection) -> None:
+@covers("G43")
+def test_money_that_comes_after_the_order_is_moved(db: Connection) -> None:
     """The authority keeps an account with more than 2 tokens, so nothing was lost."""
     need(db)
     hold(db, 0)
@@ -150,6 +119,7 @@ def test_g43_money_that_comes_after_the_order_is_moved(db: Connection) -> None:
     assert orders(db) == []
 
 
+@covers("G20")
 @pytest.mark.parametrize(
     ("principal", "interest", "rate", "days", "expected"),
     [
@@ -170,7 +140,7 @@ def test_g43_money_that_comes_after_the_order_is_moved(db: Connection) -> None:
         (2**63 - 1, 1e30, 0.0, 0, 2**63 - 1024),
     ],
 )
-def test_g20_nominal_amount(
+def test_all_whole_tokens_are_moved(
     db: Connection, principal: int, interest: float, rate: float, days: float, expected: int | None
 ) -> None:
     need(db)
@@ -182,7 +152,8 @@ def test_g20_nominal_amount(
     assert attempts(db, columns) == nominal
 
 
-def test_g20_demurrage_during_the_payment(db: Connection) -> None:
+@covers("G20")
+def test_demurrage_during_the_payment_is_paid_for(db: Connection) -> None:
     """Less is ordered than there is; the rest follows as soon as it is known."""
     need(db)
     hold(db, 1_000_000, interest_rate=-50.0)
@@ -208,8 +179,9 @@ OPEN = {
 }
 
 
+@covers("G20")
 @pytest.mark.parametrize("scan", OPEN)
-def test_g20_nothing_happens_while_payments_are_open(db: Connection, scan: str) -> None:
+def test_nothing_happens_while_payments_are_open(db: Connection, scan: str) -> None:
     need(db)
     hold(db, 5000)
     add(db, scan, COLLECTOR)
@@ -218,7 +190,8 @@ def test_g20_nothing_happens_while_payments_are_open(db: Connection, scan: str) 
     assert values(db, "select 1 from worker.needed_worker_account") == [(1,)]
 
 
-def test_g20_payments_of_others_do_not_count(db: Connection) -> None:
+@covers("G20")
+def test_payments_of_others_do_not_count(db: Connection) -> None:
     need(db)
     hold(db, 5000)
     for scan in OPEN:
@@ -227,7 +200,8 @@ def test_g20_payments_of_others_do_not_count(db: Connection) -> None:
     assert step(db) == "moving"
 
 
-def test_g20_a_released_lock_does_not_count(db: Connection) -> None:
+@covers("G20")
+def test_a_released_lock_does_not_count(db: Connection) -> None:
     need(db)
     hold(db, 0)
     add(
@@ -243,7 +217,8 @@ def test_g20_a_released_lock_does_not_count(db: Connection) -> None:
     assert step(db) == "discarding"
 
 
-def test_g20_without_an_heir_the_money_stays(db: Connection) -> None:
+@covers("G20")
+def test_without_an_heir_the_money_stays(db: Connection) -> None:
     need(db)
     hold(db, 5000)
     assert step(db, heir=None) == "stranded"
@@ -252,13 +227,15 @@ def test_g20_without_an_heir_the_money_stays(db: Connection) -> None:
     assert step(db) == "moving"
 
 
-def test_g20_an_empty_account_needs_no_heir(db: Connection) -> None:
+@covers("G20")
+def test_an_empty_account_needs_no_heir(db: Connection) -> None:
     need(db)
     hold(db, 0)
     assert step(db, heir=None) == "discarding"
 
 
-def test_g43_a_missing_row_proves_nothing(db: Connection) -> None:
+@covers("G43")
+def test_a_missing_row_proves_nothing(db: Connection) -> None:
     """The poll adopts the collector first; no answer to its order for 7 days proves that there is no account."""
     query = "select * from worker.remove_collectors(%s, %s, %s)"
     assert db.execute(query, ([666], [COLLECTOR], [HEIR])).fetchall() == []
@@ -272,7 +249,8 @@ def test_g43_a_missing_row_proves_nothing(db: Connection) -> None:
     assert sent(db, "ConfigureAccount") == []
 
 
-def test_g43_a_silent_account_is_asked_for_before_it_is_gone(db: Connection) -> None:
+@covers("G43")
+def test_a_silent_account_is_asked_for_before_it_is_gone(db: Connection) -> None:
     """Without a heartbeat for a year, and then for the slack periods, there may still be money on it."""
     need(db)
     hold(db, 5000)
@@ -289,8 +267,9 @@ def test_g43_a_silent_account_is_asked_for_before_it_is_gone(db: Connection) -> 
     assert step(db) == "moving"
 
 
-def test_g20_purged_account_that_came_back_is_emptied_too(db: Connection) -> None:
-    """G14 disabled it; then a late payment revived the account."""
+@covers("G20", "G14")
+def test_a_purged_account_that_came_back_is_emptied_too(db: Connection) -> None:
+    """A purge disabled it; then a late payment revived the account."""
     need(db)
     hold(db, 0)
     apply(db, message("AccountPurge"))
@@ -299,7 +278,8 @@ def test_g20_purged_account_that_came_back_is_emptied_too(db: Connection) -> Non
     assert attempts(db, "nominal_amount") == [(300.0,)]
 
 
-def test_g20_failed_transfer_begins_anew(db: Connection) -> None:
+@covers("G20")
+def test_a_failed_transfer_begins_anew(db: Connection) -> None:
     """The money was less than the authority had said; a day later the right amount goes to today's heir."""
     need(db)
     hold(db, 5000)
@@ -315,8 +295,9 @@ def test_g20_failed_transfer_begins_anew(db: Connection) -> None:
     assert attempts(db, "creditor_id, nominal_amount, failure_code") == [(HEIR + 1, 4000.0, None)]
 
 
+@covers("G20")
 @pytest.mark.parametrize("is_settled", [False, True])
-def test_g20_transfer_under_way_is_waited_for(db: Connection, is_settled: bool) -> None:
+def test_a_transfer_under_way_is_waited_for(db: Connection, is_settled: bool) -> None:
     """Nobody knows what becomes of it: a second one could pay twice."""
     need(db)
     hold(db, 5000)
@@ -330,7 +311,8 @@ def test_g20_transfer_under_way_is_waited_for(db: Connection, is_settled: bool) 
     assert attempts(db, "nominal_amount, failure_code") == [(5000.0, None)]
 
 
-def test_g20_lost_news_of_the_account(db: Connection) -> None:
+@covers("G20")
+def test_a_transfer_without_news_of_it_begins_anew_a_day_later(db: Connection) -> None:
     """The transfer succeeded, but no AccountUpdate came. A day later it is tried again, which can not pay twice."""
     need(db)
     hold(db, 5000)
@@ -342,7 +324,8 @@ def test_g20_lost_news_of_the_account(db: Connection) -> None:
     assert len(attempts(db, "1")) == 1
 
 
-def test_g20_receivers_ignore_turn_0(db: Connection) -> None:
+@covers("G20")
+def test_receivers_ignore_turn_0(db: Connection) -> None:
     note = f"Trading session: 0\nFrom: {COLLECTOR:x}\nTo: {HEIR:x}\n"
     for creditor_id, amount in ((HEIR, 5000), (COLLECTOR, -5000)):
         fields = {"creditor_id": creditor_id, "debtor_id": 666, "acquired_amount": amount, "transfer_note": note}
@@ -351,7 +334,8 @@ def test_g20_receivers_ignore_turn_0(db: Connection) -> None:
         assert values(db, f"select 1 from worker.{table}") == []
 
 
-def test_g20_busy_lanes_are_left_for_the_next_pass(db: Connection, new_database: Any) -> None:
+@covers("G20")
+def test_busy_lanes_are_left_for_the_next_pass(db: Connection, new_database: Any) -> None:
     import psycopg
 
     need(db)
@@ -364,6 +348,7 @@ def test_g20_busy_lanes_are_left_for_the_next_pass(db: Connection, new_database:
     assert step(db) == "moving"
 
 
-def test_g20_default_slack_is_217_days(db: Connection) -> None:
+@covers("G20")
+def test_the_default_slack_is_217_days(db: Connection) -> None:
     query = "select extract(day from worker.collector_slack(c))::integer from worker.configuration as c"
     assert values(db, query) == [(217,)]

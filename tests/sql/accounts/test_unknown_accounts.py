@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.accounts.test_removal import later, orders, values, wait
+from tests.covering import covers
+from tests.sql.accounts.rows import later, orders, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent
 
@@ -33,8 +34,9 @@ def listed(db: Connection) -> list[tuple[Any, ...]]:
     return values(db, "select status, reason, principal from worker.unknown_account order by debtor_id, creditor_id")
 
 
-def test_v8_14(db: Connection) -> None:
-    """G43: an account that is not needed any more, without money."""
+@covers("V8.14", "G43")
+def test_an_empty_account_that_is_not_needed_is_discarded(db: Connection) -> None:
+    """An account that is not needed any more, without money."""
     db.execute(
         "insert into worker.needed_worker_account (creditor_id, debtor_id, configured_at) values (%s, 666, now())",
         (COLLECTOR,),
@@ -52,6 +54,7 @@ def test_v8_14(db: Connection) -> None:
     assert orders(db) == [DISCARDED]
 
 
+@covers("V8.15")
 @pytest.mark.parametrize(
     ("fields", "held"),
     [
@@ -63,7 +66,9 @@ def test_v8_14(db: Connection) -> None:
         ({"principal": -7}, []),
     ],
 )
-def test_v8_15(db: Connection, fields: dict[str, Any], held: list[tuple[Any, ...]]) -> None:
+def test_an_unknown_account_with_money_is_held(
+    db: Connection, fields: dict[str, Any], held: list[tuple[Any, ...]]
+) -> None:
     report(db, **fields)
     assert values(db, "select 1 from worker.worker_account") == []
     assert orders(db) == []
@@ -75,7 +80,8 @@ def test_v8_15(db: Connection, fields: dict[str, Any], held: list[tuple[Any, ...
     assert orders(db) == []
 
 
-def test_g43_customers_accounts_are_held(db: Connection) -> None:
+@covers("G43")
+def test_customers_accounts_are_held(db: Connection) -> None:
     """The range of collector IDs was widened by mistake."""
     apply(db, message("UpdatedPolicy", creditor_id=COLLECTOR, debtor_id=5))
     report(db, principal=0)
@@ -90,6 +96,7 @@ def test_g43_customers_accounts_are_held(db: Connection) -> None:
     assert orders(db) == []
 
 
+@covers("G43")
 @pytest.mark.parametrize(
     ("config_flags", "negligible_amount", "is_discarded"),
     [
@@ -103,7 +110,7 @@ def test_g43_customers_accounts_are_held(db: Connection) -> None:
         (2, 1e30, False),
     ],
 )
-def test_g43_discarded_accounts_are_left_alone(
+def test_discarded_accounts_are_left_alone(
     db: Connection, config_flags: int, negligible_amount: float, is_discarded: bool
 ) -> None:
     report(db)
@@ -113,7 +120,8 @@ def test_g43_discarded_accounts_are_left_alone(
     assert orders(db) == ([] if is_discarded else [DISCARDED])
 
 
-def test_g43_the_order_is_repeated_hourly_while_the_authority_says_otherwise(db: Connection) -> None:
+@covers("G43")
+def test_the_order_is_repeated_hourly_while_the_authority_says_otherwise(db: Connection) -> None:
     report(db)
     judge(db)
     assert orders(db) == [DISCARDED]
@@ -130,7 +138,8 @@ def test_g43_the_order_is_repeated_hourly_while_the_authority_says_otherwise(db:
     assert orders(db) == []
 
 
-def test_g43_an_order_is_later_than_what_the_authority_knows(db: Connection) -> None:
+@covers("G43")
+def test_an_order_is_later_than_what_the_authority_knows(db: Connection) -> None:
     """It would ignore another one; its clock may be ahead, or ours behind."""
     report(db, last_config_ts=later(600))
     judge(db)
@@ -138,7 +147,8 @@ def test_g43_an_order_is_later_than_what_the_authority_knows(db: Connection) -> 
     assert order[0].isoformat() == "2026-03-01T12:00:00.001000+00:00"
 
 
-def test_g43_what_is_needed_or_purged_leaves_the_list(db: Connection) -> None:
+@covers("G43")
+def test_what_is_needed_or_purged_leaves_the_list(db: Connection) -> None:
     for debtor_id in (1, 2, 3, 4):
         report(db, debtor_id=debtor_id, principal=50)
     judge(db)
@@ -151,13 +161,15 @@ def test_g43_what_is_needed_or_purged_leaves_the_list(db: Connection) -> None:
     assert values(db, "select debtor_id from worker.unknown_account") == [(2,)]
 
 
-def test_g43_an_older_report_changes_nothing(db: Connection) -> None:
+@covers("G43")
+def test_an_older_report_changes_nothing(db: Connection) -> None:
     report(db, principal=5000)
     report(db, principal=0, last_change_ts=later(-60))
     assert listed(db) == [("listed", None, 5000)]
 
 
-def test_g43_a_held_account_without_its_money_is_given_up(db: Connection) -> None:
+@covers("G43")
+def test_a_held_account_without_its_money_is_given_up(db: Connection) -> None:
     report(db, principal=5000)
     assert len(judge(db)) == 1
     report(db, principal=1, last_change_seqnum=2)
@@ -166,7 +178,8 @@ def test_g43_a_held_account_without_its_money_is_given_up(db: Connection) -> Non
     assert listed(db) == [("discarding", None, 1)]
 
 
-def test_g43_the_list_is_capped_for_each_currency(db: Connection) -> None:
+@covers("G43")
+def test_the_list_is_capped_for_each_currency(db: Connection) -> None:
     """A hostile authority fills no tables, and hides no account of another one."""
     notices: list[str | None] = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
@@ -183,7 +196,8 @@ def test_g43_the_list_is_capped_for_each_currency(db: Connection) -> None:
     assert (notices[0] or "").startswith("unknown accounts of currencies that have a hundred of them already")
 
 
-def test_g43_silent_accounts_leave_the_list(db: Connection) -> None:
+@covers("G43")
+def test_silent_accounts_leave_the_list(db: Connection) -> None:
     report(db, principal=50)
     wait(db, days=365)
     judge(db)
@@ -193,7 +207,8 @@ def test_g43_silent_accounts_leave_the_list(db: Connection) -> None:
     assert listed(db) == []
 
 
-def test_g43_an_operator_adopts(db: Connection) -> None:
+@covers("G43")
+def test_an_operator_adopts_a_held_account(db: Connection) -> None:
     report(db, principal=5000)
     judge(db)
     db.execute("select worker.adopt_held_account(666, %s)", (COLLECTOR,))
@@ -207,7 +222,8 @@ def test_g43_an_operator_adopts(db: Connection) -> None:
     assert len(sent(db, "ActivateCollector")) == 1
 
 
-def test_g43_an_operator_discards(db: Connection) -> None:
+@covers("G43")
+def test_an_operator_discards_a_held_account_with_its_money(db: Connection) -> None:
     report(db, principal=5000)
     judge(db)
     for loss in (2, 4999):
@@ -228,13 +244,15 @@ def test_g43_an_operator_discards(db: Connection) -> None:
     assert listed(db) == []
 
 
-def test_g43_an_operator_can_decide_only_about_what_is_there(db: Connection) -> None:
+@covers("G43")
+def test_an_operator_can_decide_only_about_what_is_there(db: Connection) -> None:
     with pytest.raises(psycopg.Error, match="no such account is held here") as error:
         db.execute("select worker.adopt_held_account(666, %s)", (COLLECTOR,))
     assert error.value.sqlstate == "ST085"
 
 
-def test_g43_rows_of_the_sibling_go_after_a_split(db: Connection) -> None:
+@covers("G43")
+def test_rows_of_the_sibling_go_after_a_split(db: Connection) -> None:
     # 0x10000000000 is in realm `1.1.#`.
     report(db, principal=50)
     settings = "realm_mask = -1 << 30, realm = -1 << 31, parent_realm_mask = -1 << 31, parent_realm = -1 << 31"
@@ -262,6 +280,7 @@ KEPT = (COLLECTOR, 0, 1e30)
 NOW = timedelta()
 
 
+@covers("G44")
 @pytest.mark.parametrize(
     ("fields", "is_repaired"),
     [
@@ -276,7 +295,7 @@ NOW = timedelta()
         ({"config_flags": 1, "last_config_ts": "2026-02-28T02:00:00Z"}, True),
     ],
 )
-def test_g44_needed_account_with_a_foreign_configuration(
+def test_a_needed_account_with_a_foreign_configuration_is_repaired(
     db: Connection, fields: dict[str, Any], is_repaired: bool
 ) -> None:
     need(db)
@@ -290,7 +309,8 @@ def test_g44_needed_account_with_a_foreign_configuration(
     assert len(sent(db, "ActivateCollector")) == int(not is_ours)
 
 
-def test_g44_the_order_is_later_than_the_configuration_it_replaces(db: Connection) -> None:
+@covers("G44")
+def test_the_order_is_later_than_the_configuration_it_replaces(db: Connection) -> None:
     need(db)
     report(db, config_flags=1, last_config_ts=later(600))
     (order,) = values(db, "select (message ->> 'ts')::timestamptz from worker.take_outbox('ConfigureAccount', 10, 0)")
@@ -304,7 +324,8 @@ def test_g44_the_order_is_later_than_the_configuration_it_replaces(db: Connectio
     assert values(db, query) == [(True,)]
 
 
-def test_g44_repairs_come_hourly_and_then_less_often(db: Connection) -> None:
+@covers("G44")
+def test_repairs_come_hourly_and_then_less_often(db: Connection) -> None:
     """Somebody else insists on another configuration."""
     need(db)
     minutes = []
@@ -316,7 +337,8 @@ def test_g44_repairs_come_hourly_and_then_less_often(db: Connection) -> None:
     assert minutes == [0, 60, 180, 420, 900]
 
 
-def test_g44_the_poll_repairs_what_no_message_does(db: Connection) -> None:
+@covers("G44")
+def test_the_poll_repairs_what_no_message_does(db: Connection) -> None:
     """The order was lost, and the account is quiet."""
     need(db)
     report(db, config_flags=1)
@@ -327,7 +349,8 @@ def test_g44_the_poll_repairs_what_no_message_does(db: Connection) -> None:
         assert orders(db) == ([KEPT] if is_due else [])
 
 
-def test_g44_released_accounts_are_not_repaired(db: Connection) -> None:
+@covers("G44")
+def test_released_accounts_are_not_repaired(db: Connection) -> None:
     need(db)
     db.execute("update worker.needed_worker_account set released_at = worker.now()")
     report(db, config_flags=1, negligible_amount=2.0)

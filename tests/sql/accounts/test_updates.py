@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import COLLECTOR, CUSTOMER, apply, message
 from tests.sql.outgoing import sent
 
@@ -84,7 +85,7 @@ def test_debtor_0_is_neither_activated_nor_discovered(db: Connection) -> None:
     assert everything_sent(db) == {}
 
 
-def test_first_update(db: Connection) -> None:
+def test_the_first_update_is_stored_whole(db: Connection) -> None:
     need(db)
     apply(
         db,
@@ -113,6 +114,7 @@ def test_first_update(db: Connection) -> None:
     assert everything_sent(db) == {"ActivateCollector": [ACTIVATION], "DiscoverDebtor": [discovery(True)]}
 
 
+@covers("V8.13", "G13", "M28")
 @pytest.mark.parametrize(
     ("stored_seqnum", "fields", "is_stored", "force"),
     [
@@ -127,8 +129,10 @@ def test_first_update(db: Connection) -> None:
         (5, {"creation_date": "2026-02-28", "last_change_ts": "2026-03-01T01:30:00Z"}, False, None),
     ],
 )
-def test_v8_13(db: Connection, stored_seqnum: int, fields: dict[str, Any], is_stored: bool, force: bool | None) -> None:
-    """Events in order of (creation date, moment, wrapping number); an equal one is a heartbeat (G13, M28)."""
+def test_news_are_applied_in_order_and_heartbeats_are_no_news(
+    db: Connection, stored_seqnum: int, fields: dict[str, Any], is_stored: bool, force: bool | None
+) -> None:
+    """Events in order of (creation date, moment, wrapping number); an equal one is a heartbeat."""
     need(db)
     apply(db, update(last_change_ts=T, last_change_seqnum=stored_seqnum, principal=1, ts="2026-03-01T01:00:00Z"))
     everything_sent(db)
@@ -137,8 +141,9 @@ def test_v8_13(db: Connection, stored_seqnum: int, fields: dict[str, Any], is_st
     assert everything_sent(db) == ({} if force is None else {"DiscoverDebtor": [discovery(force)]})
 
 
-def test_v13_9(db: Connection) -> None:
-    """G13: the heartbeat of an idle account keeps its currency known."""
+@covers("V13.9", "G13")
+def test_a_heartbeat_of_an_idle_account_keeps_its_currency_known(db: Connection) -> None:
+    """The heartbeat of an idle account keeps its currency known."""
     need(db)
     apply(db, update())
     everything_sent(db)
@@ -164,7 +169,8 @@ def test_customers_account_is_never_discarded(db: Connection, creditor_id: int) 
     assert notices == [f"account updates for accounts that are not collectors (creditor/debtor): {creditor_id}/666"]
 
 
-def test_v8_16(db: Connection) -> None:
+@covers("V8.16")
+def test_an_update_that_is_too_old_tells_the_rate_only(db: Connection) -> None:
     need(db)
     apply(db, update(ttl=10000, ts="2026-02-28T22:56:40Z"))
     assert changes(db) == 1
@@ -225,6 +231,7 @@ def test_account_id_that_comes_later_activates(db: Connection) -> None:
     assert sent(db, "ActivateCollector") == []
 
 
+@covers("M29")
 @pytest.mark.parametrize(
     ("creation_date", "account_id", "kept"),
     [
@@ -234,7 +241,7 @@ def test_account_id_that_comes_later_activates(db: Connection) -> None:
         ("2026-03-02", "collector-account", "collector-account"),
     ],
 )
-def test_m29(db: Connection, creation_date: str, account_id: str, kept: str) -> None:
+def test_only_a_new_account_takes_another_id(db: Connection, creation_date: str, account_id: str, kept: str) -> None:
     """Only an account that was created anew takes another ID."""
     need(db)
     apply(db, update())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 
 COLLECTOR = 0x10000000000
 
 
+@covers("G48", "M29")
 @pytest.mark.parametrize("stored", ["told", "written"])
-def test_g48_m29_an_account_id_of_2030_can_be_corrected(solver_db: Connection, stored: str) -> None:
+def test_an_account_id_of_2030_can_be_corrected(solver_db: Connection, stored: str) -> None:
     solver_db.execute("set swpt.now = '2026-03-01T02:00:00Z'")
 
     def activate(account_id: str, ts: str) -> None:

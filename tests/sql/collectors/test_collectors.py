@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,9 +13,8 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
-
-MIN = 0x10000000000
-MAX = 0x100000007FF
+from tests.covering import covers
+from tests.sql.collectors.rows import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
 
 
 @pytest.fixture
@@ -40,69 +38,33 @@ def first(n: int, debtor_id: int, low: int, high: int) -> list[int]:
     return list(itertools.islice(sequence(debtor_id, low, high), n))
 
 
-def ensure(connection: Connection, debtor_id: int, count: int, low: int = MIN, high: int = MAX) -> int:
-    row = connection.execute(
-        "select solver.ensure_collectors(%s, %s, %s, %s)", (debtor_id, count, low, high)
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def add(connection: Connection, collector_id: int, status: int, debtor_id: int = 666, account_id: str = "a") -> None:
-    connection.execute(
-        "insert into solver.collector_account (debtor_id, collector_id, status, account_id, latest_status_change_at) "
-        "values (%s, %s, %s, %s, solver.now() - interval '1 day')",
-        (debtor_id, collector_id, status, account_id if status >= 2 else ""),
-    )
-
-
-def rows(connection: Connection, columns: str = "collector_id, status") -> list[tuple[Any, ...]]:
-    return connection.execute(
-        f"select {columns} from solver.collector_account order by debtor_id, collector_id".encode()
-    ).fetchall()
-
-
-def statuses(connection: Connection) -> list[int]:
-    return [status for _, status in rows(connection)]
-
-
-def request(connection: Connection, *messages: dict[str, Any], low: int = MIN, high: int = MAX) -> None:
-    connection.execute("select solver.apply_worker_requests(%s, %s, %s)", (json.dumps(messages), low, high))
-
-
 def activation(account_id: str, ts: str, collector_id: int = MIN, debtor_id: int = 666) -> dict[str, Any]:
     body = {"type": "ActivateCollector", "debtor_id": debtor_id, "creditor_id": collector_id}
     return body | {"account_id": account_id, "ts": ts}
 
 
-def disabling(collector_id: int, is_replaced: bool, debtor_id: int = 666) -> dict[str, Any]:
-    body = {"type": "DisableCollector", "debtor_id": debtor_id, "creditor_id": collector_id}
-    return body | {"is_replaced": is_replaced, "ts": "2026-03-01T02:00:00Z"}
-
-
-def needing(debtor_id: int) -> dict[str, Any]:
-    return {"type": "NeededCollector", "debtor_id": debtor_id, "ts": "2026-03-01T02:00:00Z"}
-
-
 @pytest.mark.parametrize(
     ("debtor_id", "low", "high", "chosen"),
     [
-        pytest.param(666, MIN, MAX, [0x1000000037D, 0x10000000524, 0x100000002A2], id="v8_1"),
-        pytest.param(777, MIN, MAX, [0x10000000356, 0x100000000A1, 0x10000000586], id="v8_2_777"),
-        pytest.param(-1, MIN, MAX, [0x10000000527, 0x1000000052B, 0x10000000477], id="v8_2_minus_1"),
-        pytest.param(666, 1000, 2000, [1182, 1749, 1387], id="v8_3"),
+        pytest.param(666, MIN, MAX, [0x1000000037D, 0x10000000524, 0x100000002A2], id="666", marks=covers("V8.1")),
+        pytest.param(777, MIN, MAX, [0x10000000356, 0x100000000A1, 0x10000000586], id="777", marks=covers("V8.2")),
+        pytest.param(-1, MIN, MAX, [0x10000000527, 0x1000000052B, 0x10000000477], id="minus_1", marks=covers("V8.2")),
+        pytest.param(666, 1000, 2000, [1182, 1749, 1387], id="small-range", marks=covers("V8.3")),
         pytest.param(-(2**63), 1, 2**63 - 1, first(3, -(2**63), 1, 2**63 - 1), id="widest"),
         pytest.param(2**63 - 1, -(2**63), -1, first(3, 2**63 - 1, -(2**63), -1), id="widest_negative"),
     ],
 )
-def test_v8_1_to_v8_3(db: Connection, debtor_id: int, low: int, high: int, chosen: list[int]) -> None:
+def test_the_first_collectors_of_a_currency_are_pseudo_random(
+    db: Connection, debtor_id: int, low: int, high: int, chosen: list[int]
+) -> None:
     assert first(3, debtor_id, low, high) == chosen
     assert ensure(db, debtor_id, 3, low, high) == 3
     columns = "debtor_id, collector_id, status, account_id, latest_status_change_at = solver.now()"
     assert rows(db, columns) == [(debtor_id, i, 0, "", True) for i in sorted(chosen)]
 
 
-def test_v8_4(db: Connection) -> None:
+@covers("V8.4")
+def test_dead_collectors_do_not_count(db: Connection) -> None:
     ensure(db, 666, 3)
     dead = first(4, 666, MIN, MAX)[3]
     add(db, dead, 3)
@@ -111,7 +73,8 @@ def test_v8_4(db: Connection) -> None:
     assert ensure(db, 666, 4) == 0
 
 
-def test_v8_5(db: Connection) -> None:
+@covers("V8.5")
+def test_too_few_free_ids_are_an_error(db: Connection) -> None:
     with pytest.raises(psycopg.Error, match="too few free collector IDs") as failure:
         ensure(db, 666, 40, 1, 2)
     assert failure.value.sqlstate == "ST083"
@@ -119,7 +82,8 @@ def test_v8_5(db: Connection) -> None:
     assert rows(db) == []
 
 
-def test_v8_6(db: Connection) -> None:
+@covers("V8.6")
+def test_enough_living_collectors_need_no_ids(db: Connection) -> None:
     assert ensure(db, 666, 1, 1, 2) == 1
     add(db, 3 - rows(db)[0][0], 3)
     assert ensure(db, 666, 1, 1, 2) == 0
@@ -154,7 +118,7 @@ def test_most_of_the_range(db: Connection) -> None:
         (666, 1, 10, 9, "ST082"),
     ],
 )
-def test_ensure_refuses_nonsense(
+def test_nonsense_makes_no_collectors(
     db: Connection, debtor_id: int, count: int, low: int, high: int, sqlstate: str
 ) -> None:
     with pytest.raises(psycopg.Error) as failure:
@@ -173,10 +137,13 @@ def test_processes_that_race_create_no_extras(new_database: Callable[[Kind], str
         assert {i for i, _ in rows(two)} >= set(first(3, 666, MIN, MAX))
 
 
+@covers("V8.7")
 @pytest.mark.parametrize(
     ("status", "result"), [(0, (2, "a", True)), (1, (2, "a", True)), (2, (2, "a", False)), (3, (3, "a", False))]
 )
-def test_v8_7(db: Connection, status: int, result: tuple[Any, ...]) -> None:
+def test_only_pristine_and_requested_collectors_become_active(
+    db: Connection, status: int, result: tuple[Any, ...]
+) -> None:
     add(db, MIN, status)
     for _ in range(2):
         request(db, activation("a", "2026-03-01T01:00:00Z"))
@@ -189,8 +156,9 @@ def test_disabled_collector_takes_no_other_id(db: Connection) -> None:
     assert rows(db, "status, account_id") == [(3, "a")]
 
 
-def test_v8_17(db: Connection) -> None:
-    """M29: a re-created account has another ID; a delayed message can not bring the old one back."""
+@covers("V8.17", "M29")
+def test_a_delayed_message_brings_no_old_account_id_back(db: Connection) -> None:
+    """A re-created account has another ID; a delayed message can not bring the old one back."""
     add(db, MIN, 1)
     request(db, activation("a", "2026-03-01T01:00:00Z"))
     for account_id, ts, stored in (
@@ -204,8 +172,9 @@ def test_v8_17(db: Connection) -> None:
         assert rows(db, "status, account_id, latest_status_change_at::date::text") == [(2, stored, "2026-03-01")]
 
 
+@covers("V8.17")
 @pytest.mark.parametrize(("ts", "stored"), [("2026-02-28T02:00:00Z", "a"), ("2026-02-28T02:00:01Z", "b")])
-def test_v8_17_without_a_known_ts(db: Connection, ts: str, stored: str) -> None:
+def test_an_account_id_without_a_known_moment_is_replaced(db: Connection, ts: str, stored: str) -> None:
     add(db, MIN, 2)
     request(db, activation("b", ts))
     assert rows(db, "account_id") == [(stored,)]
@@ -224,7 +193,7 @@ def test_activation_of_an_unknown_collector_is_ignored(db: Connection) -> None:
     assert rows(db) == []
 
 
-def test_needed_collectors(db: Connection) -> None:
+def test_a_needed_currency_gets_one_collector(db: Connection) -> None:
     add(db, MIN, 1, debtor_id=1)
     add(db, MIN, 3, debtor_id=2)
     for _ in range(2):
@@ -251,8 +220,9 @@ def test_unknown_request_stops_no_other(db: Connection) -> None:
     assert notices == ["requests of unknown types were ignored: Nonsense"]
 
 
+@covers("G14")
 @pytest.mark.parametrize("status", [0, 1, 2])
-def test_g14_vanished_collector_is_replaced(db: Connection, status: int) -> None:
+def test_a_vanished_collector_is_replaced(db: Connection, status: int) -> None:
     replacement = first(1, 666, MIN, MAX)[0]
     add(db, MIN, status)
     for _ in range(2):
@@ -263,14 +233,16 @@ def test_g14_vanished_collector_is_replaced(db: Connection, status: int) -> None
         ]
 
 
-def test_g14_no_replacement_beside_another_one(db: Connection) -> None:
+@covers("G14")
+def test_there_is_no_replacement_beside_another_collector(db: Connection) -> None:
     add(db, MIN, 2)
     add(db, MIN + 1, 2)
     request(db, disabling(MIN, is_replaced=True))
     assert statuses(db) == [3, 2]
 
 
-def test_g12_rejected_collector_is_not_replaced(db: Connection) -> None:
+@covers("G12")
+def test_a_rejected_collector_is_not_replaced(db: Connection) -> None:
     add(db, MIN, 1)
     request(db, disabling(MIN, is_replaced=False))
     assert statuses(db) == [3]
@@ -284,7 +256,7 @@ def test_repeated_disabling_brings_nothing_back(db: Connection) -> None:
     assert statuses(db) == [3, 3]
 
 
-def test_marks_are_conditional(db: Connection) -> None:
+def test_collectors_are_marked_only_from_the_right_status(db: Connection) -> None:
     for status in range(4):
         add(db, MIN + status, status)
     ids = ([666] * 4, [MIN + s for s in range(4)])
@@ -300,8 +272,9 @@ def test_marks_are_conditional(db: Connection) -> None:
     ]
 
 
+@covers("V1.9")
 def test_shard_sees_its_own_pristine_collectors(db: Connection) -> None:
-    """V1.9: the realm `1.#` as signed 16-bit numbers is -32768, -32768."""
+    """The realm `1.#` as signed 16-bit numbers is -32768, -32768."""
     ensure(db, 666, 40)
     add(db, MAX + 1, 1)
     own = [(666, i) for i in sorted(first(40, 666, MIN, MAX)) if hashlib.md5(i.to_bytes(8, "big")).digest()[0] >= 0x80]
@@ -313,7 +286,8 @@ def test_shard_sees_its_own_pristine_collectors(db: Connection) -> None:
     assert len(db.execute(query, (0, 0, 100)).fetchall()) == 40
 
 
-def test_g12_overdue_collectors(db: Connection) -> None:
+@covers("G12")
+def test_collectors_requested_a_week_ago_are_overdue(db: Connection) -> None:
     for collector_id, status, age in ((1, 1, "7 days"), (2, 1, "8 days"), (3, 0, "9 days"), (4, 2, "9 days")):
         add(db, collector_id, status)
         db.execute(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.collectors.test_collectors import add
+from tests.covering import covers
+from tests.sql.collectors.rows import add
 
 IDS = "array[1, 2]::bigint[], array[5, 6]::bigint[]"
 NOW = "array[solver.now(), solver.now()]"
@@ -15,13 +16,17 @@ NOW = "array[solver.now(), solver.now()]"
     ("status", "call"),
     [
         pytest.param(0, f"solver.mark_collectors_requested({IDS})", id="requested"),
-        pytest.param(1, f"solver.mark_collectors_pristine({IDS})", id="g12_pristine_again"),
+        pytest.param(1, f"solver.mark_collectors_pristine({IDS})", id="pristine_again", marks=covers("G12")),
         pytest.param(1, f"solver.activate_collectors({IDS}, array['b', 'b'], {NOW})", id="activated"),
-        pytest.param(2, f"solver.activate_collectors({IDS}, array['b', 'b'], {NOW})", id="m29_corrected"),
+        pytest.param(
+            2, f"solver.activate_collectors({IDS}, array['b', 'b'], {NOW})", id="corrected", marks=covers("M29")
+        ),
         pytest.param(2, f"solver.disable_collectors({IDS})", id="disabled"),
-        pytest.param(3, f"solver.note_removals({IDS}, array['busy', 'moving'])", id="g20_noted"),
-        pytest.param(3, f"solver.note_removals({IDS}, array['gone', 'gone'])", id="g20_gone"),
-        pytest.param(2, "solver.remove_collector(1, 5), solver.remove_collector(2, 6)", id="g20_removed"),
+        pytest.param(3, f"solver.note_removals({IDS}, array['busy', 'moving'])", id="noted", marks=covers("G20")),
+        pytest.param(3, f"solver.note_removals({IDS}, array['gone', 'gone'])", id="gone", marks=covers("G20")),
+        pytest.param(
+            2, "solver.remove_collector(1, 5), solver.remove_collector(2, 6)", id="removed", marks=covers("G20")
+        ),
     ],
 )
 def test_no_other_collector_changes(solver_db: Connection, status: int, call: str) -> None:

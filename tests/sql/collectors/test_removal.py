@@ -11,7 +11,8 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
-from tests.sql.collectors.test_collectors import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
+from tests.covering import covers
+from tests.sql.collectors.rows import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
 from tests.sql.turns.rows import insert, insert_turn
 
 STATISTIC = {
@@ -51,7 +52,8 @@ def blocked(connection: Connection) -> list[int]:
     return [row[0] for row in connection.execute("select debtor_id from solver.blocked_currency order by 1")]
 
 
-def test_g20_statistics_of_a_turn(db: Connection) -> None:
+@covers("G20")
+def test_a_turn_leaves_statistics(db: Connection) -> None:
     for turn_id in (1, 2):
         insert_turn(db, 3, turn_id)
     for debtor_id, creditor_id, amount, collector_id in ((1, 11, 5, 91), (1, 12, 2**63 - 1, 92), (2, 11, 30, 91)):
@@ -73,7 +75,8 @@ def test_g20_statistics_of_a_turn(db: Connection) -> None:
     ]
 
 
-def test_g20_statistics_live_as_long_as_the_turn(db: Connection) -> None:
+@covers("G20")
+def test_statistics_live_as_long_as_the_turn(db: Connection) -> None:
     insert_turn(db, 4, 1, started_at="2025-02-28T02:00:00Z")
     insert_turn(db, 4, 2, started_at="2025-03-02T02:00:00Z")
     insert(db, "solver.transfer_statistic", STATISTIC, {**STATISTIC, "turn_id": 2})
@@ -81,11 +84,12 @@ def test_g20_statistics_live_as_long_as_the_turn(db: Connection) -> None:
     assert db.execute("select turn_id from solver.transfer_statistic").fetchall() == [(2,)]
 
 
+@covers("G20")
 @pytest.mark.parametrize(
     ("takings", "givings", "between", "limit", "wanted"),
     [(50, 50, 0, 100, 1), (50, 51, 0, 100, 2), (40, 40, 10, 100, 1), (40, 40, 11, 100, 2), (0, 1, 0, 1, 1)],
 )
-def test_g20_busy_currency_gets_collectors(
+def test_a_busy_currency_gets_collectors(
     db: Connection, takings: int, givings: int, between: int, limit: int, wanted: int
 ) -> None:
     insert_turn(db, 4)
@@ -98,7 +102,8 @@ def test_g20_busy_currency_gets_collectors(
     assert add_busy(db, limit) == 0
 
 
-def test_g20_only_the_latest_turn_counts(db: Connection) -> None:
+@covers("G20")
+def test_only_the_latest_turn_counts(db: Connection) -> None:
     insert_turn(db, 4, 1)
     insert_turn(db, 3, 2)
     insert(
@@ -112,7 +117,8 @@ def test_g20_only_the_latest_turn_counts(db: Connection) -> None:
     assert [d for (d,) in rows(db, "debtor_id")] == [666, 666, 777, 777, 777]
 
 
-def test_g20_too_busy_for_the_range_of_ids(db: Connection) -> None:
+@covers("G20")
+def test_a_currency_gets_no_more_collectors_than_there_are_ids(db: Connection) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     insert_turn(db, 4)
@@ -123,7 +129,8 @@ def test_g20_too_busy_for_the_range_of_ids(db: Connection) -> None:
     assert notices == ["too few free collector IDs for debtor 666"]
 
 
-def test_g20_blocked_currency_gets_nothing_by_itself(db: Connection) -> None:
+@covers("G20")
+def test_a_blocked_currency_gets_nothing_by_itself(db: Connection) -> None:
     insert_turn(db, 4)
     insert(db, "solver.transfer_statistic", {**STATISTIC, "takings": 1000})
     add(db, MIN, 2)
@@ -140,7 +147,8 @@ def test_g20_blocked_currency_gets_nothing_by_itself(db: Connection) -> None:
     assert blocked(db) == [666]
 
 
-def test_g20_unblocking(db: Connection) -> None:
+@covers("G20")
+def test_an_unblocked_currency_gets_collectors_again(db: Connection) -> None:
     call(db, "select solver.block_currency(666)")
     request(db, needing(666))
     assert call(db, "select solver.unblock_currency(666)") is True
@@ -149,8 +157,9 @@ def test_g20_unblocking(db: Connection) -> None:
     assert statuses(db) == [0]
 
 
+@covers("G20")
 @pytest.mark.parametrize("status", [0, 1, 2])
-def test_g20_removing_the_last_collector_blocks_the_currency(db: Connection, status: int) -> None:
+def test_removing_the_last_collector_blocks_the_currency(db: Connection, status: int) -> None:
     add(db, MIN, status)
     add(db, MIN + 1, 2)
     assert remove(db, MIN) == (True, False)
@@ -161,14 +170,16 @@ def test_g20_removing_the_last_collector_blocks_the_currency(db: Connection, sta
     assert remove(db, MIN) == (False, False)
 
 
-def test_g20_removing_an_unknown_collector(db: Connection) -> None:
+@covers("G20")
+def test_an_unknown_collector_can_not_be_removed(db: Connection) -> None:
     with pytest.raises(psycopg.Error, match="no such collector") as failure:
         remove(db)
     assert failure.value.sqlstate == "ST084"
     assert failure.value.diag.message_hint
 
 
-def test_g20_the_last_two_removed_at_once(new_database: Callable[[Kind], str]) -> None:
+@covers("G20")
+def test_of_the_last_two_removed_at_once_the_second_blocks_the_currency(new_database: Callable[[Kind], str]) -> None:
     """The second operator waits for the first one, and sees that none is left."""
     url = new_database("solver")
     with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two, ThreadPoolExecutor(1) as pool:
@@ -180,7 +191,8 @@ def test_g20_the_last_two_removed_at_once(new_database: Callable[[Kind], str]) -
         assert second.result(timeout=60) == (True, True)
 
 
-def test_g20_blocking_waits_for_who_creates(new_database: Callable[[Kind], str]) -> None:
+@covers("G20")
+def test_blocking_waits_for_who_creates(new_database: Callable[[Kind], str]) -> None:
     url = new_database("solver")
     with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two, ThreadPoolExecutor(1) as pool:
         call(one, "select solver.block_currency(666)")
@@ -190,7 +202,8 @@ def test_g20_blocking_waits_for_who_creates(new_database: Callable[[Kind], str])
         assert rows(two) == []
 
 
-def test_g20_what_is_to_be_removed(db: Connection) -> None:
+@covers("G20")
+def test_collectors_disabled_long_ago_are_to_be_removed(db: Connection) -> None:
     for collector_id, status, age in ((1, 3, 10), (2, 3, 12), (3, 3, 9), (4, 2, 20), (5, 2, 20), (6, 1, 20)):
         add(db, collector_id, status)
         db.execute(
@@ -207,7 +220,8 @@ def test_g20_what_is_to_be_removed(db: Connection) -> None:
     assert db.execute(query, (2, 2)).fetchall() == expected[2:]
 
 
-def test_g20_notes_of_removals(db: Connection) -> None:
+@covers("G20")
+def test_removals_are_noted_until_they_are_done(db: Connection) -> None:
     for collector_id, status in ((1, 3), (2, 3), (3, 3), (4, 2)):
         add(db, collector_id, status)
     query = "select solver.note_removals(%s, %s, %s)"
@@ -218,7 +232,8 @@ def test_g20_notes_of_removals(db: Connection) -> None:
     assert rows(db, "collector_id, removal") == [(1, "moving"), (3, "stranded"), (4, None)]
 
 
-def test_g20_what_operators_see(db: Connection) -> None:
+@covers("G20")
+def test_operators_see_collectors_and_blocked_currencies(db: Connection) -> None:
     add(db, 1, 2)
     add(db, 2, 3, debtor_id=777)
     for debtor_id in (777, 888):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.debtors.rows import (
     IRI,
     LOCATOR,
@@ -38,7 +39,8 @@ def row(connection: Connection, query: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def test_g48_a_confirmation_of_2030_does_not_block_the_next_one(db: Connection) -> None:
+@covers("G48")
+def test_a_confirmation_of_2030_does_not_block_the_next_one(db: Connection) -> None:
     apply(db, confirm(ts=LATER))
     assert row(db, "select latest_confirmation_ts = worker.now() from worker.debtor_locator_claim") == (True,)
     at(db, "2026-03-01T03:00:00Z")
@@ -46,14 +48,16 @@ def test_g48_a_confirmation_of_2030_does_not_block_the_next_one(db: Connection) 
     assert claim(db)[0] == NEXT
 
 
-def test_g48_a_confirmation_stored_in_the_future_counts_as_absent(db: Connection) -> None:
+@covers("G48")
+def test_a_confirmation_stored_in_the_future_counts_as_absent(db: Connection) -> None:
     apply(db, confirm())
     db.execute("update worker.debtor_locator_claim set latest_confirmation_ts = %s", (LATER,))
     apply(db, confirm(debtor_info_locator=NEXT))
     assert claim(db)[0] == NEXT
 
 
-def test_g48_a_document_of_2030_gets_old_and_is_replaced(db: Connection) -> None:
+@covers("G48")
+def test_a_document_of_2030_gets_old_and_is_replaced(db: Connection) -> None:
     apply(db, message("StoreDocument", ts=LATER))
     assert row(db, "select fetched_at = worker.now() from worker.debtor_info_document") == (True,)
     at(db, "2026-03-08T02:00:01Z")
@@ -63,8 +67,9 @@ def test_g48_a_document_of_2030_gets_old_and_is_replaced(db: Connection) -> None
     assert row(db, "select debtor_id from worker.debtor_info_document") == (7,)
 
 
+@covers("G48")
 @pytest.mark.parametrize("frozen_until", [None, "9999-12-31T00:00:00Z"])
-def test_g48_a_document_stored_in_the_future_counts_as_absent(db: Connection, frozen_until: str | None) -> None:
+def test_a_document_stored_in_the_future_counts_as_absent(db: Connection, frozen_until: str | None) -> None:
     store(db, "-1 hour", frozen_until)
     order(db, LOCATOR, is_locator_fetch=True)
     (lease,) = take(db)
@@ -74,6 +79,7 @@ def test_g48_a_document_stored_in_the_future_counts_as_absent(db: Connection, fr
     assert row(db, "select fetched_at = worker.now() from worker.debtor_info_document") == (True,)
 
 
+@covers("G48")
 @pytest.mark.parametrize(
     ("ages", "messages"),
     [
@@ -83,7 +89,7 @@ def test_g48_a_document_stored_in_the_future_counts_as_absent(db: Connection, fr
         ({"fetched": "-30 seconds", "discovered": "-30 seconds"}, []),
     ],
 )
-def test_g48_fetches_of_the_future_are_ordered_again(
+def test_fetches_of_the_future_are_ordered_again(
     db: Connection, ages: dict[str, Any], messages: list[dict[str, Any]]
 ) -> None:
     """Half a minute is what transactions that run at the same time may differ by."""
@@ -92,14 +98,16 @@ def test_g48_fetches_of_the_future_are_ordered_again(
     assert sent(db, "FetchDebtorInfo") == messages
 
 
-def test_g48_v9_5_a_forced_refetch_of_the_future_is_ordered_again(db: Connection) -> None:
+@covers("G48", "V9.5")
+def test_a_forced_refetch_of_the_future_is_ordered_again(db: Connection) -> None:
     add_claim(db, fetched="1 hour", forced="-1 hour")
     apply(db, discover(force_locator_refetch=True))
     assert sent(db, "FetchDebtorInfo") == [fetch(LOCATOR, True, IRI)]
 
 
+@covers("G48")
 @pytest.mark.parametrize("outcome", [None, "retry"])
-def test_g48_leases_and_pauses_of_a_clock_that_stepped_back_end(db: Connection, outcome: str | None) -> None:
+def test_leases_and_pauses_of_a_clock_that_stepped_back_end(db: Connection, outcome: str | None) -> None:
     order(db, IRI, is_discovery_fetch=True)
     at(db, LATER)
     (lease,) = take(db)
@@ -113,7 +121,8 @@ def test_g48_leases_and_pauses_of_a_clock_that_stepped_back_end(db: Connection, 
     assert fetches(db) == []
 
 
-def test_g48_a_lease_of_this_minute_is_nobody_else_s(db: Connection) -> None:
+@covers("G48")
+def test_a_lease_of_this_minute_is_nobody_else_s(db: Connection) -> None:
     """A transaction that began a little earlier sees it in the future."""
     order(db, IRI, is_discovery_fetch=True)
     at(db, "2026-03-01T02:00:30Z")
@@ -122,7 +131,8 @@ def test_g48_a_lease_of_this_minute_is_nobody_else_s(db: Connection) -> None:
     assert take(db) == []
 
 
-def test_g48_a_collector_needed_in_2030_can_be_requested_again(db: Connection) -> None:
+@covers("G48")
+def test_a_collector_needed_in_2030_can_be_requested_again(db: Connection) -> None:
     apply(db, message("NeededCollector", ts=LATER))
     assert row(db, "select needed_at = worker.now() from worker.recently_needed_collector") == (True,)
     assert len(solver_requests(db)) == 1

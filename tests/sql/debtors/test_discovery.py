@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.debtors.rows import IRI, LOCATOR, add_claim, claim, confirm, discover, fetch
 from tests.sql.messages import apply
 from tests.sql.outgoing import sent
 
 
-def test_v9_1_and_v9_2(db: Connection) -> None:
+@covers("V9.1", "V9.2")
+def test_an_unknown_currency_is_fetched_once(db: Connection) -> None:
     apply(db, discover())
     assert claim(db) == (None, None, 0, None)
     assert sent(db, "FetchDebtorInfo") == [fetch(IRI, False)]
@@ -19,7 +21,8 @@ def test_v9_1_and_v9_2(db: Connection) -> None:
     assert sent(db, "FetchDebtorInfo") == []
 
 
-def test_v9_3_confirm(db: Connection) -> None:
+@covers("V9.3")
+def test_a_confirmation_tells_the_locator_and_has_it_fetched(db: Connection) -> None:
     apply(db, discover())
     sent(db, "FetchDebtorInfo")
     apply(db, confirm())
@@ -27,26 +30,29 @@ def test_v9_3_confirm(db: Connection) -> None:
     assert sent(db, "FetchDebtorInfo") == [fetch(LOCATOR, True)]
 
 
+@covers("V9.3")
 @pytest.mark.parametrize(
     ("ts", "is_heard"),
     [("2026-02-21T02:00:00Z", False), ("2026-02-22T01:59:59Z", False), ("2026-02-22T02:00:00Z", True)],
 )
-def test_v9_3_late_confirmation(db: Connection, ts: str, is_heard: bool) -> None:
+def test_a_confirmation_that_is_a_week_late_is_ignored(db: Connection, ts: str, is_heard: bool) -> None:
     apply(db, confirm(ts=ts))
     assert db.execute("select count(*) from worker.debtor_locator_claim").fetchone() == (int(is_heard),)
     assert len(sent(db, "FetchDebtorInfo")) == int(is_heard)
 
 
+@covers("V9.4")
 @pytest.mark.parametrize(("age", "is_refetched"), [("7 days 1 hour", False), ("7 days 1 hour 1 second", True)])
-def test_v9_4(db: Connection, age: str, is_refetched: bool) -> None:
+def test_a_locator_is_fetched_again_after_a_week(db: Connection, age: str, is_refetched: bool) -> None:
     add_claim(db, fetched=age)
     apply(db, discover())
     assert sent(db, "FetchDebtorInfo") == ([fetch(LOCATOR, True)] if is_refetched else [])
     assert (claim(db)[1] == 0) == is_refetched
 
 
+@covers("V9.5")
 @pytest.mark.parametrize(("forced", "is_refetched"), [(None, True), ("6 days", False), ("8 days", True)])
-def test_v9_5(db: Connection, forced: str | None, is_refetched: bool) -> None:
+def test_a_locator_is_forced_once_a_week(db: Connection, forced: str | None, is_refetched: bool) -> None:
     add_claim(db, fetched="1 hour", forced=forced)
     apply(db, discover(force_locator_refetch=True))
     assert sent(db, "FetchDebtorInfo") == ([fetch(LOCATOR, True, IRI)] if is_refetched else [])
@@ -59,7 +65,8 @@ def test_old_and_forced_is_one_forced_fetch(db: Connection) -> None:
     assert sent(db, "FetchDebtorInfo") == [fetch(LOCATOR, True, IRI)]
 
 
-def test_v9_6(db: Connection) -> None:
+@covers("V9.6")
+def test_locator_and_discovery_are_both_renewed(db: Connection) -> None:
     add_claim(db, fetched="46 days", discovered="46 days")
     apply(db, discover())
     messages = sent(db, "FetchDebtorInfo")
@@ -74,8 +81,9 @@ def test_discovery_is_repeated_without_a_locator(db: Connection, age: str, is_re
     assert sent(db, "FetchDebtorInfo") == ([fetch(IRI, False)] if is_repeated else [])
 
 
-def test_v12_10(db: Connection) -> None:
-    """G19: a delayed confirmation can not bring an old locator back."""
+@covers("V12.10", "G19")
+def test_a_delayed_confirmation_does_not_bring_an_old_locator_back(db: Connection) -> None:
+    """A delayed confirmation can not bring an old locator back."""
     apply(db, confirm(debtor_info_locator="https://example.com/L2", ts="2026-02-28T12:05:00Z"))
     apply(db, confirm(debtor_info_locator="https://example.com/L1", ts="2026-02-28T12:00:00Z"))
     assert claim(db)[0] == "https://example.com/L2"

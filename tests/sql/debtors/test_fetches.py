@@ -11,6 +11,7 @@ import pytest
 
 from bridge.wire.sharding import hash32
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.debtors.rows import (
     IRI,
     LOCATOR,
@@ -50,7 +51,8 @@ def nothing_sent(connection: Connection) -> bool:
     return not any(sent(connection, t) for t in ("ConfirmDebtor", "StoreDocument", "FetchDebtorInfo"))
 
 
-def test_v9_7(db: Connection) -> None:
+@covers("V9.7")
+def test_orders_of_one_address_are_one_fetch(db: Connection) -> None:
     order(db, IRI, is_locator_fetch=True, recursion_level=4)
     order(db, IRI, is_discovery_fetch=True, recursion_level=2)
     columns = (
@@ -79,9 +81,12 @@ def test_merging_keeps_the_back_off_schedule(db: Connection) -> None:
     assert take(db) == []
 
 
+@covers("V9.8")
 @pytest.mark.parametrize(("attempts", "wait"), [(0, 60), (1, 120), (13, 491520), (14, None)])
 @pytest.mark.parametrize("jitter", [0.5, 1.0])
-def test_v9_8(db: Connection, attempts: int, wait: int | None, jitter: float) -> None:
+def test_failed_fetches_wait_ever_longer_until_they_are_given_up(
+    db: Connection, attempts: int, wait: int | None, jitter: float
+) -> None:
     order(db, IRI)
     db.execute(
         "update worker.debtor_info_fetch set attempts_count = %s, latest_attempt_at = %s",
@@ -96,6 +101,7 @@ def test_v9_8(db: Connection, attempts: int, wait: int | None, jitter: float) ->
     assert fetches(db, columns) == ([] if wait is None else [(attempts + 1, True, 503, wait * jitter)])
 
 
+@covers("V9.9")
 @pytest.mark.parametrize(
     ("fetched", "frozen_until", "is_cached"),
     [
@@ -108,7 +114,9 @@ def test_v9_8(db: Connection, attempts: int, wait: int | None, jitter: float) ->
         ("30 days 1 second", "2099-01-01T00:00:00Z", False),
     ],
 )
-def test_v9_9(db: Connection, fetched: str, frozen_until: str | None, is_cached: bool) -> None:
+def test_fresh_and_frozen_documents_are_not_fetched_again(
+    db: Connection, fetched: str, frozen_until: str | None, is_cached: bool
+) -> None:
     store(db, fetched, frozen_until)
     order(db, LOCATOR, is_locator_fetch=True)
     assert len(take(db)) == int(not is_cached)
@@ -118,8 +126,9 @@ def test_v9_9(db: Connection, fetched: str, frozen_until: str | None, is_cached:
     assert fetches(db) == ([] if is_cached else [(LOCATOR, 666)])
 
 
-def test_v13_10(db: Connection) -> None:
-    """G15: frozen documents are fetched again all the same. (That they stay stored is a matter of the scan.)"""
+@covers("V13.10", "G15")
+def test_frozen_documents_are_fetched_again_all_the_same(db: Connection) -> None:
+    """Frozen documents are fetched again all the same. (That they stay stored is a matter of the scan.)"""
     store(db, "46 days", "2099-01-01T00:00:00Z")
     order(db, LOCATOR, is_locator_fetch=True)
     fetch_and_find(db, pegged_document(will_not_change_until="2099-01-01T00:00:00+00:00"))
@@ -128,7 +137,8 @@ def test_v13_10(db: Connection) -> None:
     assert db.execute("select fetched_at = worker.now() from worker.debtor_info_document").fetchone() == (True,)
 
 
-def test_g49_forced_fetch_reads_the_locator_past_the_cache_and_the_other_address(db: Connection) -> None:
+@covers("G49")
+def test_a_forced_fetch_reads_the_locator_past_the_cache_and_the_other_address(db: Connection) -> None:
     store(db, "1 hour")
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
     assert [lease[:3] for lease in take(db)] == [(LOCATOR, 666, LOCATOR), (LOCATOR, 666, IRI)]
@@ -142,7 +152,7 @@ def test_cached_document_confirms_a_discovery(db: Connection) -> None:
     assert nothing_sent(db)
 
 
-def test_discovery(db: Connection) -> None:
+def test_a_discovery_confirms_the_debtor(db: Connection) -> None:
     order(db, IRI, is_discovery_fetch=True)
     fetch_and_find(db, pegged_document())
     assert sent(db, "ConfirmDebtor") == [{"debtor_id": 666, "debtor_info_locator": LOCATOR}]
@@ -150,7 +160,7 @@ def test_discovery(db: Connection) -> None:
     assert fetches(db) == []
 
 
-def test_locator_fetch(db: Connection) -> None:
+def test_a_locator_fetch_stores_the_document_and_fetches_its_peg(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, recursion_level=3)
     found = pegged_document(will_not_change_until="2026-06-30T00:00:00+00:00")
     fetch_and_find(db, found)
@@ -160,14 +170,16 @@ def test_locator_fetch(db: Connection) -> None:
     assert fetches(db) == []
 
 
-def test_v9_10(db: Connection) -> None:
+@covers("V9.10")
+def test_at_the_greatest_distance_no_peg_is_fetched(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, recursion_level=10)
     fetch_and_find(db, pegged_document())
     assert sent(db, "StoreDocument") == [pegged_document()]
     assert nothing_sent(db)
 
 
-def test_g32_distance_1(db: Connection) -> None:
+@covers("G32")
+def test_with_a_distance_of_1_the_first_peg_is_fetched(db: Connection) -> None:
     db.execute("update worker.configuration set max_distance_to_base = 1")
     for level, expected in ((0, [peg_fetch(1)]), (1, [])):
         order(db, LOCATOR, is_locator_fetch=True, recursion_level=level)
@@ -182,14 +194,16 @@ def test_locator_fetch_for_another_debtor_is_stored_only(db: Connection) -> None
     assert nothing_sent(db)
 
 
-def test_v9_11(db: Connection) -> None:
+@covers("V9.11")
+def test_a_document_with_another_locator_is_not_stored(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True)
     fetch_and_find(db, pegged_document(locator="https://example.com/L2"))
     assert fetches(db) == []
     assert nothing_sent(db)
 
 
-def test_v9_12(db: Connection) -> None:
+@covers("V9.12")
+def test_a_document_of_another_debtor_confirms_nothing(db: Connection) -> None:
     order(db, IRI, is_discovery_fetch=True, debtor_id=5)
     fetch_and_find(db, document(debtor_id=6))
     assert fetches(db) == []
@@ -199,10 +213,11 @@ def test_v9_12(db: Connection) -> None:
 L2 = "https://example.com/L2"
 
 
+@covers("V13.14", "G33", "G49")
 @pytest.mark.parametrize("debtor_id", [666, 667])
 @pytest.mark.parametrize("old_server", ["document", "retry", "drop"])
-def test_v13_14(db: Connection, debtor_id: int, old_server: str) -> None:
-    """G33, G49: the authority names an address whose document says that the debtor has moved."""
+def test_a_forced_document_tells_of_a_move(db: Connection, debtor_id: int, old_server: str) -> None:
+    """The authority names an address whose document says that the debtor has moved."""
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
     old, new = take(db)
     assert finish(db, new, "document", document=pegged_document(locator=L2, debtor_id=debtor_id)) == 1
@@ -216,7 +231,8 @@ def test_v13_14(db: Connection, debtor_id: int, old_server: str) -> None:
     assert fetches(db, "forced_iri, attempts_count") == ([(None, 1)] if old_server == "retry" else [])
 
 
-def test_g49_what_a_forced_address_has_is_never_stored(db: Connection) -> None:
+@covers("G49")
+def test_what_a_forced_address_has_is_never_stored(db: Connection) -> None:
     """Not even if it is the debtor's own document, and the locator is the one that was asked for."""
     order(db, LOCATOR, is_locator_fetch=True, is_discovery_fetch=True, forced_iri=IRI)
     _, new = take(db)
@@ -226,7 +242,8 @@ def test_g49_what_a_forced_address_has_is_never_stored(db: Connection) -> None:
     assert fetches(db, "forced_iri, is_locator_fetch, is_past_cache") == [(None, True, True)]
 
 
-def test_g49_a_forced_address_that_fails_is_tried_again_alone(db: Connection) -> None:
+@covers("G49")
+def test_a_forced_address_that_fails_is_tried_again_alone(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
     old, new = take(db)
     assert finish(db, old, "document", document=document()) == 1
@@ -245,7 +262,8 @@ def test_g49_a_forced_address_that_fails_is_tried_again_alone(db: Connection) ->
     assert fetches(db) == []
 
 
-def test_g49_a_locator_that_failed_is_read_past_the_cache_the_next_time(db: Connection) -> None:
+@covers("G49")
+def test_a_locator_that_failed_is_read_past_the_cache_the_next_time(db: Connection) -> None:
     store(db, "1 hour")
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=IRI)
     old, new = take(db)
@@ -255,7 +273,8 @@ def test_g49_a_locator_that_failed_is_read_past_the_cache_the_next_time(db: Conn
     assert [lease[2] for lease in take(db)] == [LOCATOR]
 
 
-def test_g49_a_forced_address_that_is_the_locator_tells_of_a_move_too(db: Connection) -> None:
+@covers("G49")
+def test_a_forced_address_that_is_the_locator_tells_of_a_move_too(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, forced_iri=LOCATOR)
     for lease in take(db):
         assert finish(db, lease, "document", document=document(locator=L2)) == 1
@@ -296,7 +315,8 @@ def test_fetchers_that_drop_at_once_do_not_wait_for_each_other(db: Connection) -
         assert fetches(db) == [(FOREIGN, 1)]
 
 
-def test_g18_lease(db: Connection) -> None:
+@covers("G18")
+def test_a_fetch_is_leased_to_one_fetcher_at_a_time(db: Connection) -> None:
     order(db, IRI, is_discovery_fetch=True)
     (lease,) = take(db)
     assert lease == (IRI, 666, IRI, "2026-03-01 02:10:00+00", False)
@@ -386,8 +406,9 @@ def test_many_results_at_once(db: Connection) -> None:
     assert {row[1] for row in fetches(db)} == set(range(1, 301, 3))
 
 
+@covers("V9.14")
 @pytest.mark.parametrize(("later", "rate"), [("2026-03-01T02:00:00Z", 1.0), ("2026-03-01T02:00:01Z", 2.0)])
-def test_v9_14(db: Connection, later: str, rate: float) -> None:
+def test_only_a_later_document_replaces_a_stored_one(db: Connection, later: str, rate: float) -> None:
     def stored(ts: str, rate: float) -> dict[str, Any]:
         peg = {"peg_debtor_info_locator": PEG_LOCATOR, "peg_debtor_id": 777, "peg_exchange_rate": rate}
         return message("StoreDocument", ts=ts, **peg)

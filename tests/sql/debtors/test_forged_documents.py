@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.debtors.web import Web
 
 BASE = "https://example.com/base"
@@ -40,7 +41,8 @@ def later(connection: Connection, moment: str) -> None:
     connection.execute(f"set swpt.now = '{moment}'".encode())
 
 
-def test_g49_an_issuer_cannot_replace_the_document_of_another_currency(db: Connection, web: Web) -> None:
+@covers("G49")
+def test_an_issuer_cannot_replace_the_document_of_another_currency(db: Connection, web: Web) -> None:
     web.publish(THIEF, BASE, 999)
     web.report(999, THIEF)
     assert claims(db) == {666: BASE, 999: BASE}
@@ -55,7 +57,8 @@ def test_g49_an_issuer_cannot_replace_the_document_of_another_currency(db: Conne
     assert [(m["debtor_info_locator"], m["debtor_id"]) for m in stored] == [(BASE, 666)]
 
 
-def test_g49_nor_can_it_when_the_other_server_does_not_answer(db: Connection, web: Web) -> None:
+@covers("G49")
+def test_an_issuer_cannot_do_so_when_the_other_server_does_not_answer(db: Connection, web: Web) -> None:
     web.publish(THIEF, BASE, 999)
     web.report(999, THIEF)
     del web.pages[BASE]
@@ -66,7 +69,8 @@ def test_g49_nor_can_it_when_the_other_server_does_not_answer(db: Connection, we
     assert [m for m in web.heard if m["type"] == "StoreDocument"] == []
 
 
-def test_g49_a_locator_that_names_another_debtor_leads_to_no_peg(db: Connection, web: Web) -> None:
+@covers("G49")
+def test_a_locator_that_names_another_debtor_leads_to_no_peg(db: Connection, web: Web) -> None:
     """The stored document of the base counts for nobody else, from the cache or not."""
     peg: dict[str, Any] = {"peg_debtor_info_locator": THIEF, "peg_debtor_id": 5, "peg_exchange_rate": 1.0}
     web.publish(BASE, BASE, 666, **peg)

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import pytest
 
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
+from tests.sql.delivery.queues import ledger, put, waiting
 from tests.sql.messages import COLLECTOR, CUSTOMER, TS, message
-
-
-def put(connection: Connection, lane: int, *messages: dict[str, Any]) -> None:
-    for body in messages:
-        connection.execute(
-            f"insert into pgmq.q_inbox_{lane} (vt, message) values ('-infinity', %s)".encode(), (json.dumps(body),)
-        )
-
-
-def waiting(connection: Connection, lane: int) -> int:
-    row = connection.execute(f"select count(*) from pgmq.q_inbox_{lane}".encode()).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def ledger(update_id: int, **fields: Any) -> dict[str, Any]:
-    return message("UpdatedLedger", update_id=update_id, **fields)
 
 
 def test_batch_is_applied_and_gone(worker_db: Connection) -> None:
@@ -76,7 +60,7 @@ def test_messages_of_one_account_keep_their_order_whatever_their_types(worker_db
     assert worker_db.execute("select rejections from worker.needed_worker_account").fetchone() == (0,)
 
 
-def test_limit_and_floor(worker_db: Connection) -> None:
+def test_draining_has_a_limit_and_goes_on_from_a_floor(worker_db: Connection) -> None:
     put(worker_db, 0, *[ledger(1, debtor_id=n) for n in range(1, 6)])
     assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 0)").fetchone() == (False, 2, 2)
     assert worker_db.execute("select busy, taken, floor from worker.drain_inbox(0, 2, 3)").fetchone() == (False, 2, 5)
@@ -132,11 +116,14 @@ def test_singly_takes_at_most_fifty(worker_db: Connection) -> None:
     assert worker_db.execute("select taken from worker.drain_inbox_singly(0, 1000, 0)").fetchone() == (50,)
 
 
+@covers("G37")
 @pytest.mark.parametrize(
     ("local_delivery", "binding_key", "is_local"),
     [(True, "#", True), (True, "0.#", False), (False, "#", False)],
 )
-def test_g37_local_delivery(worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool) -> None:
+def test_messages_for_the_own_shard_stay_in_the_database(
+    worker_db: Connection, local_delivery: bool, binding_key: str, is_local: bool
+) -> None:
     """The key of CUSTOMER has a hash beginning with bit 0 or 1; a shard of the other half has to use the broker."""
     bit = worker_db.execute("select (worker.hash32(%s::bigint) < 0)::int", (CUSTOMER,)).fetchone()
     assert bit is not None

@@ -14,7 +14,8 @@ from bridge.outbound import Outbound
 from bridge.wire.sharding import Realm
 from bridge.wire.topology import worker_topology
 from tests.conftest import Connection
-from tests.sql.delivery.test_drain import ledger, put, waiting
+from tests.covering import covers
+from tests.sql.delivery.queues import ledger, put, waiting
 from tests.sql.messages import CUSTOMER, message
 
 BAD = ledger(1, principal=2**63)
@@ -39,7 +40,8 @@ def lane_of(db: Connection, creditor_id: int) -> int:
     return call(db, "lane_of", call(db, "hash32", creditor_id))
 
 
-def test_g29_a_replayed_message_fails_again_and_the_failures_are_counted_on(worker_db: Connection) -> None:
+@covers("G29")
+def test_a_replayed_message_fails_again_and_the_failures_are_counted_on(worker_db: Connection) -> None:
     lane = lane_of(worker_db, CUSTOMER)
     put(worker_db, lane, BAD, ledger(1, debtor_id=7))
     drain = Drain(worker_db, 8)
@@ -56,7 +58,8 @@ def test_g29_a_replayed_message_fails_again_and_the_failures_are_counted_on(work
     assert rows == [(True, "Olga", "22003", 2), (True, "Olga", "22003", 4), (True, "Olga", "22003", 6)]
 
 
-def test_g29_a_replayed_message_is_applied_once_the_cause_is_gone(worker_db: Connection) -> None:
+@covers("G29")
+def test_a_replayed_message_is_applied_once_the_cause_is_gone(worker_db: Connection) -> None:
     lane = lane_of(worker_db, CUSTOMER)
     worker_db.execute("alter table worker.trading_policy add constraint broken check (debtor_id <> 666)")
     put(worker_db, lane, ledger(1))

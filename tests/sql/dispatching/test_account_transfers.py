@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.dispatching.test_steps import count, flags, nominal_amounts, totals
-from tests.sql.messages import apply, message
+from tests.sql.dispatching.arrivals import LABELS, collected, note, received, transfer
+from tests.sql.dispatching.rows import count, flags, nominal_amounts, totals
+from tests.sql.messages import apply
 from tests.sql.transfers.rows import (
     BUYER,
     COLLECTOR,
@@ -23,27 +24,6 @@ from tests.sql.transfers.rows import (
     insert,
     rows,
 )
-
-LABELS = {"collecting": ("Buyer", "Seller"), "sending": ("From", "To"), "dispatching": ("Seller", "Buyer")}
-
-
-def note(kind: str, first: int, second: int, turn_id: int = TURN) -> str:
-    one, two = LABELS[kind]
-    return f"Trading session: {turn_id}\n{one}: {first:x}\n{two}: {second:x}\n"
-
-
-def transfer(kind: str, first: int, second: int, account: int, amount: int, **fields: Any) -> dict[str, Any]:
-    body = {"creditor_id": account, "debtor_id": DEBTOR, "acquired_amount": amount}
-    return message("AccountTransfer", **{**body, "transfer_note": note(kind, first, second), **fields})
-
-
-def collected(db: Connection) -> list[tuple[int, bool]]:
-    """(amount, collected) of every payment expected from sellers."""
-    return [(a, c) for a, c in rows(db, "select amount, collected from worker.worker_collecting order by creditor_id")]
-
-
-def received(db: Connection) -> list[int]:
-    return [r for (r,) in rows(db, "select received_amount from worker.worker_receiving order by from_collector_id")]
 
 
 def add_lock(db: Connection, creditor_id: int, amount: int, **columns: Any) -> None:
@@ -100,7 +80,7 @@ def test_payment_of_another_key(db: Connection, field: dict[str, Any]) -> None:
     assert collected(db) == [(5, False), (1000, False)]
 
 
-def test_payment_between_collectors(db: Connection) -> None:
+def test_a_payment_between_collectors_counts_on_both_sides(db: Connection) -> None:
     add_payment(db, "receiving", OTHER_COLLECTOR, 1000)
     add_payment(db, "receiving", OTHER_COLLECTOR + 1, 1000)
     add_payment(db, "sending", OTHER_COLLECTOR, 1000)

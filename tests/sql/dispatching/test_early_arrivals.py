@@ -10,9 +10,10 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
-from tests.sql.delivery.test_drain import put
-from tests.sql.dispatching.test_account_transfers import collected, note, received, transfer
-from tests.sql.dispatching.test_steps import advance, count, flags, totals
+from tests.covering import covers
+from tests.sql.delivery.queues import put
+from tests.sql.dispatching.arrivals import collected, note, received, transfer
+from tests.sql.dispatching.rows import advance, count, flags, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     COLLECTOR,
@@ -68,9 +69,10 @@ def finish_lane(db: Connection) -> int:
     return int(rows(db, "select worker.merge_early_arrivals(%s, %s)", LATER, lane(db))[0][0])
 
 
+@covers("V12.6", "G5")
 @pytest.mark.parametrize("known", [None, (1, 10), (2, 5), (3, 0)])
-def test_v12_6(db: Connection, known: tuple[int, int] | None) -> None:
-    """G5: the payment comes before 3/0, whatever this shard knows of the turn."""
+def test_a_payment_that_comes_before_the_result_is_kept(db: Connection, known: tuple[int, int] | None) -> None:
+    """The payment comes before 3/0, whatever this shard knows of the turn."""
     if known:
         add_turn(db, LATER, *known)
     apply(db, payment(), sending(990))
@@ -113,7 +115,8 @@ def test_unmatched_early_arrivals_are_deleted_too(db: Connection) -> None:
     assert early(db) == []
 
 
-def test_g5_nothing_is_kept_when_the_lane_knows_the_result(db: Connection) -> None:
+@covers("G5")
+def test_nothing_is_kept_when_the_lane_knows_the_result(db: Connection) -> None:
     """The other lanes may still be before 3/0."""
     add_turn(db, LATER, 3, 0)
     assert finish_lane(db) == 0
@@ -123,7 +126,8 @@ def test_g5_nothing_is_kept_when_the_lane_knows_the_result(db: Connection) -> No
     assert rows(db, "select collector_id, amount from worker.early_arrival") == [(other, 7)]
 
 
-def test_g5_a_payment_is_kept_whatever_is_known_of_others(db: Connection) -> None:
+@covers("G5")
+def test_a_payment_is_kept_whatever_is_known_of_others(db: Connection) -> None:
     """Other steps of the lane, and payments whose key differs in one column, tell nothing about it."""
     add_turn(db, LATER, 3, 0)
     for phase, subphase, number in ((2, 0, lane(db)), (3, 5, lane(db)), (3, 0, (lane(db) + 1) % 8)):
@@ -186,8 +190,9 @@ def test_payment_wins_over_notice_and_the_first_payment_stays(db: Connection) ->
     assert early(db) == [("collecting", SELLER, 1000)]
 
 
+@covers("V13.16")
 @pytest.mark.parametrize("first", ["payment", "notice", None])
-def test_v13_16(db: Connection, first: str | None) -> None:
+def test_a_notice_that_comes_before_the_result_is_kept(db: Connection, first: str | None) -> None:
     if first == "payment":
         apply(db, payment(9000))
     apply(db, unpaid())
@@ -205,8 +210,9 @@ def test_v13_16(db: Connection, first: str | None) -> None:
         assert totals(db) == (9000, 0)
 
 
-def test_v13_15(db: Connection) -> None:
-    """G31: the notice makes the amount missing, and lets the collector go on."""
+@covers("V13.15", "G31")
+def test_a_notice_makes_the_amount_missing_and_lets_the_collector_go_on(db: Connection) -> None:
+    """The notice makes the amount missing, and lets the collector go on."""
     add_status(db, 9500, 0, 0, 9500)
     add_payment(db, "collecting", SELLER, 9000)
     add_payment(db, "collecting", SELLER + 1, 500)
@@ -235,8 +241,9 @@ def test_notice_of_a_sending(db: Connection) -> None:
     assert rows(db, query, OTHER_COLLECTOR) == [(0, 0), (2, 1)]
 
 
+@covers("V13.17")
 @pytest.mark.parametrize("kind", ["collecting", "sending"])
-def test_v13_17_in_a_batch_no_notice_overtakes_the_payment(db: Connection, kind: str) -> None:
+def test_in_a_batch_no_notice_overtakes_the_payment(db: Connection, kind: str) -> None:
     """The notice comes after the payment, but behind a message of its own type that came before both."""
     add_status(db, 9000, 0, 9000, 18000)
     add_payment(db, "collecting", SELLER, 9000)
@@ -260,7 +267,8 @@ def test_v13_17_in_a_batch_no_notice_overtakes_the_payment(db: Connection, kind:
         assert received(db) == [9000]
 
 
-def test_v13_17(db: Connection) -> None:
+@covers("V13.17")
+def test_a_payment_that_came_wins_over_its_notice(db: Connection) -> None:
     """A payment that came always wins; a key that nobody knows is no reason to keep anything."""
     add_payment(db, "collecting", SELLER, 9000, collected=True)
     apply(db, unpaid(turn_id=TURN))
@@ -269,7 +277,8 @@ def test_v13_17(db: Connection) -> None:
     assert early(db) == []
 
 
-def test_m30_no_attempt_is_touched(db: Connection) -> None:
+@covers("M30")
+def test_a_notice_touches_no_attempt(db: Connection) -> None:
     """The five fields of a notice may be those of a transfer attempt."""
     add_account(db)
     add_attempt(db, **STATES["ready"], creditor_id=OTHER_COLLECTOR, is_dispatching=False)
@@ -313,7 +322,8 @@ def test_early_arrivals_of_other_lanes_turns_and_realms_stay(db: Connection) -> 
     assert rows(db, "select count(*) from worker.early_arrival") == [(3,)]
 
 
-def test_g5_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], str]) -> None:
+@covers("G5")
+def test_who_keeps_an_arrival_waits_for_step_3_0(new_database: Callable[[Kind], str]) -> None:
     """While 3/0 inserts its rows, nothing may be stored behind its merge."""
     url = new_database("worker")
     with psycopg.connect(url) as step, psycopg.connect(url, autocommit=True) as handler:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
-from tests.sql.dispatching.test_account_transfers import transfer
-from tests.sql.dispatching.test_steps import DISPATCHED, SENT, advance, count, nominal_amounts, totals
+from tests.covering import covers
+from tests.sql.dispatching.arrivals import transfer
+from tests.sql.dispatching.rows import DISPATCHED, SENT, advance, count, nominal_amounts, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -46,8 +47,10 @@ def notice(kind: str, payer_id: int) -> dict[str, Any]:
     [
         ("collecting", SELLER, transfer("collecting", COLLECTOR, SELLER, COLLECTOR, 900), False),
         ("receiving", OTHER_COLLECTOR, transfer("sending", OTHER_COLLECTOR, COLLECTOR, COLLECTOR, 900), False),
-        pytest.param("collecting", SELLER, notice("collecting", SELLER), True, id="M30-collecting"),
-        pytest.param("receiving", OTHER_COLLECTOR, notice("sending", OTHER_COLLECTOR), True, id="M30-sending"),
+        pytest.param("collecting", SELLER, notice("collecting", SELLER), True, id="collecting", marks=covers("M30")),
+        pytest.param(
+            "receiving", OTHER_COLLECTOR, notice("sending", OTHER_COLLECTOR), True, id="sending", marks=covers("M30")
+        ),
         ("sending", OTHER_COLLECTOR, transfer("sending", COLLECTOR, OTHER_COLLECTOR, COLLECTOR, -900), True),
         ("dispatching", BUYER, transfer("dispatching", COLLECTOR, BUYER, COLLECTOR, -900), True),
     ],

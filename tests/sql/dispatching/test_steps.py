@@ -10,6 +10,8 @@ import pytest
 
 from sql import Kind
 from tests.conftest import Connection
+from tests.covering import covers
+from tests.sql.dispatching.rows import DISPATCHED, SENT, advance, count, flags, nominal_amounts, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -31,33 +33,6 @@ from tests.sql.transfers.rows import (
 )
 
 KEY = {"collector_id": COLLECTOR, "turn_id": TURN, "debtor_id": DEBTOR}
-SENT = {"started_sending": True, "total_collected_amount": 10000, "all_sent": True}
-DISPATCHED = {**SENT, "started_dispatching": True, "total_received_amount": 0}
-
-
-def advance(db: Connection, limit: int = 100) -> int:
-    """One pass over all lanes."""
-    query = "select worker.advance_dispatching(%s, %s)"
-    return sum(int(rows(db, query, lane, limit)[0][0]) for lane in range(8))
-
-
-def flags(db: Connection) -> list[tuple[bool, bool, bool, bool]]:
-    """(started_sending, all_sent, started_dispatching, awaiting_signal_flag) of every status."""
-    query = "select started_sending, all_sent, started_dispatching, awaiting_signal_flag from worker.dispatching_status"
-    return [(a, b, c, d) for a, b, c, d in rows(db, query)]
-
-
-def totals(db: Connection) -> tuple[int | None, int | None]:
-    found = rows(db, "select total_collected_amount, total_received_amount from worker.dispatching_status")
-    return found[0][0], found[0][1]
-
-
-def nominal_amounts(db: Connection) -> dict[int, float]:
-    return dict(rows(db, "select creditor_id, nominal_amount from worker.transfer_attempt"))
-
-
-def count(db: Connection, table: str) -> int:
-    return int(rows(db, f"select count(*) from worker.{table}")[0][0])
 
 
 def test_collector_waits_for_its_sellers(db: Connection) -> None:
@@ -69,7 +44,7 @@ def test_collector_waits_for_its_sellers(db: Connection) -> None:
     assert flags(db) == [(False, False, False, False)]
 
 
-def test_sending_starts(db: Connection) -> None:
+def test_sending_starts_when_all_is_collected(db: Connection) -> None:
     add_status(db, 10000, 3000, 0, 7000)
     add_payment(db, "collecting", SELLER, 9999, collected=True)
     add_payment(db, "collecting", SELLER, 5, collected=True, turn_id=8)
@@ -91,8 +66,9 @@ def test_sending_starts(db: Connection) -> None:
     assert count(db, "worker_sending") == 2
 
 
-def test_v7_6(db: Connection) -> None:
-    """G7: rows whose share is below one token are deleted, and their receivers are told."""
+@covers("V7.6", "G7")
+def test_shares_below_one_token_are_deleted_and_told(db: Connection) -> None:
+    """Rows whose share is below one token are deleted, and their receivers are told."""
     add_status(db, 10000, 3000, 0, 7000)
     add_payment(db, "collecting", SELLER, 9000, collected=True)
     for n, amount in enumerate([2397, 600, 3]):
@@ -111,8 +87,9 @@ def test_v7_6(db: Connection) -> None:
     assert internal_messages(db, "TriggerTransfer") == [{**notice, "unpaid": "sending"}]
 
 
-def test_v13_4(db: Connection) -> None:
-    """G7: with nothing to send the pipeline goes on."""
+@covers("V13.4", "G7")
+def test_with_nothing_to_send_the_collector_goes_on(db: Connection) -> None:
+    """With nothing to send the pipeline goes on."""
     add_status(db, 10000, 3000, 0, 7000)
     add_payment(db, "collecting", SELLER, 7000, collected=True)
     add_payment(db, "sending", OTHER_COLLECTOR, 3000)
@@ -144,7 +121,8 @@ def test_collector_waits_for_other_collectors(db: Connection) -> None:
     assert flags(db) == [(True, True, False, False)]
 
 
-def test_v7_4_dispatching_starts(db: Connection) -> None:
+@covers("V7.4")
+def test_dispatching_starts_with_what_was_received(db: Connection) -> None:
     add_status(db, 10000, 3000, 5000, 12000, **SENT)
     add_payment(db, "receiving", OTHER_COLLECTOR, 1000, received_amount=999)
     add_payment(db, "receiving", OTHER_COLLECTOR + 1, 4000, received_amount=3996)
@@ -159,7 +137,8 @@ def test_v7_4_dispatching_starts(db: Connection) -> None:
     assert internal_messages(db, "StartDispatching") == []
 
 
-def test_g7_buyers_with_too_small_a_share(db: Connection) -> None:
+@covers("G7")
+def test_buyers_with_too_small_a_share_get_nothing(db: Connection) -> None:
     add_status(db, 10000, 0, 0, 10000, **{**SENT, "total_collected_amount": 1000})
     add_payment(db, "dispatching", BUYER, 9991)
     add_payment(db, "dispatching", BUYER + 1, 9)
@@ -169,7 +148,8 @@ def test_g7_buyers_with_too_small_a_share(db: Connection) -> None:
     assert internal_messages(db, "TriggerTransfer") == []
 
 
-def test_g7_nothing_for_anybody(db: Connection) -> None:
+@covers("G7")
+def test_a_collector_that_got_nothing_is_done_at_once(db: Connection) -> None:
     """A collector that got nothing is done in one pass."""
     add_status(db, 10000, 3000, 0, 7000)
     add_payment(db, "sending", OTHER_COLLECTOR, 3000)
@@ -199,7 +179,8 @@ def test_amounts_at_the_edge(db: Connection) -> None:
     assert nominal_amounts(db) == {BUYER: 2.0**63}
 
 
-def test_v12_8(db: Connection) -> None:
+@covers("V12.8")
+def test_a_second_signal_to_send_changes_nothing(db: Connection) -> None:
     add_status(db, 10000, 10000, 0, 0, awaiting_signal_flag=True)
     add_payment(db, "collecting", SELLER, 10000, collected=True)
     for n in range(3):

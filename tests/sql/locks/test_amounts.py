@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import COLLECTOR, DEBTOR, SELLER
 from tests.sql.messages import apply, message
 
@@ -15,18 +16,18 @@ MONTH = 2592000.0
 @pytest.mark.parametrize(
     ("rate", "seconds", "share"),
     [
-        pytest.param(-50.0, MONTH, 0.9446582976965447, id="V6.1"),
-        pytest.param(-50.0, 31557600.0, 0.5, id="V6.2"),
-        pytest.param(-2.0, MONTH, 0.9983420160325823, id="V6.3-month"),
-        pytest.param(-10.0, 7200.0, 0.9999759618413606, id="V6.3-hours"),
-        pytest.param(5.0, MONTH, 1.0, id="V6.4-growth"),
-        pytest.param(-50.0, -5.0, 1.0, id="V6.4-past"),
-        pytest.param(-100.0, 1.0, 0.0, id="V6.4-all"),
-        pytest.param(-99.99995, 1.0, 0.0, id="V6.4-nearly-all"),
-        pytest.param(-99.9999, 86400.0, 0.9628816167585112, id="V6.4-limit"),
+        pytest.param(-50.0, MONTH, 0.9446582976965447, id="month", marks=covers("V6.1")),
+        pytest.param(-50.0, 31557600.0, 0.5, id="year", marks=covers("V6.2")),
+        pytest.param(-2.0, MONTH, 0.9983420160325823, id="month", marks=covers("V6.3")),
+        pytest.param(-10.0, 7200.0, 0.9999759618413606, id="hours", marks=covers("V6.3")),
+        pytest.param(5.0, MONTH, 1.0, id="growth", marks=covers("V6.4")),
+        pytest.param(-50.0, -5.0, 1.0, id="past", marks=covers("V6.4")),
+        pytest.param(-100.0, 1.0, 0.0, id="all", marks=covers("V6.4")),
+        pytest.param(-99.99995, 1.0, 0.0, id="nearly-all", marks=covers("V6.4")),
+        pytest.param(-99.9999, 86400.0, 0.9628816167585112, id="limit", marks=covers("V6.4")),
     ],
 )
-def test_v6_1_to_v6_4(worker_db: Connection, rate: float, seconds: float, share: float) -> None:
+def test_demurrage_leaves_a_share(worker_db: Connection, rate: float, seconds: float, share: float) -> None:
     row = worker_db.execute("select worker.demurrage(%s, %s)", (rate, seconds)).fetchone()
     assert row == (pytest.approx(share, rel=1e-15, abs=0),)
 
@@ -34,7 +35,7 @@ def test_v6_1_to_v6_4(worker_db: Connection, rate: float, seconds: float, share:
 @pytest.mark.parametrize(
     ("rate", "seconds"), [(-99.9999, 1e12), (1e300, 1e12), (-5e-324, 1e12), (5e-324, MONTH), (-1e-15, 1e-9)]
 )
-def test_demurrage_of_centuries(worker_db: Connection, rate: float, seconds: float) -> None:
+def test_centuries_of_demurrage_are_no_numeric_error(worker_db: Connection, rate: float, seconds: float) -> None:
     """No numeric error, whatever the peers say."""
     row = worker_db.execute("select worker.demurrage(%s, %s) between 0 and 1", (rate, seconds)).fetchone()
     assert row == (True,)
@@ -43,17 +44,17 @@ def test_demurrage_of_centuries(worker_db: Connection, rate: float, seconds: flo
 @pytest.mark.parametrize(
     ("amount", "min_trade_amount", "rate", "min_locked", "max_locked"),
     [
-        pytest.param(-30000, 1000, -50.0, 1059, 31758, id="V6.5"),
-        pytest.param(-12345, 5000, -10.0, 5044, 12453, id="V6.6"),
-        pytest.param(-MAX64, 1000, -50.0, 1059, MAX64, id="V6.7"),
-        pytest.param(50000, 1000, -50.0, 0, 0, id="V6.8"),
-        pytest.param(1, 1000, -50.0, 0, 0, id="V6.8-below-minimum"),
+        pytest.param(-30000, 1000, -50.0, 1059, 31758, id="sale", marks=covers("V6.5")),
+        pytest.param(-12345, 5000, -10.0, 5044, 12453, id="higher-minimum", marks=covers("V6.6")),
+        pytest.param(-MAX64, 1000, -50.0, 1059, MAX64, id="biggest-sale", marks=covers("V6.7")),
+        pytest.param(50000, 1000, -50.0, 0, 0, id="purchase", marks=covers("V6.8")),
+        pytest.param(1, 1000, -50.0, 0, 0, id="below-minimum", marks=covers("V6.8")),
         pytest.param(-1000, 1000, -50.0, 1059, 1059, id="exactly-the-minimum"),
         pytest.param(-(2**53 + 1), 1000, 0.0, 1000, 2**53 + 1, id="exact-integers"),
         pytest.param(-5000, 1000, -99.99999, MAX64, MAX64, id="nothing-left"),
     ],
 )
-def test_v6_5_to_v6_8(
+def test_a_sale_locks_more_than_it_sells_and_a_purchase_nothing(
     db: Connection, amount: int, min_trade_amount: int, rate: float, min_locked: int, max_locked: int
 ) -> None:
     db.execute("update worker.worker_turn set min_trade_amount = %s", (min_trade_amount,))

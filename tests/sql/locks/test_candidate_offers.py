@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.conftest import add_turn
 from tests.sql.locks.rows import (
     COLLECTOR,
@@ -38,7 +39,7 @@ def requests(db: Connection) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("amount", [-5000, 5000])
-def test_offer_creates_lock(db: Connection, amount: int) -> None:
+def test_an_offer_creates_a_lock(db: Connection, amount: int) -> None:
     apply(db, offer(amount))
     assert lock_states(db) == [("initiated", amount)]
     rows = db.execute(
@@ -67,6 +68,7 @@ def test_unreleased_lock_is_in_force(db: Connection, state: str) -> None:
     assert requests(db) == []
 
 
+@covers("V6.14")
 @pytest.mark.parametrize(
     ("creation_date", "number", "is_free"),
     [
@@ -76,7 +78,9 @@ def test_unreleased_lock_is_in_force(db: Connection, state: str) -> None:
         ("2024-06-01", 0, True),
     ],
 )
-def test_v6_14(db: Connection, creation_date: str, number: int, is_free: bool) -> None:
+def test_a_released_lock_gives_way_once_the_account_shows_the_payment(
+    db: Connection, creation_date: str, number: int, is_free: bool
+) -> None:
     add_lock(db, "released", -9000, turn_id=0, collector_id=5, collection_deadline=NOW)
     apply(db, offer(5000, account_creation_date=creation_date, last_transfer_number=number))
     assert lock_states(db) == ([("initiated", 5000)] if is_free else [("released", -9000)])
@@ -108,7 +112,7 @@ def test_offers_of_several_turns(db: Connection) -> None:
     assert rows == [(101, 1), (102, 2)]
 
 
-def test_no_collector(db: Connection) -> None:
+def test_an_offer_without_a_collector_is_dropped(db: Connection) -> None:
     apply(db, offer(debtor_id=667))
     assert lock_states(db) == []
 
@@ -164,7 +168,8 @@ def step(db: Connection) -> Connection:
     return connection
 
 
-def test_v12_7(db: Connection, step: Connection) -> None:
+@covers("V12.7")
+def test_an_offer_that_comes_during_shipping_is_dropped(db: Connection, step: Connection) -> None:
     """Step 2/5 ships: the offer is dropped, at once and for good."""
     db.execute("set lock_timeout = '1s'")
     with step:
@@ -173,7 +178,8 @@ def test_v12_7(db: Connection, step: Connection) -> None:
     assert lock_states(db) == []
 
 
-def test_g17(db: Connection, step: Connection) -> None:
+@covers("G17")
+def test_an_offer_that_comes_while_the_change_commits_is_dropped(db: Connection, step: Connection) -> None:
     """The turn is read after the lock: an offer that comes while the change commits does not slip through."""
     with step:
         step.execute("update worker.worker_turn set worker_turn_subphase = 10")
@@ -186,20 +192,23 @@ def test_g17(db: Connection, step: Connection) -> None:
     assert lock_states(db) == []
 
 
-def test_g17_offers_do_not_exclude_each_other(db: Connection) -> None:
+@covers("G17")
+def test_offers_do_not_exclude_each_other(db: Connection) -> None:
     with psycopg.connect(db.info.dsn) as other:
         other.execute("select worker.lock_turn_shared(%s)", (TURN,))
         apply(db, offer())
     assert lock_states(db) == [("initiated", -5000)]
 
 
-def test_g17_the_row_of_the_turn_is_not_locked(db: Connection) -> None:
+@covers("G17")
+def test_the_row_of_the_turn_is_not_locked(db: Connection) -> None:
     with psycopg.connect(db.info.dsn, autocommit=True) as other, db.transaction():
         apply(db, offer())
         other.execute("select from worker.worker_turn where turn_id = %s for update nowait", (TURN,))
 
 
-def test_g17_offers_hold_up_the_step(db: Connection) -> None:
+@covers("G17")
+def test_offers_hold_up_the_step(db: Connection) -> None:
     """Until the locks are committed, the turn can not change."""
     with psycopg.connect(db.info.dsn, autocommit=True) as other:
         other.execute("set lock_timeout = '100ms'")

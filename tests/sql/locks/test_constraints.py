@@ -8,28 +8,33 @@ import psycopg
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import NOW, add_lock, add_participation
 
 
-def test_v2_1(db: Connection) -> None:
+@covers("V2.1")
+def test_no_lock_is_finalized_without_a_transfer(db: Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         add_lock(db, "initiated", -5000, finalized_at=NOW)
 
 
+@covers("V2.2")
 @pytest.mark.parametrize("missing", ["account_creation_date", "account_last_transfer_number", "finalized_at"])
-def test_v2_2(db: Connection, missing: str) -> None:
+def test_no_lock_is_released_without_the_state_of_its_account(db: Connection, missing: str) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         add_lock(db, "released", -5000, **{missing: None})
 
 
+@covers("V2.3")
 @pytest.mark.parametrize("amount", [0, 1])
-def test_v2_3_rejected(db: Connection, amount: int) -> None:
+def test_a_verdict_of_too_few_tokens_is_refused(db: Connection, amount: int) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         add_participation(db, amount)
 
 
+@covers("V2.3")
 @pytest.mark.parametrize("amount", [-1, 2])
-def test_v2_3_ok(db: Connection, amount: int) -> None:
+def test_a_verdict_of_enough_tokens_is_stored(db: Connection, amount: int) -> None:
     add_participation(db, amount)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import (
     COLLECTOR,
     DEBTOR,
@@ -56,7 +57,7 @@ def account_state(db: Connection) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
-def test_seller_is_released(db: Connection) -> None:
+def test_a_seller_is_released_by_his_payment(db: Connection) -> None:
     add_lock(db, "settled", -9000)
     for _ in range(2):
         release(db, -9000)
@@ -65,7 +66,8 @@ def test_seller_is_released(db: Connection) -> None:
     assert take_finalized(db) == []
 
 
-def test_v6_17(db: Connection) -> None:
+@covers("V6.17")
+def test_a_buyer_is_released_by_the_first_payment(db: Connection) -> None:
     add_lock(db, "prepared", 80000)
     add_participation(db, 50000)
     apply(db, message("ReviseAccountLock", creditor_id=SELLER, debtor_id=DEBTOR, turn_id=TURN))
@@ -77,13 +79,15 @@ def test_v6_17(db: Connection) -> None:
     assert take_finalized(db) == []
 
 
-def test_v6_19(db: Connection) -> None:
+@covers("V6.19")
+def test_a_seller_is_not_released_by_another_amount(db: Connection) -> None:
     add_lock(db, "settled", -80000)
     release(db, -79999)
     assert lock_states(db) == [("settled", -80000)]
 
 
-def test_v12_5(db: Connection) -> None:
+@covers("V12.5")
+def test_money_that_overtakes_the_verdict_releases_the_buyer(db: Connection) -> None:
     """The money overtakes the verdict."""
     add_lock(db, "prepared", 80000)
     release(db, 49998)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import (
     COLLECTOR,
     DEADLINE,
@@ -51,15 +52,17 @@ def finalized(status_code: str, committed_amount: int, **fields: Any) -> dict[st
 @pytest.mark.parametrize(
     ("amount", "locked", "rate", "expected"),
     [
-        pytest.param(-30000, 31758, -50.0, -30000, id="V6.9"),
-        pytest.param(-30000, 10000, -49.0, -9461, id="V6.10"),
-        pytest.param(-30000, 1059, -50.0, -1000, id="V6.11"),
-        pytest.param(50000, 0, -50.0, 50000, id="V6.12"),
+        pytest.param(-30000, 31758, -50.0, -30000, id="all-locked", marks=covers("V6.9")),
+        pytest.param(-30000, 10000, -49.0, -9461, id="some-locked", marks=covers("V6.10")),
+        pytest.param(-30000, 1059, -50.0, -1000, id="least-lock", marks=covers("V6.11")),
+        pytest.param(50000, 0, -50.0, 50000, id="purchase", marks=covers("V6.12")),
         pytest.param(-30000, 0, 0.0, 0, id="nothing-locked"),
         pytest.param(-(2**63 - 1), 2**63 - 1, 0.0, -(2**63 - 1), id="exact-integers"),
     ],
 )
-def test_v6_9_to_v6_12(db: Connection, amount: int, locked: int, rate: float, expected: int) -> None:
+def test_a_prepared_lock_offers_what_its_money_will_be_worth(
+    db: Connection, amount: int, locked: int, rate: float, expected: int
+) -> None:
     add_lock(db, "initiated", amount)
     apply(db, prepared(locked_amount=locked, demurrage_rate=rate))
     assert lock_states(db) == [("prepared", expected)]
@@ -67,11 +70,12 @@ def test_v6_9_to_v6_12(db: Connection, amount: int, locked: int, rate: float, ex
     assert take_finalized(db) == []
 
 
+@covers("V6.13")
 @pytest.mark.parametrize(
     "terms", [{"deadline": (DEADLINE - timedelta(seconds=1)).isoformat()}, {"demurrage_rate": -50.1}]
 )
 @pytest.mark.parametrize("amount", [-30000, 50000])
-def test_v6_13(db: Connection, amount: int, terms: dict[str, Any]) -> None:
+def test_a_lock_on_bad_terms_is_dismissed(db: Connection, amount: int, terms: dict[str, Any]) -> None:
     add_lock(db, "initiated", amount)
     apply(db, prepared(locked_amount=31758, **terms))
     assert lock_states(db) == []
@@ -85,14 +89,16 @@ def test_v6_13(db: Connection, amount: int, terms: dict[str, Any]) -> None:
         pytest.param("prepared", -9000, 124, [(124, 0, "")], id="prepared-other"),
         pytest.param("revised", 9000, TRANSFER, [], id="revised-again"),
         pytest.param("revised", 9000, 124, [(124, 0, "")], id="revised-other"),
-        pytest.param("settled", -9000, TRANSFER, [(TRANSFER, 9000, NOTE)], id="V6.18-again"),
-        pytest.param("settled", -9000, 124, [(124, 0, "")], id="V6.18-other"),
+        pytest.param("settled", -9000, TRANSFER, [(TRANSFER, 9000, NOTE)], id="again", marks=covers("V6.18")),
+        pytest.param("settled", -9000, 124, [(124, 0, "")], id="other", marks=covers("V6.18")),
         pytest.param("released", -9000, TRANSFER, [(TRANSFER, 9000, NOTE)], id="released-seller-again"),
         pytest.param("released", 9000, TRANSFER, [(TRANSFER, 0, "")], id="released-buyer-again"),
         pytest.param("released", 9000, 124, [(124, 0, "")], id="released-other"),
     ],
 )
-def test_v6_18(db: Connection, state: str, amount: int, transfer_id: int, sent: list[tuple[int, int, str]]) -> None:
+def test_a_repeated_reply_gets_the_answer_it_had(
+    db: Connection, state: str, amount: int, transfer_id: int, sent: list[tuple[int, int, str]]
+) -> None:
     """A repeated message gets the answer it had, and changes nothing; bad terms come too late."""
     add_lock(db, state, amount)
     apply(db, prepared(transfer_id=transfer_id, demurrage_rate=-99.0))
@@ -168,7 +174,7 @@ def test_prepared_transfer_of_an_attempt_is_not_dismissed(db: Connection) -> Non
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_rejected_transfer(db: Connection, state: str) -> None:
+def test_a_rejection_deletes_an_initiated_lock_only(db: Connection, state: str) -> None:
     add_lock(db, state, -9000)
     for _ in range(2):
         apply(db, rejected(), rejected(coordinator_request_id=5))
@@ -183,8 +189,9 @@ def test_rejected_transfer_of_another_account(db: Connection, field: str) -> Non
     assert lock_states(db) == [("initiated", -9000)]
 
 
+@covers("V13.2")
 @pytest.mark.parametrize("status_code", ["TIMEOUT", "OK"])
-def test_v13_2(db: Connection, status_code: str) -> None:
+def test_a_failed_commit_frees_the_seller(db: Connection, status_code: str) -> None:
     add_lock(db, "settled", -9000, turn_id=0)
     apply(db, finalized(status_code, 0))
     assert lock_states(db) == []
@@ -195,38 +202,43 @@ def test_v13_2(db: Connection, status_code: str) -> None:
     assert lock_states(db) == [("initiated", -5000)]
 
 
-def test_v13_3(db: Connection) -> None:
+@covers("V13.3")
+def test_a_successful_commit_keeps_the_lock(db: Connection) -> None:
     add_lock(db, "settled", -9000)
     apply(db, finalized("OK", 9000))
     assert lock_states(db) == [("settled", -9000)]
     assert take_notices(db) == []
 
 
-def test_v13_15(db: Connection) -> None:
+@covers("V13.15")
+def test_a_failed_commit_is_told_to_the_collector(db: Connection) -> None:
     """The notice that leaves: part 7 tests what it does at the collector."""
     add_lock(db, "settled", -9000, turn_id=5, collector_id=COLLECTOR)
     apply(db, finalized("TIMEOUT", 0))
     assert take_notices(db) == [(999, 5, DEBTOR, SELLER, "collecting")]
 
 
+@covers("G6")
 @pytest.mark.parametrize("state", [state for state in STATES if state != "settled"])
-def test_g6_only_settled_locks(db: Connection, state: str) -> None:
+def test_a_failed_commit_frees_only_settled_locks(db: Connection, state: str) -> None:
     add_lock(db, state, -9000)
     apply(db, finalized("TIMEOUT", 0))
     assert lock_states(db) == [(state, -9000)]
     assert take_notices(db) == []
 
 
+@covers("G6")
 @pytest.mark.parametrize("field", [*IDS, "transfer_id"])
-def test_g6_all_ids_must_match(db: Connection, field: str) -> None:
+def test_a_failed_commit_frees_nobody_else(db: Connection, field: str) -> None:
     add_lock(db, "settled", -9000)
     apply(db, finalized("TIMEOUT", 0, **{field: 5}))
     assert lock_states(db) == [("settled", -9000)]
     assert take_notices(db) == []
 
 
+@covers("G6")
 @pytest.mark.parametrize(("status_code", "committed_amount", "warnings"), [("OK", 8999, 1), ("OK", 9000, 0)])
-def test_g6_another_amount_is_kept(db: Connection, status_code: str, committed_amount: int, warnings: int) -> None:
+def test_another_amount_is_kept(db: Connection, status_code: str, committed_amount: int, warnings: int) -> None:
     seen: list[str | None] = []
     db.add_notice_handler(lambda diagnostic: seen.append(diagnostic.message_detail))
     add_lock(db, "settled", -9000)
@@ -236,7 +248,8 @@ def test_g6_another_amount_is_kept(db: Connection, status_code: str, committed_a
     assert take_notices(db) == []
 
 
-def test_g40(db: Connection) -> None:
+@covers("G40")
+def test_no_reply_needs_the_row_of_the_turn(db: Connection) -> None:
     """No transfer message needs the turn: the lock carries its deadline."""
     db.execute("delete from worker.worker_turn")
     add_lock(db, "initiated", -30000)

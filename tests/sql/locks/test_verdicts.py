@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import (
     COLLECTOR,
     DEADLINE,
@@ -56,7 +57,8 @@ def notice(collector_id: int = COLLECTOR) -> list[tuple[int, int, int, int, str]
     return [(collector_id, TURN, DEBTOR, SELLER, "collecting")]
 
 
-def test_v6_15(db: Connection, revise: Revise, warnings: list[str]) -> None:
+@covers("V6.15")
+def test_a_seller_pays_with_the_verdict(db: Connection, revise: Revise, warnings: list[str]) -> None:
     add_lock(db, "prepared", -80000)
     add_participation(db, -50000)
     revise(db)
@@ -75,7 +77,8 @@ def test_v6_15(db: Connection, revise: Revise, warnings: list[str]) -> None:
     assert warnings == []
 
 
-def test_v6_16(db: Connection, revise: Revise, warnings: list[str]) -> None:
+@covers("V6.16")
+def test_a_buyer_waits_after_the_verdict(db: Connection, revise: Revise, warnings: list[str]) -> None:
     add_lock(db, "prepared", 80000)
     add_participation(db, 50000)
     for _ in range(2):
@@ -86,7 +89,8 @@ def test_v6_16(db: Connection, revise: Revise, warnings: list[str]) -> None:
     assert warnings == []
 
 
-def test_v6_20(db: Connection, revise: Revise) -> None:
+@covers("V6.20")
+def test_without_a_verdict_the_lock_is_deleted(db: Connection, revise: Revise) -> None:
     add_lock(db, "initiated", -9000)
     revise(db)
     assert lock_states(db) == []
@@ -97,7 +101,7 @@ def test_v6_20(db: Connection, revise: Revise) -> None:
 
 
 @pytest.mark.parametrize("amount", [-9000, 9000])
-def test_no_participation(db: Connection, revise: Revise, amount: int) -> None:
+def test_a_lock_without_a_verdict_is_dismissed(db: Connection, revise: Revise, amount: int) -> None:
     add_lock(db, "prepared", amount)
     add_participation(db, -9000, turn_id=TURN + 1)
     revise(db)
@@ -127,7 +131,8 @@ def test_another_lock_is_left_alone(db: Connection, revise: Revise, state: str, 
     assert take_notices(db) == notice()
 
 
-def test_g31_a_buyer_that_was_to_wait_does_not_pay(db: Connection, revise: Revise) -> None:
+@covers("G31")
+def test_a_buyer_that_was_to_wait_does_not_pay(db: Connection, revise: Revise) -> None:
     add_lock(db, "revised", 9000)
     add_participation(db, -9000)
     revise(db)
@@ -167,8 +172,9 @@ def test_finalized_lock_is_left_alone(db: Connection, revise: Revise, state: str
     assert take_notices(db) == []
 
 
+@covers("G31")
 @pytest.mark.parametrize(("verdict", "notices"), [(-9000, notice()), (9000, [])])
-def test_g31_participation_without_lock(
+def test_a_verdict_without_its_lock_is_told(
     db: Connection, revise: Revise, verdict: int, notices: list[tuple[int, int, int, int, str]]
 ) -> None:
     add_participation(db, verdict)
@@ -177,7 +183,8 @@ def test_g31_participation_without_lock(
     assert take_notices(db) == notices
 
 
-def test_v13_1(db: Connection, revise: Revise, warnings: list[str]) -> None:
+@covers("V13.1")
+def test_a_verdict_above_its_lock_commits_the_lock(db: Connection, revise: Revise, warnings: list[str]) -> None:
     """The part of the lock; the part of the collector is tested with the routing of transfers."""
     add_lock(db, "prepared", -5001)
     add_participation(db, -5002)
@@ -188,7 +195,8 @@ def test_v13_1(db: Connection, revise: Revise, warnings: list[str]) -> None:
     assert warnings == ["verdicts exceed the amounts of their locks"]
 
 
-def test_g1_buyer_gets_it_all(db: Connection, revise: Revise, warnings: list[str]) -> None:
+@covers("G1")
+def test_a_buyer_gets_it_all(db: Connection, revise: Revise, warnings: list[str]) -> None:
     add_lock(db, "prepared", 5001)
     add_participation(db, 5002)
     revise(db)
@@ -197,6 +205,7 @@ def test_g1_buyer_gets_it_all(db: Connection, revise: Revise, warnings: list[str
     assert warnings == ["verdicts exceed the amounts of their locks"]
 
 
+@covers("V13.18")
 @pytest.mark.parametrize(
     ("seconds_left", "sent", "states", "notices"),
     [
@@ -204,7 +213,7 @@ def test_g1_buyer_gets_it_all(db: Connection, revise: Revise, warnings: list[str
         (1, [(TRANSFER, 50000, NOTE)], [("settled", -50000)], []),
     ],
 )
-def test_v13_18(
+def test_nothing_is_committed_after_the_collection_deadline(
     db: Connection,
     revise: Revise,
     seconds_left: int,
@@ -223,7 +232,8 @@ def test_v13_18(
     assert take_notices(db) == notices
 
 
-def test_g41_givings_are_not_affected(db: Connection, revise: Revise) -> None:
+@covers("G41")
+def test_givings_are_not_affected_by_the_collection_deadline(db: Connection, revise: Revise) -> None:
     add_lock(db, "prepared", 80000, collection_deadline=NOW)
     add_participation(db, 50000)
     revise(db)
@@ -233,8 +243,8 @@ def test_g41_givings_are_not_affected(db: Connection, revise: Revise) -> None:
 @pytest.mark.parametrize(
     ("state", "lock_amount", "verdict", "collector_id", "notices"),
     [
-        pytest.param("prepared", -5001, -5001, 998, notice(998), id="V13.19-collector"),
-        pytest.param("prepared", -5001, 5001, COLLECTOR, [], id="V13.19-sign"),
+        pytest.param("prepared", -5001, -5001, 998, notice(998), id="collector", marks=covers("V13.19")),
+        pytest.param("prepared", -5001, 5001, COLLECTOR, [], id="sign", marks=covers("V13.19")),
         pytest.param("prepared", 5001, -5001, COLLECTOR, notice(), id="other-sign"),
         pytest.param("prepared", 0, -5001, COLLECTOR, notice(), id="nothing-left"),
         pytest.param("prepared", 0, 5001, COLLECTOR, [], id="nothing-left-buyer"),
@@ -242,7 +252,7 @@ def test_g41_givings_are_not_affected(db: Connection, revise: Revise) -> None:
         pytest.param("initiated", 5001, 5001, COLLECTOR, [], id="not-prepared-buyer"),
     ],
 )
-def test_v13_19(
+def test_a_verdict_that_does_not_fit_its_lock_dismisses_it(
     db: Connection,
     revise: Revise,
     warnings: list[str],

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from bridge.messages.catalogue import OUTGOING_TYPES
 from tests.conftest import Connection
+from tests.covering import covers
 
 NOW = "2026-03-01T12:00:00Z"
 
@@ -77,7 +78,8 @@ def test_messages_in_columns_and_in_trouble(worker_db: Connection) -> None:
     assert figures["set_aside"] == ("set_aside", "", 1, 60.0)
 
 
-def test_g11_payments_that_were_given_up_are_counted(worker_db: Connection) -> None:
+@covers("G11")
+def test_payments_that_were_given_up_are_counted(worker_db: Connection) -> None:
     tried = {"coordinator_request_id": 1, "final_interest_rate_ts": NOW, "amount": 5, "failure_code": 0}
     for creditor_id, error in ((1, "RECIPIENT_SAME_AS_SENDER"), (2, None)):
         attempt = {"creditor_id": creditor_id, **tried, "coordinator_request_id": creditor_id, "fatal_error": error}
@@ -102,6 +104,7 @@ def insert_turn(solver: Connection, turn_id: int, phase: int, deadline: str | No
     )
 
 
+@covers("G36")
 @pytest.mark.parametrize(
     ("phase", "deadline", "figures"),
     [
@@ -111,7 +114,9 @@ def insert_turn(solver: Connection, turn_id: int, phase: int, deadline: str | No
         (4, None, (None, 0.0)),
     ],
 )
-def test_g36(solver_db: Connection, phase: int, deadline: str | None, figures: tuple[Any, ...]) -> None:
+def test_an_open_phase_can_be_watched(
+    solver_db: Connection, phase: int, deadline: str | None, figures: tuple[Any, ...]
+) -> None:
     """A dead worker keeps phase 3 open: the time that it has been open is there to be watched."""
     insert_turn(solver_db, 7, phase, deadline)
     solver_db.execute("select set_config('swpt.now', %s, false)", (NOW,))

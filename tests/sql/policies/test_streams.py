@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import CUSTOMER, apply, message
 
 TS = "2026-01-04T17:30:00.125+00:00"
@@ -47,7 +48,8 @@ def test_first_message_leaves_the_other_streams_at_their_defaults(worker_db: Con
     ) == (5, "conservative", -3, 7, -123, 1.25, f'"{TS}"', 0, 0, "", "1970-01-01", 0, 0)
 
 
-def test_v10_1(worker_db: Connection) -> None:
+@covers("V10.1")
+def test_only_later_ledger_updates_count(worker_db: Connection) -> None:
     columns = "latest_ledger_update_id, principal, last_transfer_number, creation_date::text"
     apply(worker_db, ledger(123, principal=10, last_transfer_number=1, creation_date="2025-01-01"))
     apply(worker_db, ledger(123, principal=20, last_transfer_number=2, creation_date="2025-01-02"))
@@ -56,7 +58,8 @@ def test_v10_1(worker_db: Connection) -> None:
     assert row(worker_db, columns) == (124, 30, 3, "2025-01-03")
 
 
-def test_v10_2(worker_db: Connection) -> None:
+@covers("V10.2")
+def test_ledger_and_policy_updates_count_separately(worker_db: Connection) -> None:
     apply(worker_db, policy(5, max_principal=77))
     apply(worker_db, ledger(1, principal=11))
     assert row(worker_db, "latest_policy_update_id, max_principal, latest_ledger_update_id, principal") == (
@@ -67,7 +70,8 @@ def test_v10_2(worker_db: Connection) -> None:
     )
 
 
-def test_v10_3_and_v10_4(worker_db: Connection) -> None:
+@covers("V10.3", "V10.4")
+def test_an_account_id_that_is_taken_back_is_obsolete(worker_db: Connection) -> None:
     apply(worker_db, ledger(124, account_id="x", principal=5))
     apply(worker_db, ledger(125, account_id="", principal=0))
     assert row(worker_db, f"{ACCOUNT}, principal") == ("x", True, 0)
@@ -75,26 +79,30 @@ def test_v10_3_and_v10_4(worker_db: Connection) -> None:
     assert row(worker_db, ACCOUNT) == ("y", False)
 
 
+@covers("V10.5")
 @pytest.mark.parametrize("is_after_policy", [False, True])
-def test_v10_5(worker_db: Connection, is_after_policy: bool) -> None:
+def test_an_empty_account_id_is_not_obsolete_from_the_start(worker_db: Connection, is_after_policy: bool) -> None:
     if is_after_policy:
         apply(worker_db, policy(1))
     apply(worker_db, ledger(7, account_id=""))
     assert row(worker_db, ACCOUNT) == ("", False)
 
 
-def test_v10_6(worker_db: Connection) -> None:
+@covers("V10.6")
+def test_without_a_policy_name_the_peg_stays(worker_db: Connection) -> None:
     apply(worker_db, policy(8, peg_debtor_id=1, peg_exchange_rate=2.0))
     apply(worker_db, policy(9, policy_name=None, peg_debtor_id=1, peg_exchange_rate=3.0))
     assert row(worker_db, "policy_name, peg_debtor_id, peg_exchange_rate") == (None, 1, 3.0)
 
 
-def test_v10_8(worker_db: Connection) -> None:
+@covers("V10.8")
+def test_only_later_flags_count(worker_db: Connection) -> None:
     apply(worker_db, flags(3, 0b100))
     apply(worker_db, flags(2, 0b1))
     assert row(worker_db, "latest_flags_update_id, config_flags") == (3, 0b100)
 
 
+@covers("V10.9")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -107,7 +115,7 @@ def test_v10_8(worker_db: Connection) -> None:
     ],
 )
 @pytest.mark.parametrize("is_known", [False, True])
-def test_v10_9(worker_db: Connection, bad: dict[str, Any], is_known: bool) -> None:
+def test_bad_updates_are_refused(worker_db: Connection, bad: dict[str, Any], is_known: bool) -> None:
     if is_known:
         apply(worker_db, flags(1, 0))
     with pytest.raises(psycopg.errors.IntegrityError):

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.turns.scan import TABLES
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import apply, message
 from tests.sql.scans.rows import NOW, RELEASED, add, ago, keys, run
 
@@ -40,8 +41,9 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 ]
 
 
+@covers("G48")
 @pytest.mark.parametrize(("scan", "columns", "moments"), [pytest.param(*case, id=case[0]) for case in CASES])
-def test_g48_moments_in_the_future_are_brought_back(
+def test_moments_in_the_future_are_brought_back(
     db: Connection, scan: str, columns: dict[str, Any], moments: tuple[str, ...]
 ) -> None:
     add(db, scan, **{**columns, **dict.fromkeys(moments, LATER)})
@@ -50,21 +52,24 @@ def test_g48_moments_in_the_future_are_brought_back(
     assert db.execute(query.encode()).fetchall() == [(NOW,) * len(moments)]
 
 
-def test_g48_a_document_of_the_future_is_gone_45_days_later(db: Connection) -> None:
+@covers("G48")
+def test_a_document_of_the_future_is_gone_45_days_later(db: Connection) -> None:
     add(db, "debtor_info_documents", fetched_at=LATER)
     assert run(db, "debtor_info_documents") == 0
     db.execute(f"set swpt.now = '{(NOW + timedelta(days=46)).isoformat()}'".encode())
     assert run(db, "debtor_info_documents") == 1
 
 
+@covers("G48")
 @pytest.mark.parametrize(("hours", "is_now"), [(2.0, False), (2.1, True), (20_000, True)])
-def test_g48_no_pause_of_an_attempt_is_longer_than_its_back_off(db: Connection, hours: float, is_now: bool) -> None:
+def test_no_pause_of_an_attempt_is_longer_than_its_back_off(db: Connection, hours: float, is_now: bool) -> None:
     add(db, "transfer_attempts", recipient="a", rescheduled_for=NOW + timedelta(hours=hours))
     assert run(db, "transfer_attempts") == 0
     assert db.execute("select rescheduled_for = worker.now() from worker.transfer_attempt").fetchall() == [(is_now,)]
 
 
-def test_g48_an_attempt_of_the_future_gets_its_time_out(db: Connection) -> None:
+@covers("G48")
+def test_an_attempt_of_the_future_gets_its_time_out(db: Connection) -> None:
     tried = {"recipient": "a", "coordinator_request_id": 71, "final_interest_rate_ts": NOW, "amount": 5}
     add(db, "transfer_attempts", **tried, attempted_at=LATER)
     assert run(db, "transfer_attempts") == 0
@@ -73,7 +78,8 @@ def test_g48_an_attempt_of_the_future_gets_its_time_out(db: Connection) -> None:
     assert db.execute("select failure_code from worker.transfer_attempt").fetchall() == [(1,)]
 
 
-def test_g48_what_is_missing_and_what_is_past_stays(db: Connection) -> None:
+@covers("G48")
+def test_what_is_missing_and_what_is_past_stays(db: Connection) -> None:
     moments = {"latest_locator_fetch_at": ago(3), "latest_discovery_fetch_at": LATER, "latest_confirmation_ts": None}
     add(db, "debtor_locator_claims", **moments)
     run(db, "debtor_locator_claims")
@@ -81,9 +87,10 @@ def test_g48_what_is_missing_and_what_is_past_stays(db: Connection) -> None:
     assert db.execute(query.encode()).fetchall() == [(ago(3), NOW, None)]
 
 
+@covers("G48")
 @pytest.mark.parametrize("type_", ["UpdatedLedger", "UpdatedPolicy", "UpdatedFlags"])
 @pytest.mark.parametrize("is_known", [False, True])
-def test_g48_an_update_of_2030_does_not_keep_a_policy_for_ever(db: Connection, type_: str, is_known: bool) -> None:
+def test_an_update_of_2030_does_not_keep_a_policy_for_ever(db: Connection, type_: str, is_known: bool) -> None:
     nothing = {"policy_name": None, "min_principal": -(2**63), "max_principal": 2**63 - 1}
     fields = nothing if type_ == "UpdatedPolicy" else {"creation_date": "1970-01-01", "account_id": ""}
     if type_ == "UpdatedFlags":

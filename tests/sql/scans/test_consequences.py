@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.locks.rows import take_finalized
 from tests.sql.scans.rows import INITIATED, NOW, RELEASED, REVISED, SETTLED, WHOLE, add, ago, keys, run
 
@@ -20,7 +21,8 @@ def solver_requests(db: Connection) -> list[tuple[str, int, int]]:
     ).fetchall()
 
 
-def test_v13_22(db: Connection) -> None:
+@covers("V13.22")
+def test_a_buyer_whose_payment_never_comes_is_freed(db: Connection) -> None:
     add(db, "account_locks", 1, **REVISED, collection_deadline=ago(209), coordinator_request_id=71)
     assert run(db, "account_locks") == 0
     add(db, "account_locks", 2, **REVISED, collection_deadline=ago(211), coordinator_request_id=72)
@@ -44,13 +46,15 @@ def test_only_prepared_transfers_are_dismissed(db: Connection) -> None:
     assert take_finalized(db) == [(7, 0, "")]
 
 
-def test_g27_waits_for_the_longer_slack(db: Connection) -> None:
+@covers("G27")
+def test_a_buyer_waits_for_the_longer_slack(db: Connection) -> None:
     db.execute("update worker.configuration set sending_slack = '200 d'")
     add(db, "account_locks", **REVISED, collection_deadline=ago(229))
     assert run(db, "account_locks") == 0
 
 
-def test_g14_dead_collectors_are_replaced(db: Connection) -> None:
+@covers("G14")
+def test_dead_collectors_are_replaced(db: Connection) -> None:
     add(db, "worker_accounts", 1, last_heartbeat_ts=ago(366))
     add(db, "worker_accounts", 2, last_heartbeat_ts=ago(366))
     add(db, "needed_worker_accounts", 1)
@@ -74,17 +78,20 @@ def test_interest_history_is_compacted(db: Connection) -> None:
     ).fetchall() == [(1, [-1.0, 1.0, 2.0]), (2, [-3.0, -2.0, -1.0, 1.0, 2.0])]
 
 
+@covers("G28")
 @pytest.mark.parametrize(
     ("seconds", "backoff_counter", "transfer_id", "is_ended"),
     [
-        pytest.param(7200 + 86400 + 1, 0, None, True, id="v13_13"),
+        pytest.param(7200 + 86400 + 1, 0, None, True, id="over", marks=covers("V13.13")),
         pytest.param(7200 + 86400, 0, None, False, id="last-moment"),
         pytest.param(8 * 7200 + 86400, 3, None, False, id="longer-try"),
         pytest.param(8 * 7200 + 86400 + 1, 3, None, True, id="longer-try-over"),
-        pytest.param(7200 + 86400 + 1, 0, 905, False, id="v13_13-settled"),
+        pytest.param(7200 + 86400 + 1, 0, 905, False, id="settled", marks=covers("V13.13")),
     ],
 )
-def test_g28(db: Connection, seconds: int, backoff_counter: int, transfer_id: int | None, is_ended: bool) -> None:
+def test_an_attempt_without_an_answer_times_out(
+    db: Connection, seconds: int, backoff_counter: int, transfer_id: int | None, is_ended: bool
+) -> None:
     attempted_at = NOW - timedelta(seconds=seconds)
     columns = {**INITIATED, "attempted_at": attempted_at, "backoff_counter": backoff_counter}
     columns |= {"transfer_id": transfer_id, "finalized_at": transfer_id and NOW}
@@ -95,7 +102,8 @@ def test_g28(db: Connection, seconds: int, backoff_counter: int, transfer_id: in
     assert run(db, "transfer_attempts") == 0
 
 
-def test_g28_goes_on_after_the_limit(db: Connection) -> None:
+@covers("G28")
+def test_time_outs_go_on_after_the_limit(db: Connection) -> None:
     for request_id in range(5):
         columns = {**INITIATED, "attempted_at": ago(2), "coordinator_request_id": request_id}
         add(db, "transfer_attempts", request_id, **columns)

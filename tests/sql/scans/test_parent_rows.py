@@ -6,15 +6,19 @@ import pytest
 
 from pipelines.turns.scan import TABLES, scan_everything
 from tests.conftest import Connection
+from tests.covering import covers
+from tests.sql.scans.cases import CASES
 from tests.sql.scans.rows import NOW, add, ago, key_in, keys, run, shard
-from tests.sql.scans.test_expiry import CASES
 
 
 @pytest.mark.parametrize(
     ("deletes_parent_rows", "left"),
-    [pytest.param(True, [888], id="v11_1"), pytest.param(False, [666, 777, 888], id="v11_2")],
+    [
+        pytest.param(True, [888], id="deleted", marks=covers("V11.1")),
+        pytest.param(False, [666, 777, 888], id="left-alone", marks=covers("V11.2")),
+    ],
 )
-def test_v11_1_and_v11_2(db: Connection, deletes_parent_rows: bool, left: list[int]) -> None:
+def test_rows_of_the_sibling_go_if_that_is_wanted(db: Connection, deletes_parent_rows: bool, left: list[int]) -> None:
     shard(db, "0.#", deletes_parent_rows)
     for debtor_id in (666, 777, 888):
         add(db, "debtor_locator_claims", debtor_id)
@@ -22,7 +26,8 @@ def test_v11_1_and_v11_2(db: Connection, deletes_parent_rows: bool, left: list[i
     assert keys(db, "debtor_locator_claims") == left
 
 
-def test_v11_3(db: Connection) -> None:
+@covers("V11.3")
+def test_rows_of_another_parent_stay(db: Connection) -> None:
     shard(db, "1.0.#", True)
     for creditor_id in (666, 1, 3):
         add(db, "trading_policies", creditor_id)
@@ -32,7 +37,7 @@ def test_v11_3(db: Connection) -> None:
 
 @pytest.mark.parametrize("deletes_parent_rows", [True, False])
 @pytest.mark.parametrize("scan", TABLES)
-def test_parent_rows(db: Connection, scan: str, deletes_parent_rows: bool) -> None:
+def test_only_rows_of_the_sibling_go(db: Connection, scan: str, deletes_parent_rows: bool) -> None:
     """Fresh rows of this shard, of its sibling, and of a strange shard."""
     shard(db, "1.0.#", deletes_parent_rows)
     own, sibling, strange = (key_in(binding_key, scan) for binding_key in ("1.0.#", "1.1.#", "0.#"))

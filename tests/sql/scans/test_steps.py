@@ -12,8 +12,8 @@ import pytest
 from bridge.wire.sharding import hash32, lane_of
 from pipelines.turns.scan import TABLES, full_pass, scan_blocks
 from tests.conftest import Connection
+from tests.sql.scans.cases import CASES
 from tests.sql.scans.rows import NOW, WHOLE, add, add_many, ago, keys, run
-from tests.sql.scans.test_expiry import CASES
 
 EXPIRED = {scan: columns for _, scan, columns, is_removed in CASES if is_removed}
 
@@ -69,7 +69,7 @@ def blocks(db: Connection, table: str) -> list[int]:
     return [block for (block,) in db.execute(query.encode()).fetchall()]
 
 
-def test_the_limit(db: Connection) -> None:
+def test_a_step_deletes_up_to_its_limit(db: Connection) -> None:
     for debtor_id in range(1, 6):
         add(db, "recently_needed_collectors", debtor_id, needed_at=ago(46))
     assert [scan_blocks(db, "recently_needed_collectors", *WHOLE, 2).rows for _ in range(4)] == [2, 2, 1, 0]

@@ -14,21 +14,11 @@ from bridge.wire.sharding import hash32
 from tests.conftest import Connection
 from tests.sql.messages import message
 from tests.sql.outgoing import solver_requests
+from tests.sql.shards.queues import ledger, put
 from tests.sql.shards.realms import OWN, SIBLING, STRANGER, set_realm
 
 BY_DEBTOR = {"DiscoverDebtor", "ConfirmDebtor", "NeededCollector"}
 BY_COLLECTOR = {"TriggerTransfer", "AccountIdResponse", "StartSending", "StartDispatching"}
-
-
-def ledger(creditor_id: int, **fields: Any) -> dict[str, Any]:
-    return message("UpdatedLedger", **{"creditor_id": creditor_id, **fields})
-
-
-def put(connection: Connection, queue: str, *messages: dict[str, Any]) -> None:
-    for body in messages:
-        connection.execute(
-            f"insert into pgmq.q_{queue} (vt, message) values ('-infinity', %s)".encode(), (json.dumps(body),)
-        )
 
 
 def applied(connection: Connection) -> list[int]:

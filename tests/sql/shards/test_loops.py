@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import Connection
 from tests.sql.messages import message
+from tests.sql.shards.queues import ledger, put
 from tests.sql.shards.realms import OWN, SIBLING, STRANGER, set_realm
-from tests.sql.shards.test_foreign_messages import ledger, put
 from tests.sql.turns.rows import NOW, insert, insert_worker_turn, rows, stop_clock, value
 
 LANES = range(8)

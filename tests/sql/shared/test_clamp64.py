@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 
 
+@covers("V1.11")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -17,5 +19,5 @@ from tests.conftest import Connection
         (0, 0),
     ],
 )
-def test_v1_11(worker_db: Connection, value: int, expected: int) -> None:
+def test_sums_are_cut_to_64_bits(worker_db: Connection, value: int, expected: int) -> None:
     assert worker_db.execute("select worker.clamp64(%s::numeric)", (value,)).fetchone() == (expected,)

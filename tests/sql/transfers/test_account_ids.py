@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -27,7 +28,7 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
-from tests.sql.transfers.test_trigger import KEY, trigger, trigger_due
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
 UNREACHABLE = {**FAILED, "failure_code": 3, "recipient_version": 10, "rescheduled_for": NOW + WAIT}
@@ -49,6 +50,7 @@ def add_policy(db: Connection, account_id: str, update_id: int, creditor_id: int
     )
 
 
+@covers("V7.20")
 @pytest.mark.parametrize(
     ("policy", "account", "expected"),
     [
@@ -56,12 +58,12 @@ def add_policy(db: Connection, account_id: str, update_id: int, creditor_id: int
         pytest.param(("a1", 123), None, ("a1", 123), id="policy_only"),
         pytest.param(None, ("a2", "1970-01-06"), ("a2", 5), id="collector"),
         pytest.param(None, None, ("", MIN64), id="nothing"),
-        pytest.param(("", 123), ("a2", "1970-01-06"), ("a2", 5), id="g8_empty_policy"),
+        pytest.param(("", 123), ("a2", "1970-01-06"), ("a2", 5), id="empty_policy", marks=covers("G8")),
         pytest.param(("", 123), ("", "1970-01-06"), ("", MIN64), id="both_empty"),
         pytest.param(None, ("a2", "1969-12-31"), ("a2", -1), id="before_1970"),
     ],
 )
-def test_v7_20(
+def test_an_account_id_comes_from_the_policy_or_from_the_account(
     db: Connection, policy: tuple[str, int] | None, account: tuple[str, str] | None, expected: tuple[str, int]
 ) -> None:
     if policy:
@@ -75,7 +77,8 @@ def test_v7_20(
     assert internal_messages(db, "AccountIdResponse") == [answer]
 
 
-def test_g14_an_account_that_vanished_is_asked_for_again(db: Connection) -> None:
+@covers("G14")
+def test_an_account_that_vanished_is_asked_for_again(db: Connection) -> None:
     """When somebody wants to pay to it, and once more if it does not come for long."""
     request = message("AccountIdRequest", **KEY | {"creditor_id": COLLECTOR, "collector_id": 999})
     long = db.execute("select extreme_message_delay from worker.configuration").fetchone()[0]  # type: ignore[index]
@@ -90,8 +93,9 @@ def test_g14_an_account_that_vanished_is_asked_for_again(db: Connection) -> None
         assert rows(db, "select message ->> 'debtor_id' from pgmq.q_out_configure_account") == [(str(DEBTOR),)] * count
 
 
+@covers("G14")
 @pytest.mark.parametrize(("is_purged", "has_account"), [(False, False), (True, True)])
-def test_g14_no_other_account_is_asked_for(db: Connection, is_purged: bool, has_account: bool) -> None:
+def test_no_other_account_is_asked_for(db: Connection, is_purged: bool, has_account: bool) -> None:
     """Neither one that is still expected, nor one that has come back, though without an ID yet."""
     purged_at = NOW - timedelta(days=1) if is_purged else None
     ids = {"creditor_id": COLLECTOR, "debtor_id": DEBTOR}
@@ -138,7 +142,8 @@ def test_answer_to_another_attempt(db: Connection, field: dict[str, Any]) -> Non
     assert attempt(db, "recipient") == ("",)
 
 
-def test_v7_16(db: Connection) -> None:
+@covers("V7.16")
+def test_an_unreachable_recipient_with_a_new_id_is_paid_at_the_next_try(db: Connection) -> None:
     add_account(db)
     add_attempt(db, **UNREACHABLE)
     answer(db, "b", 11)
@@ -166,8 +171,9 @@ def test_answer_to_a_known_recipient_is_ignored(db: Connection, state: str) -> N
     assert rows(db, "select * from worker.transfer_attempt") == before
 
 
-def test_v13_5(db: Connection) -> None:
-    """G8: an unknown recipient is asked for again and again."""
+@covers("V13.5", "G8")
+def test_an_unknown_recipient_is_asked_for_again_and_again(db: Connection) -> None:
+    """An unknown recipient is asked for again and again."""
     add_attempt(db)
     answer(db, "", MIN64)
     assert attempt(db, "rescheduled_for", "backoff_counter", "recipient") == (NOW + WAIT, 3, "")
@@ -179,23 +185,26 @@ def test_v13_5(db: Connection) -> None:
     assert attempt(db, "rescheduled_for", "backoff_counter") == (NOW + WAIT + timedelta(seconds=57600), 4)
 
 
-def test_v13_6(db: Connection) -> None:
-    """G9: an empty answer never replaces a recipient."""
+@covers("V13.6", "G9")
+def test_an_empty_answer_replaces_no_recipient(db: Connection) -> None:
+    """An empty answer never replaces a recipient."""
     add_attempt(db, **UNREACHABLE)
     before = rows(db, "select * from worker.transfer_attempt")
     answer(db, "", 11)
     assert rows(db, "select * from worker.transfer_attempt") == before
 
 
-def test_g9_not_even_of_an_attempt_that_was_never_tried(db: Connection) -> None:
+@covers("G9")
+def test_an_empty_answer_replaces_no_recipient_that_was_never_tried(db: Connection) -> None:
     add_attempt(db, **STATES["ready"])
     answer(db, "", 11)
     assert attempt(db, "recipient", "recipient_version") == ("a", 1)
 
 
+@covers("V13.20", "G42")
 @pytest.mark.parametrize("version", [9, 10, 11])
-def test_v13_20(db: Connection, version: int) -> None:
-    """G42: a recipient that is known under the same ID may be reachable again."""
+def test_a_recipient_that_is_reachable_again_is_paid(db: Connection, version: int) -> None:
+    """A recipient that is known under the same ID may be reachable again."""
     add_account(db)
     add_attempt(db, **UNREACHABLE)
     answer(db, "a", version)
@@ -207,8 +216,9 @@ def test_v13_20(db: Connection, version: int) -> None:
     assert rows(db, "select recipient from outbox.prepare_transfer") == [("a",)]
 
 
-def test_v13_21(db: Connection) -> None:
-    """G8: the version of an empty answer hides no later answer."""
+@covers("V13.21", "G8")
+def test_an_empty_answer_hides_no_later_one(db: Connection) -> None:
+    """The version of an empty answer hides no later answer."""
     add_account(db)
     add_attempt(db)
     answer(db, "", 123456)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -31,7 +32,7 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
-from tests.sql.transfers.test_trigger import KEY, trigger, trigger_due
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
 NOTE = f"Trading session: 7\nSeller: {COLLECTOR:x}\nBuyer: {BUYER:x}\n"
@@ -60,7 +61,8 @@ def offer(db: Connection, *messages: dict[str, Any]) -> list[dict[str, Any]]:
     return unclaimed
 
 
-def test_v12_1(db: Connection) -> None:
+@covers("V12.1")
+def test_a_repeated_preparation_is_committed_the_same(db: Connection) -> None:
     add_attempt(db, **INITIATED)
     for _ in range(3):
         assert offer(db, reply("PreparedTransfer", transfer_id=77)) == []
@@ -79,7 +81,8 @@ def test_note_of_a_sending(db: Connection) -> None:
     assert finalize_messages(db) == [(77, 500, note)]
 
 
-def test_v12_2(db: Connection) -> None:
+@covers("V12.2")
+def test_a_preparation_of_an_older_try_is_dismissed(db: Connection) -> None:
     """A prepared transfer of an older try is nobody's, and gets dismissed; the new try is untouched."""
     add_account(db)
     add_attempt(db, **{**STATES["failed"], "failure_code": 1})
@@ -139,7 +142,9 @@ def test_replies_to_others_are_handed_back_in_order(db: Connection, type_: str) 
     ],
 )
 @pytest.mark.parametrize("state", ["initiated", "settled"])
-def test_table_of_failures(db: Connection, state: str, status_code: str, code: int, delay: int, counter: int) -> None:
+def test_each_failure_has_its_code_and_pause(
+    db: Connection, state: str, status_code: str, code: int, delay: int, counter: int
+) -> None:
     add_attempt(db, **STATES[state], backoff_counter=4)
     set_clock(db, NOW + timedelta(seconds=60))
     type_ = "RejectedTransfer" if state == "initiated" else "FinalizedTransfer"
@@ -152,8 +157,9 @@ def test_table_of_failures(db: Connection, state: str, status_code: str, code: i
     assert attempt(db, "failure_code", "backoff_counter") == (code, counter)
 
 
+@covers("G11")
 @pytest.mark.parametrize("status_code", ["RECIPIENT_SAME_AS_SENDER", "TRANSFER_NOTE_IS_TOO_LONG"])
-def test_g11_errors_that_no_repetition_heals(db: Connection, status_code: str) -> None:
+def test_errors_that_no_repetition_heals_are_fatal(db: Connection, status_code: str) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda d: notices.append(d.message_detail))
     add_attempt(db, **INITIATED)
@@ -167,14 +173,16 @@ def test_g11_errors_that_no_repetition_heals(db: Connection, status_code: str) -
     ]
 
 
-def test_v13_8(db: Connection) -> None:
-    """G11: an unknown status code is no reason to give up."""
+@covers("V13.8", "G11")
+def test_an_unknown_status_code_is_tried_again(db: Connection) -> None:
+    """An unknown status code is no reason to give up."""
     add_attempt(db, **INITIATED)
     offer(db, reply("RejectedTransfer", status_code="TOO_MANY_TRANSFERS"))
     assert attempt(db, "failure_code", "rescheduled_for", "backoff_counter") == (0, NOW + WAIT, 3)
 
 
-def test_v7_13(db: Connection) -> None:
+@covers("V7.13")
+def test_timeouts_in_a_row_wait_ever_longer(db: Connection) -> None:
     add_account(db)
     add_attempt(db, **STATES["ready"])
     trigger(db)
@@ -202,7 +210,8 @@ def test_rejection_of_what_was_not_asked_is_claimed_and_ignored(
     assert rows(db, "select * from worker.transfer_attempt") == before
 
 
-def test_v12_3(db: Connection) -> None:
+@covers("V12.3")
+def test_a_repeated_confirmation_changes_nothing(db: Connection) -> None:
     add_attempt(db, **SETTLED)
     done = reply("FinalizedTransfer", committed_amount=500)
     assert offer(db, done) == []
@@ -211,8 +220,9 @@ def test_v12_3(db: Connection) -> None:
     assert finalize_messages(db) == []
 
 
+@covers("V12.4")
 @pytest.mark.parametrize(("status_code", "committed"), [("OK", 499), ("OK", 501), ("TIMEOUT", 500)])
-def test_v12_4(db: Connection, status_code: str, committed: int) -> None:
+def test_another_committed_amount_is_a_fatal_error(db: Connection, status_code: str, committed: int) -> None:
     add_attempt(db, **SETTLED)
     offer(db, reply("FinalizedTransfer", committed_amount=committed, status_code=status_code))
     expected = ("UNEXPECTED_COMMITTED_AMOUNT", 0, None)
@@ -244,8 +254,9 @@ def end_unanswered(db: Connection) -> int:
     return int(rows(db, "select worker.end_unanswered_attempts(%s)", [REQUEST])[0][0])
 
 
-def test_v13_13(db: Connection) -> None:
-    """G28: no answer for a day longer than the try may take."""
+@covers("V13.13", "G28")
+def test_an_attempt_without_an_answer_ends_after_a_day(db: Connection) -> None:
+    """No answer for a day longer than the try may take."""
     add_attempt(db, **INITIATED)
     set_clock(db, NOW + WAIT + timedelta(days=1))
     assert end_unanswered(db) == 0
@@ -255,8 +266,9 @@ def test_v13_13(db: Connection) -> None:
     assert end_unanswered(db) == 0
 
 
+@covers("V13.13")
 @pytest.mark.parametrize("state", ["settled", "failed", "waiting", "fatal"])
-def test_v13_13_never_when_settled(db: Connection, state: str) -> None:
+def test_a_settled_attempt_never_times_out(db: Connection, state: str) -> None:
     add_attempt(db, **STATES[state])
     before = rows(db, "select * from worker.transfer_attempt")
     set_clock(db, NOW + timedelta(days=100))

@@ -30,7 +30,7 @@ from tests.sql.transfers.rows import (
     prepare_count,
     rows,
 )
-from tests.sql.transfers.test_trigger import KEY
+from tests.sql.transfers.triggers import KEY
 
 ATTEMPTS = "table worker.transfer_attempt"
 

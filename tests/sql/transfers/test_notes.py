@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.transfers.rows import MAX64, MIN64, rows
 
 WRITTEN = [
@@ -34,18 +35,22 @@ def read(db: Connection, note: str) -> tuple[str, int, int, int] | None:
 
 
 @pytest.mark.parametrize(("turn_id", "kind", "first", "second", "note"), WRITTEN)
-def test_table_of_notes(db: Connection, turn_id: int, kind: str, first: int, second: int, note: str) -> None:
+def test_what_is_written_in_a_note_can_be_read(
+    db: Connection, turn_id: int, kind: str, first: int, second: int, note: str
+) -> None:
     assert write(db, kind, turn_id, first, second) == note
     assert read(db, note) == (kind, turn_id, first, second)
     assert len(note.encode()) <= 77
 
 
-def test_v7_17(db: Connection) -> None:
+@covers("V7.17")
+def test_a_note_names_turn_seller_and_buyer(db: Connection) -> None:
     note = write(db, "dispatching", 7, 0x10000000001, 0x1000000C8)
     assert note == "Trading session: 7\nSeller: 10000000001\nBuyer: 1000000c8\n"
 
 
-def test_v7_18(db: Connection) -> None:
+@covers("V7.18")
+def test_negative_numbers_are_written_as_unsigned_ones(db: Connection) -> None:
     note = write(db, "collecting", -1, -1, 1)
     assert note == "Trading session: 4294967295\nBuyer: ffffffffffffffff\nSeller: 1\n"
 
@@ -59,10 +64,11 @@ def test_v7_18(db: Connection) -> None:
         "Trading session: 0000000000000007\nFrom: 000000000000001a\nTo: 000000000000002b\n",
     ],
 )
-def test_accepted_notes(db: Connection, note: str) -> None:
+def test_notes_in_other_forms_are_accepted(db: Connection, note: str) -> None:
     assert read(db, note) == ("sending", 7, 0x1A, 0x2B)
 
 
+@covers("V7.19")
 @pytest.mark.parametrize(
     "note",
     [
@@ -71,10 +77,11 @@ def test_accepted_notes(db: Connection, note: str) -> None:
         "Trading session: a\nFrom: 1\nTo: 2\n",
     ],
 )
-def test_v7_19(db: Connection, note: str) -> None:
+def test_other_notes_are_not_understood(db: Connection, note: str) -> None:
     assert read(db, note) is None
 
 
+@covers("M19")
 @pytest.mark.parametrize(
     "note",
     [
@@ -101,5 +108,5 @@ def test_v7_19(db: Connection, note: str) -> None:
         "Trading session: ٧\nFrom: 1\nTo: 2\n",
     ],
 )
-def test_m19_refused_notes(db: Connection, note: str) -> None:
+def test_turn_numbers_in_notes_are_decimal(db: Connection, note: str) -> None:
     assert read(db, note) is None

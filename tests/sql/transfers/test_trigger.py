@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
     BUYER,
@@ -31,23 +31,9 @@ from tests.sql.transfers.rows import (
     rows,
     set_clock,
 )
+from tests.sql.transfers.triggers import KEY, trigger, trigger_due
 
 WAIT = timedelta(hours=2)
-KEY = {
-    "collector_id": COLLECTOR,
-    "turn_id": TURN,
-    "debtor_id": DEBTOR,
-    "creditor_id": BUYER,
-    "is_dispatching": True,
-}
-
-
-def trigger(db: Connection, **fields: Any) -> None:
-    apply(db, message("TriggerTransfer", **{**KEY, **fields}))
-
-
-def trigger_due(db: Connection) -> int:
-    return sum(int(rows(db, "select worker.trigger_due_transfers(%s, 100)", lane)[0][0]) for lane in range(8))
 
 
 @pytest.mark.parametrize("state", ["ready", "failed"])
@@ -126,7 +112,8 @@ def test_unreachable_recipient_is_asked_for_again(db: Connection) -> None:
     assert rows(db, "select coordinator_request_id <> %s from worker.transfer_attempt", REQUEST) == [(True,)]
 
 
-def test_g8(db: Connection) -> None:
+@covers("G8")
+def test_an_attempt_without_recipient_asks_for_it(db: Connection) -> None:
     """A trigger of an attempt without recipient asks for it."""
     add_attempt(db)
     trigger(db)
@@ -135,9 +122,10 @@ def test_g8(db: Connection) -> None:
     assert attempt(db, "rescheduled_for", "backoff_counter") == (NOW + WAIT, 3)
 
 
+@covers("V13.7", "G10")
 @pytest.mark.parametrize("is_dispatching", [True, False])
-def test_v13_7(db: Connection, is_dispatching: bool) -> None:
-    """G10: an attempt that cannot pay one token is dropped with its row."""
+def test_an_attempt_that_cannot_pay_one_token_is_dropped(db: Connection, is_dispatching: bool) -> None:
+    """An attempt that cannot pay one token is dropped with its row."""
     add_account(db)
     other = BUYER if is_dispatching else OTHER_COLLECTOR
     add_payment(db, "dispatching" if is_dispatching else "sending", other, 2)
@@ -210,8 +198,9 @@ def test_due_attempts_are_limited(db: Connection) -> None:
     assert [trigger_due(db), trigger_due(db)] == [3, 0]
 
 
+@covers("G39")
 @pytest.mark.parametrize("is_dispatching", [True, False])
-def test_g39_every_payment_pays_for_demurrage_and_the_cut(db: Connection, is_dispatching: bool) -> None:
+def test_every_payment_pays_for_demurrage_and_the_cut(db: Connection, is_dispatching: bool) -> None:
     """So money that passes two collectors pays twice: what is sent is surely there."""
     add_account(db, {1000: -50})
     cut = 0.1

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.covering import covers
 from tests.sql.turns.rows import NOW, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 Bid = tuple[int, int, int | None, float | None]
@@ -94,7 +95,8 @@ def _needed(worker: Connection) -> list[int]:
     return [row[0] for row in rows(worker, "select debtor_id from worker.turn_needed_currency order by 1")]
 
 
-def test_v4_1(worker: Connection) -> None:
+@covers("V4.1")
+def test_prices_follow_pegs_up_to_a_distance(worker: Connection) -> None:
     assert value(worker, "select worker.price_currencies(1)") is None
     assert _prices(worker) == {2: 2.0, 3: 6.0}
 
@@ -151,18 +153,22 @@ def test_unusable_prices_end_their_branch(worker: Connection, rate: float) -> No
         (None, 1.0, None),
     ],
 )
-def test_usable_price(worker_db: Connection, price: float | None, rate: float, expected: float | None) -> None:
+def test_only_positive_normal_prices_are_usable(
+    worker_db: Connection, price: float | None, rate: float, expected: float | None
+) -> None:
     result = value(worker_db, "select worker.usable_price(%s::float8, %s::float8)", price, rate)
     assert result == (None if expected is None else pytest.approx(expected, rel=1e-15))
 
 
-def test_g4_the_base_locator_belongs_to_another_debtor(worker: Connection) -> None:
+@covers("G4")
+def test_there_are_no_prices_if_the_base_locator_belongs_to_another_debtor(worker: Connection) -> None:
     worker.execute("update worker.staged_currency set debtor_id = 11 where debtor_info_locator = 'B'")
     assert "another debtor" in value(worker, "select worker.price_currencies(1)")
     assert _prices(worker) == {}
 
 
-def test_g4_the_base_debtor_is_confirmed_under_another_locator(worker: Connection) -> None:
+@covers("G4")
+def test_there_are_no_prices_if_the_base_debtor_is_confirmed_elsewhere(worker: Connection) -> None:
     _stage_currency(worker, "B2", 1, "B", 1, 1.0)
     assert "another locator" in value(worker, "select worker.price_currencies(1)")
     assert _prices(worker) == {}
@@ -174,7 +180,8 @@ def test_no_base_makes_an_empty_turn(worker: Connection) -> None:
     assert _offer(worker) == []
 
 
-def test_g34_a_peg_chain_as_long_as_allowed(worker: Connection) -> None:
+@covers("G34")
+def test_a_peg_chain_may_be_as_long_as_allowed(worker: Connection) -> None:
     worker.execute("update worker.worker_turn set max_distance_to_base = 32767")
     worker.execute(
         "insert into worker.staged_currency"
@@ -185,24 +192,40 @@ def test_g34_a_peg_chain_as_long_as_allowed(worker: Connection) -> None:
     assert len(_prices(worker)) == 5000 + 3
 
 
-V4_2: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
+TWO_BIDS: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
 
 
 @pytest.mark.parametrize(
     ("bids", "candidates", "needed"),
     [
-        pytest.param(V4_2, [(2, -5000), (3, 4000)], [], id="v4_2"),
-        pytest.param(((2, -5000, 1, 2.0),), [], [], id="v4_3"),
-        pytest.param(((2, -5000, 1, 2.00001), (3, 4000, 2, 3.0)), [(2, -5000), (3, 4000)], [], id="v4_4"),
-        pytest.param(((2, -5000, 1, 2.00003), (3, 4000, 2, 3.0)), [], [], id="v4_5"),
-        pytest.param(((2, -5000, 3, 1 / 3), (3, 4000, 1, 6.0)), [(2, -5000), (3, 4000)], [], id="v4_6"),
-        pytest.param(((2, -999, 1, 2.0), (3, 4000, 2, 3.0)), [], [], id="v4_7"),
-        pytest.param(((4, -5000, 3, 4.0), (3, 4000, 1, 6.0)), [], [4], id="v4_8"),
-        pytest.param(((4, -5000, 3, 4.0), (3, 4000, 2, 3.0)), [], [], id="v4_8-without-a-bid-for-2"),
+        pytest.param(TWO_BIDS, [(2, -5000), (3, 4000)], [], id="two-bids", marks=covers("V4.2")),
+        pytest.param(((2, -5000, 1, 2.0),), [], [], id="only-a-sale", marks=covers("V4.3")),
         pytest.param(
-            ((50, -5000, 1, 1.0), (51, -999, 1, 1.0), (52, -5000, 99, 1.0), (5, -5000, 1, 0.0)), [], [50], id="v4_9"
+            ((2, -5000, 1, 2.00001), (3, 4000, 2, 3.0)),
+            [(2, -5000), (3, 4000)],
+            [],
+            id="almost-the-same-price",
+            marks=covers("V4.4"),
         ),
-        pytest.param((*V4_2, (1, 0, 3, 9.0)), [(2, -5000), (3, 4000)], [], id="the-base-bid-has-price-1"),
+        pytest.param(((2, -5000, 1, 2.00003), (3, 4000, 2, 3.0)), [], [], id="another-price", marks=covers("V4.5")),
+        pytest.param(
+            ((2, -5000, 3, 1 / 3), (3, 4000, 1, 6.0)),
+            [(2, -5000), (3, 4000)],
+            [],
+            id="another-tree",
+            marks=covers("V4.6"),
+        ),
+        pytest.param(((2, -999, 1, 2.0), (3, 4000, 2, 3.0)), [], [], id="sale-below-the-minimum", marks=covers("V4.7")),
+        pytest.param(((4, -5000, 3, 4.0), (3, 4000, 1, 6.0)), [], [4], id="no-collector", marks=covers("V4.8")),
+        pytest.param(((4, -5000, 3, 4.0), (3, 4000, 2, 3.0)), [], [], id="without-a-bid-for-2", marks=covers("V4.8")),
+        pytest.param(
+            ((50, -5000, 1, 1.0), (51, -999, 1, 1.0), (52, -5000, 99, 1.0), (5, -5000, 1, 0.0)),
+            [],
+            [50],
+            id="one-of-four-sales",
+            marks=covers("V4.9"),
+        ),
+        pytest.param((*TWO_BIDS, (1, 0, 3, 9.0)), [(2, -5000), (3, 4000)], [], id="the-base-bid-has-price-1"),
         pytest.param(((2, -5000, None, None), (3, 4000, 1, 6.0)), [], [], id="no-peg"),
         pytest.param(((2, -5000, 3, 1 / 3), (3, 4000, 2, 3.0)), [], [], id="cycle"),
         pytest.param(((2, -5000, 0, 2.0), (0, 0, 1, 1.0), (3, 4000, 1, 6.0)), [], [], id="debtor-0-is-no-currency"),
@@ -211,7 +234,7 @@ V4_2: tuple[Bid, ...] = ((2, -5000, 1, 2.0), (3, 4000, 2, 3.0))
         pytest.param(((50, -1000, 1, 1.0), (52, 5000, 1, 1.0)), [], [50], id="only-sales-need-a-collector"),
     ],
 )
-def test_v4_2_to_v4_9(
+def test_bids_that_can_trade_become_offers(
     worker: Connection, bids: tuple[Bid, ...], candidates: list[tuple[int, int]], needed: list[int]
 ) -> None:
     _insert_policies(worker, 1, *bids)
@@ -220,10 +243,10 @@ def test_v4_2_to_v4_9(
 
 
 def test_pegs_never_cross_traders_and_bids_of_one_trader_are_one_tree(worker: Connection) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     _insert_policies(worker, 2, (3, 4000, 2, 3.0))
     _insert_policies(worker, 3, (2, -5000, 1, 2.0))
-    _insert_policies(worker, 4, *V4_2)
+    _insert_policies(worker, 4, *TWO_BIDS)
     assert [creditor_id for creditor_id, *_ in _offer(worker)] == [1, 1, 4, 4]
 
 
@@ -235,14 +258,14 @@ def test_a_chain_of_2000_pegs_of_one_trader(worker: Connection) -> None:
 
 def test_a_cycle_of_2000_pegs_of_one_trader(worker: Connection) -> None:
     pegs: list[Bid] = [(10_000 + n, -5000, 10_000 + (n + 1) % 2000, 1.0) for n in range(2000)]
-    _insert_policies(worker, 1, *pegs, *V4_2)
+    _insert_policies(worker, 1, *pegs, *TWO_BIDS)
     assert _offer(worker) == [(1, 2, -5000), (1, 3, 4000)]
     assert _needed(worker) == []
 
 
 def test_candidates_carry_the_account_state(worker: Connection) -> None:
     # A released lock stays in force until the ledger that fed the bid contains the releasing transfer.
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     for debtor_id, number in ((2, 102), (3, 104)):
         lock = {
             "creditor_id": 1,
@@ -262,6 +285,7 @@ def test_candidates_carry_the_account_state(worker: Connection) -> None:
     assert _offer(worker) == [(1, 2, -5000), (1, 3, 77)]
 
 
+@covers("V4.10")
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
@@ -277,7 +301,9 @@ def test_candidates_carry_the_account_state(worker: Connection) -> None:
         (1e308, 1e308, True),
     ],
 )
-def test_v4_10(worker_db: Connection, first: float, second: float, expected: bool) -> None:
+def test_prices_that_differ_by_ten_millionths_are_the_same(
+    worker_db: Connection, first: float, second: float, expected: bool
+) -> None:
     assert value(worker_db, "select worker.is_same_price(%s::float8, %s::float8)", first, second) is expected
 
 
@@ -287,21 +313,36 @@ MIN64, MAX64 = -(2**63), 2**63 - 1
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        pytest.param({"min_principal": 200000, "max_principal": 300000, "principal": 0}, 200000, id="v4_11"),
-        pytest.param({"min_principal": 0, "max_principal": 50000, "principal": 150000}, -100000, id="v4_12"),
-        pytest.param({"min_principal": MIN64, "max_principal": -MAX64, "principal": MAX64}, -MAX64, id="v4_13"),
+        pytest.param(
+            {"min_principal": 200000, "max_principal": 300000, "principal": 0},
+            200000,
+            id="purchase",
+            marks=covers("V4.11"),
+        ),
+        pytest.param(
+            {"min_principal": 0, "max_principal": 50000, "principal": 150000}, -100000, id="sale", marks=covers("V4.12")
+        ),
+        pytest.param(
+            {"min_principal": MIN64, "max_principal": -MAX64, "principal": MAX64},
+            -MAX64,
+            id="the-biggest-sale",
+            marks=covers("V4.13"),
+        ),
         pytest.param({"min_principal": MAX64, "principal": MIN64}, MAX64, id="the-biggest-purchase"),
         pytest.param({"min_principal": 10, "max_principal": 20, "principal": 10}, 0, id="within-the-range"),
         pytest.param({"min_principal": 10, "max_principal": 20, "principal": 20}, 0, id="within-the-range-too"),
         pytest.param({"principal": 0}, 0, id="no-wish"),
     ],
 )
-def test_v4_11_to_v4_13(worker_db: Connection, policy: dict[str, Any], expected: int) -> None:
+def test_a_policy_buys_up_to_its_minimum_and_sells_down_to_its_maximum(
+    worker_db: Connection, policy: dict[str, Any], expected: int
+) -> None:
     row = {"creditor_id": 1, "debtor_id": 2, "account_id": "account", "policy_name": "conservative", **policy}
     insert(worker_db, "worker.trading_policy", row)
     assert value(worker_db, "select worker.bid_amount(t) from worker.trading_policy as t") == expected
 
 
+@covers("V4.14")
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -312,9 +353,11 @@ def test_v4_11_to_v4_13(worker_db: Connection, policy: dict[str, Any], expected:
         ({"account_id": ""}, 0),
     ],
 )
-def test_v4_14(worker_db: Connection, changes: dict[str, Any], expected: int) -> None:
+def test_policies_that_are_not_in_force_make_no_bid(
+    worker_db: Connection, changes: dict[str, Any], expected: int
+) -> None:
     policy = {"min_principal": 0, "max_principal": 50000, "principal": 150000}
-    test_v4_11_to_v4_13(worker_db, {**policy, **changes}, expected)
+    test_a_policy_buys_up_to_its_minimum_and_sells_down_to_its_maximum(worker_db, {**policy, **changes}, expected)
 
 
 def _sent_needed(worker: Connection) -> list[int]:
@@ -329,7 +372,8 @@ def _sent_needed(worker: Connection) -> list[int]:
     )
 
 
-def test_v4_15(worker: Connection) -> None:
+@covers("V4.15")
+def test_only_currencies_without_a_living_collector_ask_for_one(worker: Connection) -> None:
     for debtor_id in (50, 60, 70):
         _insert_policies(worker, debtor_id, (debtor_id, -5000, 1, 1.0))
     # Of 50 there is no collector account, of 60 one in status 0, of 70 one in status 3.
@@ -368,7 +412,8 @@ def test_what_is_known_for_another_turn_does_not_count(worker: Connection) -> No
     assert value(worker, "select count(*) from worker.staged_price where turn_id = 2") == 2
 
 
-def test_g38(worker: Connection) -> None:
+@covers("G38")
+def test_at_most_a_thousand_collectors_are_asked_for(worker: Connection) -> None:
     worker.execute("insert into worker.turn_needed_currency select 1, n from generate_series(1, 1500) as n")
     _offer(worker)
     assert value(worker, "select worker.end_bidding(1)")
@@ -390,7 +435,7 @@ def test_the_step_ends_after_the_last_lane(worker: Connection) -> None:
 
 
 def test_a_lane_that_is_done_is_not_done_again(worker: Connection) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     first = _offer(worker)
     assert len(first) == 2
     worker.execute("delete from worker.account_lock")
@@ -409,7 +454,7 @@ def test_a_lane_that_is_done_is_not_done_again(worker: Connection) -> None:
     ],
 )
 def test_a_lane_does_nothing_when_the_turn_moved_on(worker: Connection, change: str) -> None:
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     worker.execute(change.encode())
     assert _offer(worker) == []
 
@@ -424,13 +469,14 @@ def test_policies_of_other_shards_are_skipped(worker: Connection) -> None:
     # Realm `1.#`: 1 and 2 belong to it, 3 does not.
     worker.execute("update worker.configuration set realm_mask = 1 << 31, realm = 1 << 31")
     for creditor_id in (1, 2, 3):
-        _insert_policies(worker, creditor_id, *V4_2)
+        _insert_policies(worker, creditor_id, *TWO_BIDS)
     assert {creditor_id for creditor_id, *_ in _offer(worker)} == {1, 2}
 
 
-def test_v13_11(worker: Connection) -> None:
+@covers("V13.11")
+def test_a_turn_beyond_16_bits_bids_like_any_other(worker: Connection) -> None:
     insert_worker_turn(worker, 2, 0, turn_id=40000)
     worker.execute("update worker.staged_currency set turn_id = 40000")
-    _insert_policies(worker, 1, *V4_2)
+    _insert_policies(worker, 1, *TWO_BIDS)
     assert _offer(worker, 40000) == [(1, 2, -5000), (1, 3, 4000)]
     assert rows(worker, "select distinct turn_id from worker.account_lock") == [(40000,)]

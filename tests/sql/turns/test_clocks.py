@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pipelines.turns.roll import TurnSettings, advance_turns, advance_worker_turns
+from tests.covering import covers
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
 
 NOON = "2026-03-01T12:00:00Z"
@@ -30,13 +31,15 @@ def _phases(solver: Connection) -> dict[int, int]:
     return dict(rows(solver, "select turn_id, phase from solver.turn"))
 
 
-def test_g48_a_finished_turn_of_the_future_starts_no_wait(solver_db: Connection) -> None:
+@covers("G48")
+def test_a_finished_turn_of_the_future_starts_no_wait(solver_db: Connection) -> None:
     insert_turn(solver_db, 4, 7, started_at=AHEAD)
     stop_clock(solver_db, NOON)
     assert value(solver_db, START) is not None
 
 
-def test_g48_the_latest_turn_of_the_past_counts(solver_db: Connection) -> None:
+@covers("G48")
+def test_the_latest_turn_of_the_past_counts(solver_db: Connection) -> None:
     insert_turn(solver_db, 4, 6, started_at="2026-03-01T02:00:00Z")
     insert_turn(solver_db, 4, 7, started_at=AHEAD)
     stop_clock(solver_db, "2026-03-01T13:00:00Z")
@@ -45,6 +48,7 @@ def test_g48_the_latest_turn_of_the_past_counts(solver_db: Connection) -> None:
     assert value(solver_db, START) is not None
 
 
+@covers("G48")
 @pytest.mark.parametrize(
     ("phase", "columns"),
     [
@@ -53,7 +57,7 @@ def test_g48_the_latest_turn_of_the_past_counts(solver_db: Connection) -> None:
         (3, {"collection_started_at": "2030-01-01T03:10:00Z", "collection_deadline": "2030-02-01T00:00:00Z"}),
     ],
 )
-def test_g48_an_open_turn_of_the_future_ends(
+def test_an_open_turn_of_the_future_ends(
     solver_db: Connection, worker_db: Connection, phase: int, columns: dict[str, str]
 ) -> None:
     """Without trades, phase by phase; the workers follow, and the next turn is on time."""
@@ -68,7 +72,8 @@ def test_g48_an_open_turn_of_the_future_ends(
     assert [turn for turn, phase in _phases(solver_db).items() if turn != 7] == [1]
 
 
-def test_g48_deadlines_are_what_they_are(solver_db: Connection) -> None:
+@covers("G48")
+def test_deadlines_are_what_they_are(solver_db: Connection) -> None:
     """A clock that is wrong by a little ends no phase before its time."""
     stop_clock(solver_db, NOON)
     insert_turn(solver_db, 1, 7, started_at="2026-03-01T12:59:00Z", phase_deadline="2026-03-01T13:09:00Z")
@@ -78,9 +83,8 @@ def test_g48_deadlines_are_what_they_are(solver_db: Connection) -> None:
     assert rows(solver_db, "select * from solver.due_turns()") == [(7, 1)]
 
 
-def test_g48_a_dead_worker_is_reported_however_wrong_the_clock_was(
-    solver_db: Connection, worker_db: Connection
-) -> None:
+@covers("G48")
+def test_a_dead_worker_is_reported_however_wrong_the_clock_was(solver_db: Connection, worker_db: Connection) -> None:
     for connection in (solver_db, worker_db):
         stop_clock(connection, NOON)
     insert_turn(solver_db, 3, 7, started_at=AHEAD, collection_started_at="2030-01-01T03:10:00Z")
@@ -90,8 +94,9 @@ def test_g48_a_dead_worker_is_reported_however_wrong_the_clock_was(
         assert value(connection, f"select overdue_seconds from {schema}.turn_figures()") > 10**9
 
 
+@covers("G48")
 @pytest.mark.parametrize("status", [0, 1, 3])
-def test_g48_waiting_periods_of_collectors_begin_anew(solver_db: Connection, status: int) -> None:
+def test_waiting_periods_of_collectors_begin_anew(solver_db: Connection, status: int) -> None:
     """None is cut short, and none takes years."""
     collector = {"debtor_id": 666, "status": status, "latest_status_change_at": AHEAD}
     insert(solver_db, "solver.collector_account", collector | {"collector_id": 2**40})
@@ -113,7 +118,8 @@ def test_g48_waiting_periods_of_collectors_begin_anew(solver_db: Connection, sta
         assert len(rows(solver_db, f"select * from {listed[status]}")) == 2
 
 
-def test_g48_a_shard_of_the_future_is_not_taken_for_alive(solver_db: Connection) -> None:
+@covers("G48")
+def test_a_shard_of_the_future_is_not_taken_for_alive(solver_db: Connection) -> None:
     report = "select solver.report_shard('#', 1, 1, 1::bigint, '1', 1, 2, 0)"
     stop_clock(solver_db, AHEAD)
     solver_db.execute(report)

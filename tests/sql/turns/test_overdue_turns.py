@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.covering import covers
 from tests.sql.turns.rows import Connection, insert, insert_turn, rows, stop_clock, value
 
 OVERDUE = "select * from solver.overdue_turns('1 hour')"
@@ -27,6 +28,7 @@ def insert_takings(solver: Connection, *creditor_ids: int, turn_id: int = 1) -> 
         insert(solver, "solver.creditor_taking", row)
 
 
+@covers("G36")
 @pytest.mark.parametrize(
     ("prefixes", "binding_keys"),
     [
@@ -37,7 +39,9 @@ def insert_takings(solver: Connection, *creditor_ids: int, turn_id: int = 1) -> 
         pytest.param(["10110"], ["1.0.1.1.#"], id="a small one within a part"),
     ],
 )
-def test_g36_shards_with_results_left(solver_db: Connection, prefixes: list[str], binding_keys: list[str]) -> None:
+def test_shards_with_results_left_are_named(
+    solver_db: Connection, prefixes: list[str], binding_keys: list[str]
+) -> None:
     stop_clock(solver_db, "2026-03-01T04:10:01Z")
     insert_turn(solver_db, 3)
     left = [n for prefix in prefixes for n in creditors(solver_db, prefix, 100)]
@@ -46,6 +50,7 @@ def test_g36_shards_with_results_left(solver_db: Connection, prefixes: list[str]
     assert (turn_id, phase, remaining_rows, found) == (1, 3, len(left), binding_keys)
 
 
+@covers("G36")
 @pytest.mark.parametrize(
     ("table", "hashed"),
     [
@@ -57,7 +62,7 @@ def test_g36_shards_with_results_left(solver_db: Connection, prefixes: list[str]
         ("collector_dispatching", "collector_id"),
     ],
 )
-def test_g36_every_kind_of_result_counts(solver_db: Connection, table: str, hashed: str) -> None:
+def test_every_kind_of_result_counts(solver_db: Connection, table: str, hashed: str) -> None:
     stop_clock(solver_db, "2026-03-01T05:00:00Z")
     insert_turn(solver_db, 3)
     is_between_collectors = table in ("collector_sending", "collector_receiving")
@@ -68,10 +73,11 @@ def test_g36_every_kind_of_result_counts(solver_db: Connection, table: str, hash
     assert value(solver_db, "select binding_keys from solver.overdue_turns('1 hour')") == ["0.1.1.0.#"]
 
 
+@covers("G36")
 @pytest.mark.parametrize(
     ("phase", "due_at"), [(1, "2026-03-01T02:10:00"), (2, "2026-03-01T03:10:00"), (3, "2026-03-01T03:10:00")]
 )
-def test_g36_patience(solver_db: Connection, phase: int, due_at: str) -> None:
+def test_a_phase_is_overdue_an_hour_after_its_end(solver_db: Connection, phase: int, due_at: str) -> None:
     insert_turn(solver_db, phase)
     insert_turn(solver_db, 4, 2)
     solver_db.execute(
@@ -83,7 +89,8 @@ def test_g36_patience(solver_db: Connection, phase: int, due_at: str) -> None:
     assert rows(solver_db, query, due_at + "Z") == [(1, True, 0, [])]
 
 
-def test_g36_results_of_other_turns_do_not_count(solver_db: Connection) -> None:
+@covers("G36")
+def test_results_of_other_turns_do_not_count(solver_db: Connection) -> None:
     stop_clock(solver_db, "2026-03-01T05:00:00Z")
     insert_turn(solver_db, 3)
     insert_turn(solver_db, 3, 2, collection_started_at="2026-03-01T04:30:00Z")

@@ -10,6 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from sql import Kind
+from tests.covering import covers
 from tests.sql.messages import message
 from tests.sql.turns.rows import Connection, insert, insert_worker_turn, rows, stop_clock, value
 
@@ -58,8 +59,9 @@ def _collected(worker: Connection) -> list[tuple[Any, ...]]:
     return rows(worker, "select creditor_id, collected from worker.worker_collecting order by 1")
 
 
+@covers("G5")
 @pytest.mark.parametrize("first_is", ["payment", "step"])
-def test_g5_a_payment_never_slips_between_the_merge_and_the_record(
+def test_a_payment_never_slips_between_the_merge_and_the_record(
     pair: tuple[Connection, Connection], first_is: str
 ) -> None:
     """Whoever comes second finds the lane busy, and afterwards sees all that the first one did."""

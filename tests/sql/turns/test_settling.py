@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from sql import Kind
+from tests.covering import covers
 from tests.sql.turns.rows import NOW, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 LANES = 8
@@ -46,7 +47,8 @@ def _advance(worker: Connection) -> int:
     return sum(value(worker, "select worker.advance_dispatching(%s, 100)", lane) for lane in range(LANES))
 
 
-def test_v3_14(worker: Connection) -> None:
+@covers("V3.14")
+def test_payments_are_kept_by_their_kind(worker: Connection) -> None:
     for kind in ("collecting", "sending", "receiving", "dispatching"):
         _stage(worker, kind, 999, 5, 7)
     _settle(worker)
@@ -99,7 +101,7 @@ def test_payments_and_sums_by_collector_and_currency(worker: Connection) -> None
     ]
 
 
-def test_sums_are_clamped(worker: Connection) -> None:
+def test_sums_of_payments_are_cut_to_64_bits(worker: Connection) -> None:
     for other_id in (5, 6):
         _stage(worker, "collecting", 999, other_id, MAX64)
         _stage(worker, "dispatching", 999, other_id, MAX64)
@@ -108,10 +110,9 @@ def test_sums_are_clamped(worker: Connection) -> None:
     assert rows(worker, query) == [(MAX64, MAX64)]
 
 
+@covers("G21")
 @pytest.mark.parametrize(("collected", "expected"), [(True, {998: 600.0}), (False, {998: 500.0})])
-def test_g21_a_collector_sends_its_own_tokens_too(
-    worker: Connection, collected: bool, expected: dict[int, float]
-) -> None:
+def test_a_collector_sends_its_own_tokens_too(worker: Connection, collected: bool, expected: dict[int, float]) -> None:
     """They are not paid in, so nothing is missing when only they are there."""
     _stage(worker, "collecting", 999, 5, 100)
     _stage(worker, "collecting", 999, 999, 500)
@@ -128,7 +129,8 @@ def test_g21_a_collector_sends_its_own_tokens_too(
     assert dict(rows(worker, "select creditor_id, nominal_amount from worker.transfer_attempt")) == expected
 
 
-def test_g21_a_collector_sends_nothing_but_its_own_tokens(worker: Connection) -> None:
+@covers("G21")
+def test_a_collector_sends_nothing_but_its_own_tokens(worker: Connection) -> None:
     _stage(worker, "collecting", 999, 999, 500)
     _stage(worker, "sending", 999, 998, 500)
     _stage(worker, "collecting", 997, 997, 500)
@@ -190,7 +192,8 @@ def test_every_lock_of_the_turn_gets_its_verdict(worker: Connection) -> None:
     assert value(worker, "select count(*) from worker.creditor_participation") == 0
 
 
-def test_v12_6_and_g5(worker: Connection) -> None:
+@covers("V12.6", "G5")
+def test_payments_that_came_early_are_merged(worker: Connection) -> None:
     for other_id, amount in ((5, 1000), (6, None), (7, 1000)):
         early = {
             "kind": "collecting",

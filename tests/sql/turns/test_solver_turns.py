@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.covering import covers
 from tests.sql.turns.rows import Connection, insert, insert_turn, rows, stop_clock, value
 
 START = "select solver.start_turn(%s, '2 h', '10 min', 'B', 1, 10, 1000)"
@@ -24,28 +25,38 @@ def _start(solver: Connection, latest: str | None, now: str, period: str = "1 da
 @pytest.mark.parametrize(
     ("latest", "now", "expected"),
     [
-        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 02:00:10Z", True, id="v3_1"),
-        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 01:59:59Z", False, id="v3_2"),
-        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 13:59:59Z", True, id="v3_3"),
-        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 14:00:00Z", False, id="v3_4"),
-        pytest.param("2026-03-01 20:00:00Z", "2026-03-02 02:30:00Z", False, id="v3_5"),
-        pytest.param("2026-03-01 20:00:00Z", "2026-03-02 08:00:01Z", True, id="v3_6"),
+        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 02:00:10Z", True, id="a-day-later", marks=covers("V3.1")),
+        pytest.param("2026-03-01 02:00:40Z", "2026-03-02 01:59:59Z", False, id="before-the-hour", marks=covers("V3.2")),
+        pytest.param(
+            "2026-03-01 02:00:40Z", "2026-03-02 13:59:59Z", True, id="almost-half-a-period-late", marks=covers("V3.3")
+        ),
+        pytest.param(
+            "2026-03-01 02:00:40Z", "2026-03-02 14:00:00Z", False, id="half-a-period-late", marks=covers("V3.4")
+        ),
+        pytest.param("2026-03-01 20:00:00Z", "2026-03-02 02:30:00Z", False, id="too-soon", marks=covers("V3.5")),
+        pytest.param(
+            "2026-03-01 20:00:00Z", "2026-03-02 08:00:01Z", True, id="more-than-half-a-period-ago", marks=covers("V3.6")
+        ),
         pytest.param("2026-03-01 20:00:00Z", "2026-03-02 08:00:00Z", False, id="exactly-half-a-period-ago"),
-        pytest.param(None, "2026-03-02 05:00:00Z", True, id="v3_7"),
+        pytest.param(None, "2026-03-02 05:00:00Z", True, id="the-first", marks=covers("V3.7")),
         pytest.param(None, "2023-06-01 02:00:00Z", True, id="before-the-first-monday"),
         pytest.param(None, "2023-06-01 01:59:00Z", False, id="before-the-first-monday-second-half"),
     ],
 )
-def test_v3_1_to_v3_7(solver_db: Connection, latest: str | None, now: str, expected: bool) -> None:
+def test_a_turn_starts_in_the_first_half_of_its_period(
+    solver_db: Connection, latest: str | None, now: str, expected: bool
+) -> None:
     assert (_start(solver_db, latest, now) is not None) == expected
 
 
+@covers("V3.8")
 @pytest.mark.parametrize("period", ["0", "-1 day"])
-def test_v3_8(solver_db: Connection, period: str) -> None:
+def test_without_a_period_no_turn_starts(solver_db: Connection, period: str) -> None:
     assert _start(solver_db, None, "2026-03-02 05:00:00Z", period) is None
 
 
-def test_v3_9(solver_db: Connection) -> None:
+@covers("V3.9")
+def test_an_open_turn_starts_no_second_one(solver_db: Connection) -> None:
     insert_turn(solver_db, 3, 7, started_at="2026-01-01 02:00:00Z")
     assert _start(solver_db, None, "2026-03-02 05:00:00Z") is None
 
@@ -92,7 +103,8 @@ def _begin_phase2(solver: Connection, turn_id: int = 1) -> bool:
     return bool(value(solver, "select solver.begin_phase2(%s, '1 h', '30 days')", turn_id))
 
 
-def test_v3_15(solver_db: Connection) -> None:
+@covers("V3.15")
+def test_a_confirmed_currency_has_the_locator_of_its_document(solver_db: Connection) -> None:
     stop_clock(solver_db, "2026-03-01T02:10:01Z")
     insert_turn(solver_db, 1)
     insert(solver_db, "solver.debtor_info", _info("L1", 101), _info("L2", 102))
@@ -223,7 +235,8 @@ def test_only_own_results_are_read_and_deleted(solver_db: Connection) -> None:
     assert rows(solver_db, "select creditor_id from solver.creditor_taking") == [(3,)]
 
 
-def test_g22(solver_db: Connection) -> None:
+@covers("G22")
+def test_old_turns_are_deleted(solver_db: Connection) -> None:
     stop_clock(solver_db, "2027-03-01T02:00:01Z")
     insert_turn(solver_db, 4, 1)
     insert_turn(solver_db, 4, 2, started_at="2026-03-01T02:00:02Z")
@@ -232,7 +245,8 @@ def test_g22(solver_db: Connection) -> None:
     assert rows(solver_db, "select turn_id from solver.turn order by 1") == [(2,), (3,)]
 
 
-def test_v2_12(solver_db: Connection) -> None:
+@covers("V2.12")
+def test_a_currency_is_confirmed_under_one_locator(solver_db: Connection) -> None:
     first = {**_info("L1", 101), "is_confirmed": True}
     insert(solver_db, "solver.currency_info", first)
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -240,13 +254,15 @@ def test_v2_12(solver_db: Connection) -> None:
     insert(solver_db, "solver.currency_info", {**_info("L2", 101), "is_confirmed": False})
 
 
-def test_v2_13(solver_db: Connection, worker_db: Connection) -> None:
+@covers("V2.13")
+def test_phase_2_needs_a_collection_deadline(solver_db: Connection, worker_db: Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         insert_turn(solver_db, 2, collection_deadline=None)
     insert_turn(solver_db, 3, phase_deadline=None)
 
 
-def test_v2_11(worker_db: Connection) -> None:
+@covers("V2.11")
+def test_a_known_locator_has_a_moment_of_its_fetch(worker_db: Connection) -> None:
     claim = {"debtor_id": 666, "debtor_info_locator": "L", "latest_discovery_fetch_at": "2026-03-01T00:00:00Z"}
     with pytest.raises(psycopg.errors.CheckViolation):
         insert(worker_db, "worker.debtor_locator_claim", claim)

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.covering import covers
 from tests.sql.turns.rows import PHASES, TURN, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 
@@ -66,7 +67,8 @@ def test_upsert_restarts_the_sub_phases_of_a_later_phase(
     assert rows(worker_db, query) == [(expected[0] == 3, expected[0] == 3)]
 
 
-def test_g17_only_a_change_of_phase_waits_for_candidate_offers(two_sessions: tuple[Connection, Connection]) -> None:
+@covers("G17")
+def test_only_a_change_of_phase_waits_for_candidate_offers(two_sessions: tuple[Connection, Connection]) -> None:
     first, second = two_sessions
     insert_worker_turn(first, 2, 5)
     with first.transaction():
@@ -118,7 +120,8 @@ def test_accounts_of_forgotten_turns_are_free_again(worker_db: Connection) -> No
     assert rows(worker_db, "select * from worker.staged_price") == []
 
 
-def test_g22(worker_db: Connection) -> None:
+@covers("G22")
+def test_old_turns_are_deleted(worker_db: Connection) -> None:
     stop_clock(worker_db, "2027-03-01T02:00:01Z")
     insert_worker_turn(worker_db, 3, 10, 1)
     insert_worker_turn(worker_db, 3, 10, 2, started_at="2026-03-01T02:00:02Z")
@@ -131,11 +134,11 @@ def test_g22(worker_db: Connection) -> None:
 @pytest.mark.parametrize(
     ("deadline", "ship_after"),
     [
-        pytest.param("2026-03-01T03:10:00Z", "2026-03-01T03:05:00", id="v3_10"),
-        pytest.param("2026-03-01T02:06:00Z", "2026-03-01T02:05:24", id="v3_11"),
+        pytest.param("2026-03-01T03:10:00Z", "2026-03-01T03:05:00", id="long-phases", marks=covers("V3.10")),
+        pytest.param("2026-03-01T02:06:00Z", "2026-03-01T02:05:24", id="short-phases", marks=covers("V3.11")),
     ],
 )
-def test_v3_10_and_v3_11(worker_db: Connection, deadline: str, ship_after: str) -> None:
+def test_offers_are_shipped_a_while_before_the_deadline(worker_db: Connection, deadline: str, ship_after: str) -> None:
     insert_worker_turn(worker_db, 2, 5, phase_deadline=deadline)
     stop_clock(worker_db, f"{ship_after}Z")
     assert value(worker_db, "select worker.next_step_at() = worker.now()")
@@ -176,7 +179,8 @@ def test_phase_3_has_no_deadline(worker_db: Connection, phase: int, subphase: in
     assert value(worker_db, "select worker.begin_step(1, %s, %s)", phase, subphase) == "run"
 
 
-def test_v12_7_shipping_waits_for_those_who_create_locks(two_sessions: tuple[Connection, Connection]) -> None:
+@covers("V12.7")
+def test_shipping_waits_for_those_who_create_locks(two_sessions: tuple[Connection, Connection]) -> None:
     first, second = two_sessions
     for connection in two_sessions:
         stop_clock(connection, "2026-03-01T03:06:00Z")
@@ -203,13 +207,15 @@ def test_a_busy_lane_is_left_for_later(two_sessions: tuple[Connection, Connectio
     ("realm_mask", "realm", "expected"),
     [
         (0, 0, (-32768, 32767, 0, 0)),
-        pytest.param(-(2**31), -(2**31), (-32768, -1, -32768, -32768), id="v1_9"),
+        pytest.param(-(2**31), -(2**31), (-32768, -1, -32768, -32768), id="half", marks=covers("V1.9")),
         (-(2**31), 0, (0, 32767, -32768, 0)),
         (-(2**30), -(2**31), (-32768, -16385, -16384, -32768)),
         (-65536, 0x7FFF0000, (32767, 32767, -1, 32767)),
     ],
 )
-def test_hash_range(worker_db: Connection, realm_mask: int, realm: int, expected: tuple[int, ...]) -> None:
+def test_a_shard_knows_its_range_of_hashes(
+    worker_db: Connection, realm_mask: int, realm: int, expected: tuple[int, ...]
+) -> None:
     worker_db.execute("update worker.configuration set realm_mask = %s, realm = %s", (realm_mask, realm))
     assert rows(worker_db, "select * from worker.hash_range()") == [expected]
 
