@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def names(*groups: str) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for group in groups for line in GROUPS[group]}
 
 
+@cache
 def imports(folder: str) -> set[str]:
     """The modules of others that a folder imports, wherever in its files, by their first name."""
     found = set()
