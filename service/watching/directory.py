@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VARIABLE = "APP_METRICS_DIR"
 # The name that the metrics library looks for.
@@ -71,7 +71,7 @@ def find(environ: MutableMapping[str, str] = os.environ) -> Path | None:
     try:
         Path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        _log.warning("nothing is recorded: %s=%r can not be used: %s", VARIABLE, name, error.strerror)
+        logger.warning("nothing is recorded: %s=%r can not be used: %s", VARIABLE, name, error.strerror)
         return None
     environ[LIBRARY_VARIABLE] = name
     return Path(name)
