@@ -26,6 +26,7 @@ from pipelines.turns.exchange import (
     send_requests,
 )
 from pipelines.turns.steps import BUSY_PAUSE, BUSY_ROUNDS, run_step
+from sql.statuses import TurnPhase
 
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
@@ -137,10 +138,10 @@ def roll_turns(solver: Connection, settings: TurnSettings, policy: CollectorPoli
         advanced: dict[int, int] = {}
         reports: dict[int, Report] = {}
         for turn_id, phase in due:
-            if phase == 1:
+            if phase == TurnPhase.CURRENCY_INFORMATION:
                 parameters = (turn_id, settings.phase2_duration, settings.max_commit_period)
                 is_over = _value(solver, "select solver.begin_phase2(%s, %s, %s)", parameters)
-            elif phase == 2:
+            elif phase == TurnPhase.OFFERS:
                 # Imported here: workers run loops, too, and shall not carry the solver's libraries.
                 from pipelines.solver.solve import solve_turn
 
