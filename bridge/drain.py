@@ -16,7 +16,7 @@ from bridge.errors import Remedy, remedy
 from bridge.floors import Floors
 from pipelines import hook
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REPETITIONS = 8
 
@@ -58,7 +58,7 @@ class Drain:
         except psycopg.Error as error:
             if remedy(error) is not Remedy.SET_ASIDE:
                 raise
-            _log.warning("lane %s: a batch failed because of its data, working it singly: %s", lane, error.sqlstate)
+            logger.warning("lane %s: a batch failed because of its data, working it singly: %s", lane, error.sqlstate)
         # In small steps through as many messages as the failed batch had.
         total = 0
         while total < self._limit:
@@ -78,7 +78,7 @@ class Drain:
             if busy:
                 return False
             if dropped:
-                _log.warning("lane %s: %s messages of other shards were removed", lane, dropped)
+                logger.warning("lane %s: %s messages of other shards were removed", lane, dropped)
         self._unchecked.discard(lane)
         return True
 
@@ -97,7 +97,7 @@ class Drain:
         for type_name, count in types.items():
             hook.tell("drained", type_name, count)
         if set_aside:
-            _log.error("lane %s: %s messages were set aside", lane, set_aside)
+            logger.error("lane %s: %s messages were set aside", lane, set_aside)
             hook.tell("set_aside", amount=set_aside)
         if taken:
             self._floors.advance(lane, floor)

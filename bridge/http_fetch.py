@@ -27,7 +27,7 @@ from bridge.addresses import AddressRefused, CheckingBackend, NameCache
 from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES, CoinInfo, InvalidDocument, parse_coin_info
 from bridge.messages.moments import format_moment
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 2
 LEASE_MARGIN = 60.0
@@ -122,13 +122,13 @@ class HttpFetch:
                 async with asyncio.timeout(self._timeout):
                     return await _get(client, url)
             except (httpx.InvalidURL, AddressRefused) as error:
-                _log.warning("dropped the fetch of %s: %s", url, error)
+                logger.warning("dropped the fetch of %s: %s", url, error)
                 return Outcome("drop")
             except (httpx.HTTPError, TimeoutError, InvalidDocument, ssl.SSLError, OSError) as error:
-                _log.info("fetching %s failed: %s: %s", url, type(error).__name__, error)
+                logger.info("fetching %s failed: %s: %s", url, type(error).__name__, error)
                 return Outcome("retry")
             except Exception as error:
-                _log.warning("dropped the fetch of %s: unexpected %s: %s", url, type(error).__name__, error)
+                logger.warning("dropped the fetch of %s: unexpected %s: %s", url, type(error).__name__, error)
                 return Outcome("drop")
 
 

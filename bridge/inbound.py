@@ -20,7 +20,7 @@ from bridge.wire.ports import Delivery, Source
 from bridge.wire.sharding import Realm, binary_routing_key, hash32, lane_of
 from pipelines import hook
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class ForeignShard(Exception):
@@ -105,7 +105,7 @@ class Inbound:
                     Checked(delivery.tag, message.type, lane_of(key_hash, self._lane_count), message.inbox_json())
                 )
             except BadMessage as error:
-                _log.error("rejected a message of type %r: %s", delivery.type, error.reason)
+                logger.error("rejected a message of type %r: %s", delivery.type, error.reason)
                 bad.append(delivery.tag)
         return good, bad
 
@@ -118,7 +118,7 @@ class Inbound:
         """Tells one sender's mistake (a bad message) from a queue that belongs to another shard (nobody's message)."""
         if delivery.routing_key != binary_routing_key(message.key):
             raise BadMessage(f"sharding key {message.key} does not belong to routing key {delivery.routing_key}")
-        _log.error(
+        logger.error(
             "type %s with sharding key %s is outside the realm %s: the queue's bindings and the realm disagree",
             message.type,
             message.key,
@@ -134,7 +134,7 @@ class Inbound:
             self._copy(messages)
         except _Refused as refusal:
             if len(messages) == 1:
-                _log.error("rejected a message that the inbox refuses: %s", refusal)
+                logger.error("rejected a message that the inbox refuses: %s", refusal)
                 return [], [messages[0].tag]
             # Halving finds a bad message among thousands with few transactions.
             middle = len(messages) // 2

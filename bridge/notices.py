@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO, "INFO": logging.INFO}
 
@@ -20,4 +20,4 @@ def log_notices(connection: psycopg.Connection[Any]) -> None:
 def _log_notice(diagnostic: psycopg.errors.Diagnostic) -> None:
     level = _LEVELS.get(diagnostic.severity_nonlocalized or "", logging.DEBUG)
     detail = f": {diagnostic.message_detail}" if diagnostic.message_detail else ""
-    _log.log(level, "%s%s", diagnostic.message_primary, detail)
+    logger.log(level, "%s%s", diagnostic.message_primary, detail)

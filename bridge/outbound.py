@@ -25,7 +25,7 @@ from bridge.wire.ports import Publication, Target
 from bridge.wire.sharding import Realm
 from pipelines import hook
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BURST_COUNT = 10_000
 BATCHES_PER_ROUND = 3
@@ -173,7 +173,7 @@ class Outbound:
 
     def _set_aside(self, type_name: str, row: Row, error: str) -> None:
         """An invalid message: its receiver would refuse it. Without it the rest of the queue moves on."""
-        _log.error("set aside an invalid outgoing %s: %s", type_name, error)
+        logger.error("set aside an invalid outgoing %s: %s", type_name, error)
         body = json.dumps(row.fields, default=str)
         self._connection.execute(
             "select worker.set_aside_outgoing(%s, array[%s::jsonb], array[%s])", (type_name, body, error)
@@ -189,7 +189,7 @@ class Outbound:
         for item in returned:
             counts[item.routing_key] = counts.get(item.routing_key, 0) + 1
         for routing_key, count in sorted(counts.items()):
-            _log.warning("no queue took %s %s with routing key %s, kept for later", count, type_name, routing_key)
+            logger.warning("no queue took %s %s with routing key %s, kept for later", count, type_name, routing_key)
 
 
 def _has_waiting(type_name: str) -> sql.Composed:

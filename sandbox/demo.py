@@ -32,6 +32,7 @@ from sandbox.servers.documents import DocumentServer
 from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import Exchange, InProcessExchange, RabbitExchange
 from sandbox.world.world import Stuck, World, WorldSettings
+from sql.statuses import TurnPhase
 
 MIN_TRADE_AMOUNT = 1000
 AMOUNT_CUT = 1e-5
@@ -179,7 +180,7 @@ def trade(world: World, economy: Economy, progress: Progress) -> tuple[Outcome, 
         world.settlement(),
         amount_cut=AMOUNT_CUT,
         collectors=range(DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID + 1),
-        reached_phase_4=state is not None and state[1] == 4,
+        reached_phase_4=state is not None and state[1] == TurnPhase.DONE,
         leftovers=world.leftovers(),
     )
     return outcome, report
@@ -187,7 +188,11 @@ def trade(world: World, economy: Economy, progress: Progress) -> tuple[Outcome, 
 
 def _run_turn(world: World, number: int, progress: Progress) -> Report:
     """One turn from its start to phase 4; afterwards everything it set off has been done, apart from payments."""
-    purposes = {1: "what are the currencies", 2: "who wants to buy and sell", 3: "giving and taking"}
+    purposes = {
+        TurnPhase.CURRENCY_INFORMATION: "what are the currencies",
+        TurnPhase.OFFERS: "who wants to buy and sell",
+        TurnPhase.GIVING_AND_TAKING: "giving and taking",
+    }
     limit = world.settings.turn.phase2_duration * 3 + timedelta(minutes=2)
     world.step_until(lambda: (world.turn() or (0, 0))[0] >= number, "starting a turn", limit, turns=True)
 

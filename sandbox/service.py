@@ -25,7 +25,7 @@ from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_
 from sandbox.servers.documents import DocumentServer
 from service.loop import Observer, Stop, Work, run
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NAME = "sandbox"
 POLL_SECONDS = 0.2
@@ -84,7 +84,7 @@ class Service:
             if not self._is_set_up:
                 set_up(self.economy, self.authority, self.agent, self._documents, lambda: _exchange_messages(step))
                 self._is_set_up = True
-                _log.info("%s accounts have their money, and wait for a turn", len(self.economy.accounts))
+                logger.info("%s accounts have their money, and wait for a turn", len(self.economy.accounts))
             yield Work(step)
         finally:
             for source in sources:

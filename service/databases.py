@@ -20,7 +20,7 @@ from settings.config import Config
 from sql import Kind
 from sql.install import make_plan
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
 
@@ -141,7 +141,7 @@ def check_schema(connection: Connection, kind: Kind) -> None:
             f"the {kind} database is older than this release, it lacks {len(missing)} files such as {missing[0]}: "
             "run `swpt-trade configure` first"
         )
-    _log.warning(
+    logger.warning(
         "%s functions of the %s database are not those of this release: is `swpt-trade configure` still to be run?",
         len(plan.functions),
         kind,

@@ -12,15 +12,15 @@ from types import TracebackType
 from settings.config import Config
 from settings.urls import hide_passwords
 
-APPLICATION_LOGGERS = ("swpt_trade", "admin", "bridge", "pipelines", "sandbox", "service", "settings", "sql")
-"""The loggers that APP_LOG_LEVEL applies to, next to APP_ASSOCIATED_LOGGERS."""
+APPLICATION_LOGGERS = ("swpt_trade", "admin", "bridge", "pipelines", "reports", "sandbox", "service", "settings", "sql")
+"""The loggers that APP_LOG_LEVEL applies to, next to APP_ASSOCIATED_LOGGERS. The first tells what nobody catches."""
 
 _BROKER_LIBRARY = "pika"
 _HARMLESS = "Connection reset by peer"
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-05 02:00:00+0000:INFO:swpt_trade.actors:message`, in UTC; one line, whatever the message is."""
+    """`2026-01-05 02:00:00+0000:INFO:bridge.inbound:message`, in UTC; one line, whatever the message is."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")

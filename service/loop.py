@@ -18,7 +18,7 @@ from psycopg import sql
 from bridge.inbound import ForeignShard
 from bridge.wire.ports import PublishError, SourceError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
@@ -125,7 +125,7 @@ def run(
         except Unusable as error:
             if observer is not None:
                 observer.on_failure(name, error)
-            _log.error("%s: %s", name, error)
+            logger.error("%s: %s", name, error)
             return 1
         except Exception as error:
             if observer is not None:
@@ -134,13 +134,13 @@ def run(
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
             # The traceback matters for our own mistakes, once, and not for what happens to servers.
             is_news = failures == 1 and not isinstance(error, psycopg.Error | SourceError | PublishError | OSError)
-            _log.error(
+            logger.error(
                 "%s failed, next attempt in %g s: %s: %s",
                 name,
                 pause,
                 type(error).__name__,
                 str(error).strip(),
-                exc_info=is_news or _log.isEnabledFor(logging.DEBUG),
+                exc_info=is_news or logger.isEnabledFor(logging.DEBUG),
             )
             if quit_early:
                 return 1
@@ -155,7 +155,7 @@ def _timed(name: str, step: Callable[[], int], observer: Observer | None) -> int
     if observer is not None:
         observer.on_step(name, count, seconds)
     if count:
-        _log.info("%s: %s in %.0f ms", name, count, 1000 * seconds)
+        logger.info("%s: %s in %.0f ms", name, count, 1000 * seconds)
     else:
-        _log.debug("%s: nothing to do", name)
+        logger.debug("%s: nothing to do", name)
     return count

@@ -16,7 +16,7 @@ from service.logs import set_up_logging
 from service.loop import Stop
 from settings.config import Config
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Job = Callable[[Stop], int]
 """What a process does until the stop; returns its exit status. Jobs of several processes have to be picklable."""
@@ -63,7 +63,7 @@ def _run_children(config: Config, name: str, count: int, job: Job, stop: Stop, q
         if not died:
             stop.wait(_LONG, *(child.sentinel for child in children if child not in ended))
     for child in died:
-        _log.warning("%s: process %s ended with status %s, stopping the others", name, child.pid, child.exitcode)
+        logger.warning("%s: process %s ended with status %s, stopping the others", name, child.pid, child.exitcode)
     for child in children:
         child.terminate()
     for child in children:
@@ -92,7 +92,7 @@ def end_with_parent() -> None:
     def watch() -> None:
         while os.getppid() == int(parent):
             time.sleep(_LOOK_SECONDS)
-        _log.warning("the parent process is gone, stopping")
+        logger.warning("the parent process is gone, stopping")
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -29,7 +29,7 @@ from service.servers import Count
 from service.watching import directory, heartbeats
 from settings.config import Config
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 UPTIME_SECONDS = 30
 """A process that lives so long has started well."""
@@ -65,7 +65,7 @@ class _Process(Subprocess):
             super().finish(pid, sts)
         except AssertionError as error:
             # A clock that jumps can bring the states out of step; that must not end us all.
-            _log.error("process %s (%s): %s", self.config.name, pid, error)
+            logger.error("process %s (%s): %s", self.config.name, pid, error)
             self.pid, self.killing, self.backoff, self.delay = 0, False, 0, 0
             self.config.options.close_parent_pipes(self.pipes)
             self.pipes, self.dispatchers = {}, {}
@@ -84,7 +84,7 @@ class _Handler(loggers.Handler):
 
     def emit(self, record: Any) -> None:
         fields = record.asdict()
-        _log.log(_LEVELS.get(fields["levelname"], logging.INFO), "%s", fields["message"].rstrip())
+        logger.log(_LEVELS.get(fields["levelname"], logging.INFO), "%s", fields["message"].rstrip())
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -116,7 +116,7 @@ def supervise(config: Config, role: str, commands: Mapping[str, Count]) -> int:
     try:
         heartbeats.expect(directory.prepare(), [name for name in commands if commands[name](config)])
     except directory.DirectoryError as error:
-        _log.error("%s", error)
+        logger.error("%s", error)
         return 1
     os.environ[PARENT] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="swpt-trade-") as folder:

@@ -18,7 +18,7 @@ from service.logs import APPLICATION_LOGGERS
 from sql import KINDS, Kind
 from tests.databases import SERVER_SETTINGS, DatabasePool
 
-pytest_plugins = ["tests.examples"]
+pytest_plugins = ["tests.examples", "tests.leftovers"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

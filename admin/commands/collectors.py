@@ -15,10 +15,9 @@ from rich.table import Table
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, read_id, show_id
 from admin.commands.held_accounts import adopt, discard, held
 from settings.config import Config, ConfigError, load
+from sql.statuses import CollectorStatus, in_words
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-STATUSES = ("pristine", "requested", "active", "disabled")
 
 
 @click.group()
@@ -134,7 +133,7 @@ def _cells(row: tuple[Any, ...]) -> list[str]:
     if collector_id is None:
         return [currency, "none", "", "", "", ""]
     moment = since.isoformat(sep=" ", timespec="seconds")
-    return [currency, show_id(collector_id), STATUSES[status], moment, removal or "", account_id]
+    return [currency, show_id(collector_id), in_words(CollectorStatus(status)), moment, removal or "", account_id]
 
 
 def _value(connection: Connection, query: Any, parameters: tuple[Any, ...]) -> Any:

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from settings.config import Config, Role
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -57,5 +57,5 @@ def configuration(role: Role) -> Config:
     set_up_logging(config)
     if PARENT not in os.environ:
         for line in config.warnings():
-            _log.warning("%s", line)
+            logger.warning("%s", line)
     return config

@@ -29,7 +29,7 @@ from bridge.wire.ports import JSON_CONTENT_TYPE, Delivery
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import TO_TRADE
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SCHEDULED_FOR_DELETION = 1
 """The bit of `config_flags` that the Web API shows, the only one that a customer can set."""
@@ -176,7 +176,7 @@ def _load_creditor(api: CreditorsApi, creditor: str, source: Notifications, coun
             news = [flags_notification(account), policy_notification(account, _peg_id(api, account, url, accounts))]
         except ApiError as error:
             counts.refused += 1
-            _log.error("account %s was left out: %s", url, error)
+            logger.error("account %s was left out: %s", url, error)
             continue
         for notification in news:
             source.add({**notification, **keys})

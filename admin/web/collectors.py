@@ -13,6 +13,7 @@ from flask_smorest import abort
 from admin.web.blueprint import Blueprint, PageQuery, needs, next_page, page
 from admin.web.identifiers import UnsignedId, to_unsigned
 from admin.web.services import services
+from sql.statuses import CollectorStatus, all_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class CollectorAccount(ma.Schema):
     collector_id = UnsignedId(data_key="collectorId", required=True)
     status = ma.fields.Integer(
         required=True,
-        validate=ma.validate.Range(0, 3),
-        metadata={"description": "0 pristine, 1 requested, 2 active, 3 disabled."},
+        validate=ma.validate.Range(min(CollectorStatus), max(CollectorStatus)),
+        metadata={"description": f"{all_in_words(CollectorStatus)}."},
     )
     account_id = ma.fields.String(data_key="accountId", required=True)
     latest_status_change_at = ma.fields.AwareDateTime(data_key="latestStatusChangeAt", required=True)

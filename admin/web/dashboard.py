@@ -17,10 +17,11 @@ from admin.web.queues import COUNT_LIMIT, all_queues
 from admin.web.services import services
 from admin.web.set_aside import oldest_set_aside
 from admin.web.turns import latest_turns
+from sql.statuses import TurnPhase, in_words
 
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix="/trade/dashboard", template_folder="templates")
 
-PHASES = {1: "currency information", 2: "offers", 3: "giving and taking", 4: "done"}
+PHASES = {phase.value: in_words(phase) for phase in TurnPhase}
 LATEST_TURNS = 10
 CURRENCIES = 20
 SET_ASIDE_MESSAGES = 10
@@ -54,7 +55,7 @@ def page() -> str:
     with services().solver.transaction() as connection:
         now = connection.execute("select solver.now() as now").fetchone() or {}
         turns = latest_turns(connection, None, LATEST_TURNS)
-        current = turns[0] if turns and turns[0]["phase"] < 4 else None
+        current = turns[0] if turns and turns[0]["phase"] < TurnPhase.DONE else None
         rows = (
             current and connection.execute("select * from solver.count_turn_rows(%s)", (current["turn_id"],)).fetchone()
         )

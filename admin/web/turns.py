@@ -12,6 +12,7 @@ from admin.web.blueprint import Blueprint, TurnPageQuery, needs, next_page, page
 from admin.web.database import Connection, Row
 from admin.web.identifiers import UnsignedId
 from admin.web.services import services
+from sql.statuses import TurnPhase, all_in_words
 
 blueprint = Blueprint("turns", __name__, url_prefix="/trade/turns", description=__doc__)
 
@@ -30,8 +31,8 @@ class TurnSummary(ma.Schema):
     turn_id = ma.fields.Integer(data_key="turnId", required=True)
     phase = ma.fields.Integer(
         required=True,
-        validate=ma.validate.Range(1, 4),
-        metadata={"description": "1 currency information, 2 offers, 3 giving and taking, 4 done."},
+        validate=ma.validate.Range(min(TurnPhase), max(TurnPhase)),
+        metadata={"description": f"{all_in_words(TurnPhase)}."},
     )
     started_at = ma.fields.AwareDateTime(data_key="startedAt", required=True)
     phase_deadline = ma.fields.AwareDateTime(data_key="phaseDeadline", required=True, allow_none=True)

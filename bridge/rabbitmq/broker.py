@@ -22,7 +22,7 @@ from bridge.rabbitmq.frames import Confirmation, encode_publications
 from bridge.rabbitmq.link import Link, describe
 from bridge.wire.ports import Delivery, Publication, PublishError, SourceError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 30.0
 CONFIRM_TIMEOUT = 60.0
@@ -189,7 +189,7 @@ class RabbitTarget:
             self.close()
             raise PublishError(error)
         if job.refused:
-            _log.warning("the broker refused %s of %s messages", len(job.refused), len(batch))
+            logger.warning("the broker refused %s of %s messages", len(job.refused), len(batch))
         return sorted(job.returned | job.refused)
 
     def close(self) -> None:

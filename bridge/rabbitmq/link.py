@@ -12,7 +12,7 @@ import pika
 from bridge.rabbitmq.frames import Confirmation, FrameConnection
 from bridge.wire.ports import Delivery
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # The library logs connection URLs and every lost connection; all of that reaches the caller as an exception of ours.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -130,13 +130,13 @@ class Link:
             self.connection.close()
 
     def _on_blocked(self, _connection: Any, frame: Any) -> None:
-        _log.warning("the broker takes no messages for now: %s", frame.method.reason)
+        logger.warning("the broker takes no messages for now: %s", frame.method.reason)
         with self.changed:
             self.is_blocked = True
             self.changed.notify_all()
 
     def _on_unblocked(self, _connection: Any, _frame: Any) -> None:
-        _log.warning("the broker takes messages again")
+        logger.warning("the broker takes messages again")
         with self.changed:
             self.is_blocked = False
             self.changed.notify_all()

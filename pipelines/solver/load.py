@@ -20,6 +20,7 @@ from pipelines.solver.market import (
     MarketError,
     TurnParameters,
 )
+from sql.statuses import CollectorStatus, TurnPhase
 
 PARAMETERS = ["base_debtor_info_locator", "base_debtor_id", "max_distance_to_base", "min_trade_amount"]
 FRAMES = ["currencies", "collector_accounts", "sell_offers", "buy_offers"]
@@ -63,8 +64,8 @@ def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | Non
     with connection.transaction():
         turn = connection.execute(
             "select base_debtor_info_locator, base_debtor_id, max_distance_to_base, min_trade_amount"
-            " from solver.turn where turn_id = %s and phase = 2",
-            (turn_id,),
+            " from solver.turn where turn_id = %s and phase = %s",
+            (turn_id, TurnPhase.OFFERS),
         ).fetchone()
         if turn is None:
             return None
@@ -79,7 +80,9 @@ def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | Non
             currencies=pl.DataFrame(currencies, schema=CURRENCIES, orient="row"),
             collector_accounts=read_integers(
                 connection,
-                sql.SQL("select debtor_id, collector_id from solver.collector_account where status = 2"),
+                sql.SQL("select debtor_id, collector_id from solver.collector_account where status = {}").format(
+                    sql.Literal(CollectorStatus.ACTIVE)
+                ),
                 COLLECTOR_ACCOUNTS,
             ),
             sell_offers=_read_offers(connection, "sell_offer", SELL_OFFERS, turn_id),

@@ -25,6 +25,7 @@ from pipelines.turns.exchange import (
     revive_overdue_collectors,
 )
 from pipelines.turns.steps import BUSY_PAUSE, BUSY_ROUNDS, run_step
+from sql.statuses import TurnPhase
 
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
@@ -136,10 +137,10 @@ def advance_turns(solver: Connection, settings: TurnSettings, policy: CollectorP
         advanced: dict[int, int] = {}
         reports: dict[int, Report] = {}
         for turn_id, phase in due:
-            if phase == 1:
+            if phase == TurnPhase.CURRENCY_INFORMATION:
                 parameters = (turn_id, settings.phase2_duration, settings.max_commit_period)
                 is_over = _value(solver, "select solver.begin_phase2(%s, %s, %s)", parameters)
-            elif phase == 2:
+            elif phase == TurnPhase.OFFERS:
                 # Imported here: workers run loops, too, and shall not carry the solver's libraries.
                 from pipelines.solver.solve import solve_turn
 

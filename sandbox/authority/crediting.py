@@ -9,7 +9,7 @@ from sandbox.authority.books import Books
 from sandbox.authority.interest import transit_interest
 from sandbox.authority.state import Account, Credit
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def apply_due_credits(books: Books, now: datetime) -> None:
@@ -30,7 +30,7 @@ def _apply(books: Books, credit: Credit, now: datetime) -> bool:
         account = books.create(credit.debtor_id, credit.recipient_id, now)
         books.tell_update(account)
     if not books.fits(account, credit.amount):
-        _LOG.error("account %s cannot hold %s more tokens; they stay in flight", account.key, credit.amount)
+        logger.error("account %s cannot hold %s more tokens; they stay in flight", account.key, credit.amount)
         return False
     account.deleted = False
     books.post(account, credit.amount, now)

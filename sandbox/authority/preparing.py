@@ -11,7 +11,7 @@ from sandbox.authority.state import Account, PreparedTransfer
 from sandbox.protocol import smp
 from sandbox.protocol.identity import ROOT_CREDITOR_ID, same_agent
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def check_form(request: smp.PrepareTransfer) -> None:
@@ -111,7 +111,7 @@ def _is_agents_own(request: smp.PrepareTransfer, recipient_id: int) -> bool:
     if not same_agent(request.creditor_id, recipient_id):
         return False
     if not same_agent(request.creditor_id, request.coordinator_id):
-        _LOG.error("coordinator %s is not of the agent of creditor %s", request.coordinator_id, request.creditor_id)
+        logger.error("coordinator %s is not of the agent of creditor %s", request.coordinator_id, request.creditor_id)
         return False
     return True
 

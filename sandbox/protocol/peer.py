@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bridge.wire.ports import JSON_CONTENT_TYPE, Delivery, Publication, PublishError, Source, Target
 from sandbox.protocol.smp import MalformedMessageError
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Peer(ABC):
@@ -42,7 +42,7 @@ class Peer(ABC):
                     raise MalformedMessageError(f"content type {delivery.content_type!r}")
                 self._read(delivery)
             except MalformedMessageError as error:
-                _LOG.error("%s: dead-lettered: %s", delivery.type, error)
+                logger.error("%s: dead-lettered: %s", delivery.type, error)
                 self._rejected.append(delivery.tag)
             else:
                 self._accepted.append(delivery.tag)
@@ -57,10 +57,10 @@ class Peer(ABC):
             try:
                 returned = self._target.publish(self._unpublished)
             except PublishError as error:
-                _LOG.warning("%s messages stay unpublished: %s", len(self._unpublished), error)
+                logger.warning("%s messages stay unpublished: %s", len(self._unpublished), error)
                 return False
             for index in returned:
-                _LOG.warning("nobody wanted the %s with key %s", *_name(self._unpublished, index))
+                logger.warning("nobody wanted the %s with key %s", *_name(self._unpublished, index))
             self._unpublished = []
         if self._accepted or self._rejected:
             accepted, rejected = self._accepted, self._rejected

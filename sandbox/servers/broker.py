@@ -136,9 +136,18 @@ class PrivateBroker:
     def close(self) -> None:
         """For ever."""
         self.end()
-        # The port mapper survives the server; this one is ours alone, by its port.
-        subprocess.run(["epmd", "-port", str(self._epmd_port), "-kill"], capture_output=True, check=False)
+        _end_port_mapper(self._epmd_port)
         shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _end_port_mapper(port: int) -> None:
+    """It survives the server, and is ours alone, by its port. It stays while it believes that a server is there."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        done = subprocess.run(["epmd", "-port", str(port), "-kill"], capture_output=True, text=True, check=False)
+        if "not allowed" not in done.stdout + done.stderr:
+            return
+        time.sleep(0.2)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from service import binding
 from settings.config import load
 from sql import Kind
 from sql.install import configure
+from sql.statuses import CollectorStatus
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -169,8 +170,9 @@ class World:
     def active_collectors(self) -> tuple[int, int]:
         """Collector accounts that can be paid, and all that are wanted."""
         row = self._solver.execute(
-            "select count(*) filter (where status = 2), count(*) filter (where status < 3)"
-            " from solver.collector_account"
+            "select count(*) filter (where status = %s), count(*) filter (where status <> %s)"
+            " from solver.collector_account",
+            (CollectorStatus.ACTIVE, CollectorStatus.DISABLED),
         ).fetchone()
         assert row is not None
         return row[0], row[1]

@@ -20,7 +20,7 @@ from settings.config import Config
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LANES_AT_ONCE = 4
 _SOON = 0.5
@@ -62,13 +62,13 @@ def run_turns(config: Config, quit_early: bool, stop: Stop) -> int:
             def run() -> int:
                 tick = roll.advance_turns(solver, settings, policy)
                 if not tick.is_alone:
-                    _log.warning("another process rolls the turns of this solver database: there should be one")
+                    logger.warning("another process rolls the turns of this solver database: there should be one")
                 if tick.started is not None:
-                    _log.info("turn %s has started", tick.started)
+                    logger.info("turn %s has started", tick.started)
                 if tick.collectors:
-                    _log.info("busy currencies get %s more collectors", tick.collectors)
+                    logger.info("busy currencies get %s more collectors", tick.collectors)
                 for turn_id, phase in tick.advanced.items():
-                    _log.info("turn %s has reached phase %s", turn_id, phase)
+                    logger.info("turn %s has reached phase %s", turn_id, phase)
                 for turn_id, report in tick.reports.items():
                     _tell(turn_id, report)
                 return tick.done
@@ -80,7 +80,7 @@ def run_turns(config: Config, quit_early: bool, stop: Stop) -> int:
 
 
 def _tell(turn_id: int, report: Report) -> None:
-    _log.info(
+    logger.info(
         "turn %s is solved: %s offers of %s traders, %s of them served, %s base tokens traded, %s of the bound, %.1f s",
         turn_id,
         report.offers,
@@ -91,7 +91,7 @@ def _tell(turn_id: int, report: Report) -> None:
         sum(report.seconds.values()),
     )
     for warning in report.warnings:
-        _log.info("turn %s: %s", turn_id, warning)
+        logger.info("turn %s: %s", turn_id, warning)
 
 
 def run_worker_turns(config: Config, quit_early: bool, stop: Stop) -> int:

@@ -5,13 +5,15 @@ The supervisor of a server prepares it; its children find it in their environmen
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VARIABLE = "APP_METRICS_DIR"
 # The name that the metrics library looks for.
@@ -25,14 +27,14 @@ class DirectoryError(Exception):
 
 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> Path:
-    """Makes the directory that APP_METRICS_DIR names, or a new temporary one, and empties it.
+    """Makes the directory that APP_METRICS_DIR names, and empties it; or a new one, which goes with this process.
 
     Sets the variables by which the children of this process find it. To be called once, before there are children.
     Raises DirectoryError.
     """
     name = environ.get(VARIABLE, "")
     try:
-        path = Path(name) if name else Path(tempfile.mkdtemp(prefix="swpt-trade-"))
+        path = Path(name) if name else _temporary()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.stat().st_uid != os.geteuid():
             # Somebody who owns it could make us overwrite files elsewhere.
@@ -43,6 +45,18 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> Path:
     except OSError as error:
         raise DirectoryError(f"{VARIABLE}={name!r} can not be used: {error.strerror}") from None
     environ[VARIABLE] = environ[LIBRARY_VARIABLE] = str(path)
+    return path
+
+
+def _temporary() -> Path:
+    """A new one. Processes that are forked off end without removing it."""
+    path, owner = Path(tempfile.mkdtemp(prefix="swpt-trade-")), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:
+            shutil.rmtree(path, ignore_errors=True)
+
+    atexit.register(remove)
     return path
 
 
@@ -57,7 +71,7 @@ def find(environ: MutableMapping[str, str] = os.environ) -> Path | None:
     try:
         Path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        _log.warning("nothing is recorded: %s=%r can not be used: %s", VARIABLE, name, error.strerror)
+        logger.warning("nothing is recorded: %s=%r can not be used: %s", VARIABLE, name, error.strerror)
         return None
     environ[LIBRARY_VARIABLE] = name
     return Path(name)

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from settings.urls import hide_passwords
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 100_000
 """Longer queues are shown as if they had this length: counting takes time."""
@@ -58,7 +58,7 @@ class Figures(Collector):
                 metrics = [*(_worker if self._role == "worker" else _solver)(connection)]
             is_up = 1.0
         except psycopg.Error as error:
-            _log.warning("no figures of the %s database: %s", self._role, hide_passwords(str(error)).strip())
+            logger.warning("no figures of the %s database: %s", self._role, hide_passwords(str(error)).strip())
             is_up = 0.0
         up = GaugeMetricFamily("swpt_trade_database_up", "Whether the database answered", labels=["database"])
         up.add_metric([self._role], is_up)

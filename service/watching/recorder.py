@@ -21,7 +21,7 @@ from settings.urls import hide_passwords
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 """A busy process writes its heartbeat that often, not after each of its steps."""

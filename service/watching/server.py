@@ -20,7 +20,7 @@ from service.watching.figures import Figures
 from service.watching.health import Verdict, judge
 from service.watching.heartbeats import Heartbeat
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -103,4 +103,4 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Scrapes come all the time: they are of interest at the level debug only."""
-        _log.debug(format, *args)
+        logger.debug(format, *args)

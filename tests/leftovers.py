@@ -1,0 +1,85 @@
+"""A run leaves nothing behind: no file in its temporary folder, and no process that one of its tests has started.
+
+The run gets a temporary folder of its own, so others on this machine start no alarm. Every process that it starts has
+the folder's name in its environment, which is how those that are left are found (where there is `/proc`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 15.0
+"""Seconds that what ends by itself has for it."""
+
+FOLDER = pytest.StashKey[Path]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+def processes(folder: Path) -> dict[int, str]:
+    """The processes that work with this temporary folder, by ID: what they run."""
+    wanted = f"TMPDIR={folder}".encode()
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        # Whoever ends meanwhile, or belongs to somebody else, is none of ours.
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    found.pop(os.getpid(), None)
+    return found
+
+
+def what_is_left(folder: Path) -> list[str]:
+    """Files and processes, one line each, when what is about to end has had its time."""
+    deadline = time.monotonic() + PATIENCE
+    while (running := processes(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [
+        *(f"process {number}: {text}" for number, text in sorted(running.items())),
+        *(f"file {path}" for path in sorted(folder.iterdir())),
+    ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anybody asks where the temporary folder is. Processes of pytest-xdist take over that of the first one."""
+    if hasattr(config, "workerinput"):
+        return
+    # Pytest keeps the folders of tests that failed, for those who look into them.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    folder = Path(tempfile.mkdtemp(prefix="swpt-tests-"))
+    # Root's database servers run as somebody else.
+    folder.chmod(0o711)
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None
+    config.stash[FOLDER] = folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """When all processes of pytest-xdist have ended."""
+    folder = session.config.stash.get(FOLDER, None)
+    if folder is None:
+        return
+    left = session.config.stash[LEFT] = what_is_left(folder)
+    for number in processes(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+    if left and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Names what is left."""
+    left = config.stash.get(LEFT, [])
+    if left:
+        terminalreporter.section("left behind by this run", red=True)
+        for line in left:
+            terminalreporter.write_line(line)
