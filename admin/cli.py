@@ -1,4 +1,7 @@
-"""The only command-line entry: `swpt-trade <command>`. Thin; commands import what they need when they run."""
+"""The only command-line entry: `swpt-trade <command>`. Thin; commands import what they need when they run.
+
+So all of them can be here, and each loads only what it needs itself.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,23 @@ from pathlib import Path
 import click
 import cloup
 
-from admin.commands import flushes, metrics, pending, scans, sections, servers, solve, worker_loops
-from admin.lazy_commands import LazyGroup
+from admin.commands import (
+    collectors,
+    flushes,
+    load_policies,
+    metrics,
+    pending,
+    scans,
+    sections,
+    servers,
+    shards,
+    solve,
+    worker_loops,
+)
+from sandbox import commands as sandbox
 
 
 @cloup.group(
-    cls=LazyGroup,
     sections=sections.ALL,
     align_sections=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -108,7 +122,8 @@ def demo(
 
 for _section, _commands in (
     (sections.SERVERS, (servers.worker, servers.solver, servers.webserver)),
-    (sections.TOOLS, (solve.solve, pending.pending, metrics.health)),
+    (sections.TOOLS, (solve.solve, pending.pending, metrics.health, collectors.collectors)),
+    (sections.TOOLS, (load_policies.load_policies, sandbox.sandbox, shards.shards)),
     (sections.PARTS, (servers.roll_turns, *worker_loops.COMMANDS, metrics.serve_metrics)),
     (sections.FLUSHES, flushes.COMMANDS),
     (sections.SCANS, scans.COMMANDS),

@@ -6,7 +6,6 @@ import os
 import sys
 
 from admin.cli import main as run_command
-from admin.lazy_commands import LAZY_COMMANDS
 
 TEST = "test"
 """Runs the tests of the tree that the container works in; for development only."""
@@ -22,7 +21,7 @@ def main() -> None:
         program[0] = "webserver"
     elif program[0] == TEST:
         program[:1] = [sys.executable, "-m", "pytest"]
-    if program[0].startswith("-") or program[0] in run_command.commands or program[0] in LAZY_COMMANDS:
+    if program[0].startswith("-") or program[0] in run_command.commands:
         run_command(program, prog_name="swpt-trade")
     try:
         os.execvp(program[0], program)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from settings.internal import BURST_COUNTS, SCAN_DAYS
+from settings.internal import BURST_COUNTS
+from settings.scan_days import SCAN_DAYS
 
 Role = Literal["solver", "worker", "webserver", "configure"]
 ROLES: tuple[Role, ...] = ("solver", "worker", "webserver", "configure")

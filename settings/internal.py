@@ -20,6 +20,7 @@ from settings.parsers import (
     URL,
 )
 from settings.public import A, C, S, SettingsGroup, W, setting
+from settings.scan_days import SCAN_DAYS
 
 # Names of variables between APP_ and _BURST_COUNT.
 BURST_COUNTS = {
@@ -39,26 +40,6 @@ BURST_COUNTS = {
     "AccountIdResponse": "ACCOUNT_ID_RESPONSE",
     "StartSending": "START_SENDING",
     "StartDispatching": "START_DISPATCHING",
-}
-
-# Tables that are cleaned up by scans, and the days that one pass may take.
-SCAN_DAYS = {
-    "debtor_info_documents": 7,
-    "debtor_locator_claims": 1,
-    "trading_policies": 7,
-    "worker_accounts": 7,
-    "interest_rate_changes": 7,
-    "needed_worker_accounts": 7,
-    "recently_needed_collectors": 7,
-    "account_locks": 7,
-    "creditor_participations": 7,
-    "dispatching_statuses": 7,
-    "worker_collectings": 3,
-    "worker_sendings": 1,
-    "worker_receivings": 1,
-    "worker_dispatchings": 7,
-    "transfer_attempts": 7,
-    "early_arrivals": 7,
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import click
-import psycopg
+from typing import TYPE_CHECKING
 
-from settings.parsers import parse_id
+import click
+
+if TYPE_CHECKING:
+    import psycopg
 
 _UNSIGNED = 2**64
 
@@ -15,6 +17,8 @@ NEGATIVE_IDS = {"ignore_unknown_options": True}
 
 def read_id(text: str) -> int:
     """A 64-bit ID: decimal or 0x hexadecimal, signed or unsigned. Raises click.BadParameter."""
+    from settings.parsers import parse_id
+
     try:
         return parse_id(text)
     except ValueError:

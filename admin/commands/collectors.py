@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import psycopg
-from rich.console import Console
-from rich.table import Table
 
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, read_id, show_id
 from admin.commands.held_accounts import adopt, discard, held
-from settings.config import Config, ConfigError, load
+from admin.commands.tables import print_table
 from sql.statuses import CollectorStatus, in_words
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+if TYPE_CHECKING:
+    import psycopg
+
+    from settings.config import Config
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @click.group()
@@ -37,15 +38,13 @@ for _command in (held, adopt, discard):
 @click.argument("debtor_id", metavar="[DEBTOR]", type=read_id, required=False)
 def list_(debtor_id: int | None) -> None:
     """List the collector accounts of a currency, or of all currencies."""
-    table = Table("currency", "collector", "status", "since", "removal", "account ID", box=None)
     with solver_database() as (solver, _):
-        for row in solver.execute(
+        rows = solver.execute(
             "select debtor_id, is_blocked, collector_id, status, account_id, latest_status_change_at, removal"
             " from solver.find_collectors(%s)",
             (debtor_id,),
-        ):
-            table.add_row(*_cells(row))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        ).fetchall()
+    print_table(("currency", "collector", "status", "since", "removal", "account ID"), map(_cells, rows))
 
 
 @collectors.command(context_settings=NEGATIVE_IDS)
@@ -115,6 +114,10 @@ def _mark(debtor_id: int, change: Callable[[Connection], bool], word: str) -> No
 @contextmanager
 def solver_database() -> Iterator[tuple[Connection, Config]]:
     """A connection to the solver database, and the settings. Whatever goes wrong is said in one or two lines."""
+    import psycopg
+
+    from settings.config import ConfigError, load
+
     try:
         config = load("solver")
     except ConfigError as error:

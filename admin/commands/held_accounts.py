@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import click
-import psycopg
-from rich.console import Console
-from rich.table import Table
 
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, show_id
-from settings.config import ConfigError, load
-from settings.urls import hide_passwords
+from admin.commands.tables import print_table
 
-Connection = psycopg.Connection[Any]
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
 
 _UNKNOWN_HERE = "ST085"
 
@@ -36,9 +35,7 @@ def held() -> None:
     Reads the databases in APP_WORKER_POSTGRES_URLS, or the one in WORKER_POSTGRES_URL. Exits with status 1 when
     accounts are held.
     """
-    table = Table(
-        "currency", "account", "status", "why", "tokens", "known since", "last report", "account ID", box=None
-    )
+    rows = []
     is_held = False
     for worker in _workers():
         for debtor_id, collector_id, status, reason, principal, account_id, since, until in worker.execute(
@@ -48,8 +45,8 @@ def held() -> None:
             is_held |= status == "held"
             moments = (moment.isoformat(sep=" ", timespec="seconds") for moment in (since, until))
             cells = (show_id(debtor_id), show_id(collector_id), status, _REASONS.get(reason, ""), str(principal))
-            table.add_row(*cells, *moments, account_id)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+            rows.append((*cells, *moments, account_id))
+    print_table(("currency", "account", "status", "why", "tokens", "known since", "last report", "account ID"), rows)
     if is_held:
         sys.exit(1)
 
@@ -89,6 +86,8 @@ def discard(debtor_id: int, collector_id: int, give_away: int) -> None:
 
 def _decide(query: LiteralString, parameters: Sequence[int]) -> None:
     """Tells the worker database that has the account."""
+    import psycopg
+
     unknown = "no worker database"
     for worker in _workers():
         try:
@@ -103,6 +102,8 @@ def _decide(query: LiteralString, parameters: Sequence[int]) -> None:
 
 def _workers() -> Iterator[Connection]:
     """Connections to the worker databases, one after the other. Whatever goes wrong is said in one or two lines."""
+    from settings.config import ConfigError, load
+
     try:
         config = load("worker")
     except ConfigError as error:
@@ -114,6 +115,10 @@ def _workers() -> Iterator[Connection]:
 
 @contextmanager
 def _connection(url: str) -> Iterator[Connection]:
+    import psycopg
+
+    from settings.urls import hide_passwords
+
     try:
         with psycopg.connect(url, autocommit=True) as worker:
             yield worker

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from admin.commands.options import configuration, quit_early, setting
-from settings.internal import SCAN_DAYS
+from settings.scan_days import SCAN_DAYS
 
 ALL = "scan_all"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from admin.commands.collectors import solver_database
+from admin.commands.tables import print_table
 
 
 @click.command()
@@ -18,7 +17,7 @@ def shards() -> None:
     Needs the environment of the solver. Exits with status 1 when keys overlap or nobody works for them, when two
     databases claim the same key, and when a shard is silent, has another range of collector IDs or a wrong clock.
     """
-    table = Table("key", "last seen", "release", "collector IDs", "clock", "system, timeline, database", box=None)
+    rows = []
     with solver_database() as (solver, _):
         for key, seen, release, low, high, clock, *place in solver.execute(
             "select binding_key, last_seen_at, release, min_collector_id, max_collector_id, clock_difference,"
@@ -26,9 +25,9 @@ def shards() -> None:
         ):
             moment = seen.isoformat(sep=" ", timespec="seconds")
             where = ", ".join(map(str, place))
-            table.add_row(key, moment, release, f"{low:#x} … {high:#x}", f"{clock:+.1f} s", where)
+            rows.append((key, moment, release, f"{low:#x} … {high:#x}", f"{clock:+.1f} s", where))
         problems = solver.execute("select problem, detail from solver.shard_problems()").fetchall()
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    print_table(("key", "last seen", "release", "collector IDs", "clock", "system, timeline, database"), rows)
     for problem, detail in problems:
         click.echo(f"{problem}: {detail}")
     if problems:

@@ -38,7 +38,6 @@ def solve(
     from admin.commands.solver_progress import SolverProgress
     from pipelines.solver.market import MarketError
     from pipelines.solver.solve import solve_directory
-    from reports.solution_page import write_solution_page
     from reports.solution_text import summary
 
     is_shown = sys.stderr.isatty() if progress is None else progress
@@ -50,5 +49,7 @@ def solve(
     for line in summary(report):
         click.echo(line)
     if report_file is not None:
+        from reports.solution_page import write_solution_page
+
         write_solution_page(report_file, input_dir, output_dir, report)
         click.echo(f"page         {report_file}")

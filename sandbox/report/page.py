@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,21 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io
 import polars as pl
+from markupsafe import Markup
 
+from pipelines.solver.market import Trades
 from pipelines.solver.report import Report
-from reports.page import escape, figures, page, table, verdict
+from reports.flow_chart import flow_chart
+from reports.page import environment
+from reports.solution_tables import flows_between_currencies
 from sandbox.economy.economy import Economy
 from sandbox.report.circles import Circle, tell
 from sandbox.report.outcome import Outcome
 from sandbox.report.wording import amount, amounts, base_value
 
+TEMPLATES = environment("sandbox.report")
+
+MOST_IN_CHART = 40
 COLOURS = {"base": "#0f4c81", "national": "#2a7f9e", "regional": "#58a55c", "city": "#d9a441", "company": "#c1666b"}
 
 
@@ -105,13 +113,28 @@ def _page(
     moments: Sequence[Moment],
     scene: dict[str, Any],
 ) -> str:
-    problems = outcome.problems()
-    opening = (
-        verdict(f"Not well: {'; '.join(problems)}", is_good=False)
-        if problems
-        else verdict("Every token is accounted for, and nothing was left behind.", is_good=True)
+    charts = [
+        ("Value by currency", _currency_chart(economy, outcome)),
+        ("The peg tree", _tree_chart(economy)),
+        ("The run", _progress_chart(moments)),
+    ]
+    return TEMPLATES.get_template("turn.html.j2").render(
+        scene=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in scene.items() if value is not None),
+        problems=outcome.problems(),
+        figures=_figures(economy, outcome, report),
+        circles=[(tell(economy, circle), base_value(economy, circle.value)) for circle in circles],
+        trades=_trade_rows(economy, outcome),
+        flows=_flow_chart(economy, outcome),
+        charts=[
+            (title, plotly.io.to_html(figure, full_html=False, include_plotlyjs=(index == 0)))
+            for index, (title, figure) in enumerate(charts)
+        ],
+        conservation=_conservation_rows(economy, outcome),
     )
-    numbers = {
+
+
+def _figures(economy: Economy, outcome: Outcome, report: Report) -> dict[str, str]:
+    return {
         "value traded": base_value(economy, report.traded_value or 0.0),
         "of what the market allows": f"{report.share_of_bound or 0.0:.4%}",
         "traders served": f"{len(outcome.flows):,} of {report.traders:,} with offers",
@@ -119,35 +142,10 @@ def _page(
         "payments": f"{report.takings + report.givings + report.collector_transfers:,}",
         "currencies traded": f"{len(_value_by_currency(economy, outcome)):,}",
     }
-    charts = [
-        ("What was given, and what was got for it", _flow_chart(economy, outcome)),
-        ("Value by currency", _currency_chart(economy, outcome)),
-        ("The peg tree", _tree_chart(economy)),
-        ("The run", _progress_chart(moments)),
-    ]
-    drawn = "".join(
-        f"<h2>{title}</h2>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=(index == 0))}"
-        for index, (title, figure) in enumerate(charts)
-    )
-    described = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in scene.items() if value is not None)
-    return page(
-        "Circular trade: a turn",
-        "A turn of circular trade",
-        f"<p>{escape(described)}</p>{opening}{figures(numbers)}"
-        f"<h2>The largest circles</h2>{_circle_table(economy, circles)}"
-        f"<h2>The largest trades</h2>{_trade_table(economy, outcome)}"
-        f"{drawn}"
-        f"<h2>Is every token accounted for?</h2>{_conservation_table(economy, outcome)}",
-    )
 
 
-def _circle_table(economy: Economy, circles: Sequence[Circle]) -> str:
-    rows = ((tell(economy, circle), base_value(economy, circle.value)) for circle in circles)
-    return table(("circle", "value"), rows, frozenset({1}))
-
-
-def _trade_table(economy: Economy, outcome: Outcome) -> str:
-    rows = (
+def _trade_rows(economy: Economy, outcome: Outcome) -> list[tuple[str, ...]]:
+    return [
         (
             economy.trader_by_id[flow.creditor_id].name,
             amounts(economy, flow.given),
@@ -155,12 +153,11 @@ def _trade_table(economy: Economy, outcome: Outcome) -> str:
             base_value(economy, flow.value),
         )
         for flow in outcome.flows[:10]
-    )
-    return table(("trader", "gave", "got", "value"), rows, frozenset({3}))
+    ]
 
 
-def _conservation_table(economy: Economy, outcome: Outcome) -> str:
-    rows = (
+def _conservation_rows(economy: Economy, outcome: Outcome) -> list[tuple[str, ...]]:
+    return [
         (
             economy.currency_by_id[c.debtor_id].name,
             amount(economy.currency_by_id[c.debtor_id], c.before.circulating),
@@ -169,9 +166,7 @@ def _conservation_table(economy: Economy, outcome: Outcome) -> str:
             "yes" if c.is_conserved else "NO",
         )
         for c in outcome.conservation
-    )
-    head = ("currency", "in circulation before", "after", "kept by collectors", "conserved")
-    return table(head, rows, frozenset({1, 2, 3}))
+    ]
 
 
 def _value_by_currency(economy: Economy, outcome: Outcome) -> dict[int, float]:
@@ -182,37 +177,23 @@ def _value_by_currency(economy: Economy, outcome: Outcome) -> dict[int, float]:
     return dict(sorted(values.items(), key=lambda item: -item[1]))
 
 
-def _flow_chart(economy: Economy, outcome: Outcome) -> go.Figure:
+def _flow_chart(economy: Economy, outcome: Outcome) -> Markup:
     """Left: currencies given, right: currencies got; a band is the value that traders turned into the other."""
-    links: dict[tuple[int, int], float] = defaultdict(float)
-    for flow in outcome.flows:
-        got = {d: t * economy.currency_by_id[d].price for d, t in flow.received.items()}
-        total = sum(got.values()) or 1.0
-        for given, tokens in flow.given.items():
-            value = tokens * economy.currency_by_id[given].price
-            for received, share in got.items():
-                links[given, received] += value * share / total
-    largest = dict(sorted(links.items(), key=lambda item: -item[1])[:120])
-    left = list(dict.fromkeys(given for given, _ in largest))
-    right = list(dict.fromkeys(received for _, received in largest))
-    currencies = [economy.currency_by_id[debtor_id] for debtor_id in [*left, *right]]
-    divisor = economy.currency_by_id[economy.base_debtor_id].amount_divisor
-    figure = go.Figure(
-        go.Sankey(
-            node={
-                "label": [currency.name for currency in currencies],
-                "color": [COLOURS[currency.kind] for currency in currencies],
-                "pad": 8,
-            },
-            link={
-                "source": [left.index(given) for given, _ in largest],
-                "target": [len(left) + right.index(received) for _, received in largest],
-                "value": [value / divisor for value in largest.values()],
-                "color": "rgba(120,140,160,0.3)",
-            },
-        )
+    changes = _trades(outcome)
+    sides = (changes.filter(pl.col("amount") < 0).with_columns(-pl.col("amount")), changes.filter(pl.col("amount") > 0))
+    prices = pl.DataFrame(
+        [(c.debtor_id, c.price) for c in economy.currencies],
+        schema={"debtor_id": pl.Int64, "price": pl.Float64},
+        orient="row",
     )
-    return figure.update_layout(height=700, margin={"t": 10, "b": 10})
+    flows = flows_between_currencies(prices, Trades(*sides, Trades.none().collector_transfers))
+    names = {currency.debtor_id: currency.name for currency in economy.currencies}
+    return flow_chart(
+        {(names[given], names[got]): value for given, got, value in flows.iter_rows()},
+        most=MOST_IN_CHART,
+        colours={currency.name: COLOURS[currency.kind] for currency in economy.currencies},
+        written=partial(base_value, economy),
+    )
 
 
 def _currency_chart(economy: Economy, outcome: Outcome) -> go.Figure:

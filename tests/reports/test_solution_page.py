@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from markupsafe import Markup
 
 from benchmarks.markets import make_market, save_market
 from pipelines.solver.price import price
 from pipelines.solver.solve import solve, solve_directory
 from pipelines.solver.untraded import REASON
 from reports.flow_chart import flow_chart
-from reports.page import Html, bars, escape, table
+from reports.page import TEMPLATES
 from reports.solution_page import write_solution_page
 from reports.solution_tables import currency_table, flows_between_currencies, largest_traders
 from reports.solution_text import EXPLANATIONS, share, summary
@@ -116,11 +118,17 @@ def test_small_flows_become_others() -> None:
 
 
 def test_cells_are_escaped_once() -> None:
-    assert escape(escape("a < b")) == "a &lt; b"
-    assert ">a &lt; b<" in table(["x"], [["a < b"]])
-    assert "<b>c</b>" in table(["x"], [[Html("<b>c</b>")]])
-    assert bars([("n", 1.0, "1"), ("m", 4.0, "4")], frozenset("n")).count('class="bar quiet" style="width:25.00%"') == 1
-    assert "width" not in bars([])
+    parts: Any = TEMPLATES.get_template("parts.html.j2").module
+    assert (
+        '<p class="verdict good">a &lt; b</p>'
+        == parts.verdict("a < b", True)
+        == parts.verdict(Markup("a &lt; b"), True)
+    )
+    assert ">a &lt; b<" in parts.table(["x"], [["a < b"]])
+    assert "<b>c</b>" in parts.table(["x"], [[Markup("<b>c</b>")]])
+    chart = parts.bars([("n", 1.0, "1"), ("m", 4.0, "4")], frozenset("n"))
+    assert chart.count('class="bar quiet" style="width:25.00%"') == 1
+    assert "width" not in parts.bars([])
 
 
 def test_every_reason_is_explained(tmp_path: Path) -> None:

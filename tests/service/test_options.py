@@ -15,7 +15,7 @@ from admin.commands.sections import ALL as SECTIONS
 from bridge.messages.catalogue import OUTGOING_TYPES
 from sandbox.servers.installation import Environment, run
 from settings.config import ConfigError, Role, load
-from settings.internal import SCAN_DAYS
+from settings.scan_days import SCAN_DAYS
 from tests.settings.environments import ENVIRONMENTS
 
 OPTIONS = {

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from settings.checks import ROLES
 from settings.config import FIELDS, Config, ConfigError, Role, Scan, load
-from settings.internal import BURST_COUNTS, SCAN_DAYS
+from settings.internal import BURST_COUNTS
 from settings.localhost import gateway_of, substitute_localhost
+from settings.scan_days import SCAN_DAYS
 from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
 

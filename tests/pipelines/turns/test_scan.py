@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pipelines.turns.scan import FEWEST_ROWS, LANE_TRIES, MOST_ROWS, TABLES, Pace, Scanner, Step, Walk, scan_everything
-from settings.internal import SCAN_DAYS
+from settings.scan_days import SCAN_DAYS
 from tests.conftest import Connection
 
 DAY = 86400.0
