@@ -24,7 +24,7 @@ def db(solver_db: Connection) -> Connection:
 
 
 def sequence(debtor_id: int, low: int, high: int) -> Iterator[int]:
-    """The rule of behaviour.md 8.1, in Python: candidates in order, each once."""
+    """The rule in Python: candidates in order, each once."""
     seen = set()
     for k in itertools.count():
         seed = debtor_id.to_bytes(8, "big", signed=True) + k.to_bytes(4, "big")
