@@ -20,6 +20,12 @@ def test_tests_carry_known_numbers_only() -> None:
     assert set(find_tests()) <= set(all_words())
 
 
+def test_names_are_words() -> None:
+    """Numbers are in markers. (Those of the processes are the last ones that are not.)"""
+    named = {(file, name) for found in find_tests().values() for file, name in found if numbers_in_name(name)}
+    assert {file for file, _ in named if not file.startswith("tests/service/")} == set()
+
+
 def test_the_document_is_up_to_date() -> None:
     assert DOCUMENT.read_text() == render(find_tests()), "run: python -m tests.coverage_map"
 

@@ -133,7 +133,9 @@ def everything_bound(rabbitmq_url: str, name_prefix: str) -> Iterator[str]:
 
 
 @pytest.mark.rabbitmq
-def test_sent_through_a_broker(rabbitmq_url: str, everything_bound: str, worker_db: Connection) -> None:
+def test_what_is_sent_through_a_broker_is_as_recorded(
+    rabbitmq_url: str, everything_bound: str, worker_db: Connection
+) -> None:
     """From the outgoing queues in the database to what a consumer gets."""
     prefix = everything_bound
     for name in SENT:
@@ -209,14 +211,14 @@ def test_what_is_received_is_stored_as_recorded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECEIVED)
-def test_received_in_any_order_with_spaces(name: str) -> None:
+def test_fields_may_come_in_any_order_with_spaces(name: str) -> None:
     fields = dict(reversed(GOLDEN[name]["body"].items()))
     pretty = json.dumps(fields, indent=4, ensure_ascii=True).encode()
     assert read(name, pretty).fields == read(name, wire_body(name)).fields
 
 
 @pytest.mark.parametrize("name", RECEIVED)
-def test_received_with_a_field_missing_or_of_another_type(name: str) -> None:
+def test_messages_with_a_field_missing_or_of_another_type_are_refused(name: str) -> None:
     body = GOLDEN[name]["body"]
     wrong = {"string": [7, True, None], "integer": ["7", True, None, 7.5], "number": ["7", True, None]}
     wrong["boolean"] = ["true", 1, 0, None]

@@ -1,4 +1,4 @@
-"""Databases that know nothing of their collectors, restored from a backup or new: no token is given away (G43)."""
+"""Databases that know nothing of their collectors, restored from a backup or new: no token is given away."""
 
 from __future__ import annotations
 

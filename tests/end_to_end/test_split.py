@@ -124,7 +124,7 @@ def shards_in_registry(world: World) -> list[str]:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, children: tuple[str, str]) -> None:
+def test_a_shard_is_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, children: tuple[str, str]) -> None:
     """The databases change their key by themselves, and the registry of shards follows."""
     economy = make_economy(5, traders=80, currencies=12)
     with PrivateServer() as server, DocumentServer() as documents:

@@ -154,7 +154,7 @@ def test_the_entry_point_runs_the_service_or_any_program(installed: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_swagger_ui_image(installed: Path, tmp_path: Path) -> None:
+def test_the_swagger_ui_image_serves_the_document(installed: Path, tmp_path: Path) -> None:
     document = tmp_path / "openapi.json"
     written = run(installed, str(ROOT / "docker" / "write_openapi.py"), str(document))
     assert written.returncode == 0, written.stderr

@@ -53,7 +53,7 @@ def drain(connection: Connection) -> int:
     return Drain(connection, 8).run_once()
 
 
-def test_the_way_of_a_message(worker_db: Connection, heard: Events) -> None:
+def test_a_message_is_counted_on_its_way(worker_db: Connection, heard: Events) -> None:
     broker = LoopbackBroker()
     broker.declare(worker_topology("q", "#"))
     bodies = {name: (key, body) for name, key, body in WORKED if name in ("UpdatedFlags", "UpdatedLedger")}

@@ -150,7 +150,7 @@ def test_updates_after_transfers_are_merged(authority: Authority, clock: FakeClo
     assert update.last_change_ts < update.ts
 
 
-def test_deletion_revival_purge_and_a_second_life(authority: Authority, clock: FakeClock) -> None:
+def test_an_account_is_deleted_revived_purged_and_lives_again(authority: Authority, clock: FakeClock) -> None:
     created = account(authority, COLLECTOR).creation_date
     authority.issue(DEBTOR, COLLECTOR, 50)
     clock.advance(seconds=1)

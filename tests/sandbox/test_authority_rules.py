@@ -245,7 +245,7 @@ def test_ten_days_at_minus_50_leave_98_percent() -> None:
         (1099511628721, "1.0.1.0.1.1.1.0.1.0.0.0.1.1.1.1.1.0.0.1.1.0.0.0"),
     ],
 )
-def test_routing_keys_of_collectors_and_creditors(key: int, expected: str) -> None:
+def test_collectors_and_creditors_have_the_known_routing_keys(key: int, expected: str) -> None:
     assert binary_routing_key(key) == expected
 
 

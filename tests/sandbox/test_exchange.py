@@ -76,7 +76,7 @@ def fields(deliveries: list[Delivery], kind: str) -> list[dict[str, object]]:
     return [msgspec.json.decode(delivery.body) for delivery in deliveries if delivery.type == kind]
 
 
-def test_a_payment_from_the_first_message_to_the_ledger(town: Town) -> None:
+def test_a_payment_goes_from_the_first_message_to_the_ledger(town: Town) -> None:
     town.authority.configure_currency(DEBTOR, RootConfig(info=DebtorInfo(iri="https://localhost/1")))
     town.agent.open_account(SELLER, DEBTOR)
     town.agent.set_policy(SELLER, DEBTOR, Policy("conservative", 0, 500))
@@ -178,7 +178,7 @@ def test_what_was_not_confirmed_is_published_again_and_causes_stay_unsettled(tow
     assert town.broker.depth(AUTHORITY_QUEUE) == 1  # a crash now would only repeat the message
 
 
-def test_settled_after_the_repetition(town: Town, clock: FakeClock) -> None:
+def test_messages_are_settled_after_the_repetition(town: Town, clock: FakeClock) -> None:
     target = ShakyTarget(1)
     source = town.broker.source(AUTHORITY_QUEUE)
     peer = AuthorityPeer(source, target, town.authority)

@@ -136,7 +136,7 @@ def test_subjects_are_exact_user_names_unless_there_is_a_pattern() -> None:
     assert load_with().supervisor_subject.match("creditors-supervisor")
 
 
-def test_pool_size_of_the_worker_database() -> None:
+def test_the_pool_size_of_the_worker_database_is_read() -> None:
     assert load_with(SQLALCHEMY_ENGINE_OPTIONS='{"pool_size": 5, "echo": true}').worker_pool_size == 5
 
 

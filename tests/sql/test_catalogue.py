@@ -79,7 +79,7 @@ def test_everything_has_a_comment(database: Connection, kind: Kind) -> None:
     assert bare == []
 
 
-def test_one_public_function_per_file() -> None:
+def test_each_file_has_one_public_function() -> None:
     """A file is found by the name of its function."""
     for path in (ROOT / "sql").glob("*/functions/**/*.sql"):
         text = path.read_text()

@@ -174,7 +174,7 @@ def test_answers_of_the_authorization_server(tokens: IntrospectionServer, answer
         assert ("WWW-Authenticate" in response.headers) == (code in (401, 403))
 
 
-def test_an_unreachable_authorization_server() -> None:
+def test_an_unreachable_authorization_server_makes_the_service_unavailable() -> None:
     response = checked(IntrospectionServer(url="http://127.0.0.1:1/"))("Bearer t")
     assert response.status_code == 503
     assert response.json == {"code": 503, "status": "Service Unavailable", "message": "Tokens can not be checked now."}

@@ -10,7 +10,7 @@ from bridge.wire.ports import Delivery
 
 _LINES = (Path(__file__).parent / "worked_examples.tsv").read_text().splitlines()
 
-# (message type, routing key, body); TriggerTransfer is there twice, the first time as the notice of M30.
+# (message type, routing key, body); TriggerTransfer is there twice, the first time as the notice of an unpaid amount.
 WORKED: list[tuple[str, str, bytes]] = [
     (json.loads(text)["type"], routing_key, text.encode())
     for routing_key, text in (line.split("\t") for line in _LINES)

@@ -52,7 +52,7 @@ def test_which_types_are_consumed() -> None:
 @pytest.mark.parametrize(
     "content_type", [None, "", "text/plain", "application/json; charset=utf-8", "Application/json"]
 )
-def test_rule_1_content_type(content_type: str | None) -> None:
+def test_another_content_type_is_a_bad_message(content_type: str | None) -> None:
     body = changed("NeededCollector")
     with pytest.raises(BadMessage, match="content type"):
         decode(Delivery(1, "", "", "NeededCollector", content_type, {}, body))
@@ -67,13 +67,13 @@ def test_an_unknown_type_is_a_bad_message(type_name: str | None) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"[]", b'"x"', b"5", b"{", b"{}", b"\xff\xfe", b"\xef\xbb\xbf{}", b"{} {}"]
 )
-def test_rule_3_and_4_body(body: bytes) -> None:
+def test_a_body_that_is_no_object_of_the_fields_is_a_bad_message(body: bytes) -> None:
     with pytest.raises(BadMessage):
         decode(delivery("NeededCollector", body))
 
 
 @pytest.mark.parametrize("type_name", sorted(STRUCTS))
-def test_rule_4_every_field_is_required_and_typed(type_name: str) -> None:
+def test_every_field_is_required_and_typed(type_name: str) -> None:
     nullable = {"policy_name", "peg_exchange_rate", "peg_debtor_id", "forced_iri", "unpaid"}
     nullable |= {"peg_debtor_info_locator", "will_not_change_until"}
     for name in EXAMPLES[type_name]:

@@ -169,7 +169,7 @@ def test_declaring_names_the_object_that_differs(rabbitmq_url: str, name_prefix:
         declare(rabbitmq_url, Topology((), (Queue(queue),), ()))
 
 
-def test_no_such_exchange_or_queue(rabbitmq_url: str, target: RabbitTarget) -> None:
+def test_a_missing_exchange_or_queue_is_an_error(rabbitmq_url: str, target: RabbitTarget) -> None:
     with pytest.raises(PublishError, match="404"):
         target.publish([message("0.1", b"{}", "missing")])
     assert target.publish([message("0.1", b"{}")]) == []
@@ -194,7 +194,7 @@ def test_refused_messages_are_told_apart(
     delete(rabbitmq_url, topology)
 
 
-def test_from_one_shard_to_another(
+def test_a_message_goes_from_one_shard_to_another(
     rabbitmq_url: str, target: RabbitTarget, source: RabbitSource, queue: str, worker_db: Connection
 ) -> None:
     """Out of an outgoing queue, through the broker, into an inbox lane."""

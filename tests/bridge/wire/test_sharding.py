@@ -13,25 +13,25 @@ IRI = "https://example.com/iri"
 
 @covers("V1.1")
 @pytest.mark.parametrize(("key", "expected"), [(0, 32234), (1, -1446), (2, -6539), (3, 22891)])
-def test_hashes_of_small_numbers(key: int, expected: int) -> None:
+def test_small_numbers_have_the_known_hashes(key: int, expected: int) -> None:
     assert hash16(key) == expected
 
 
 @covers("V1.2")
 @pytest.mark.parametrize(("key", "expected"), [(123, -1008), (-123, -15362), (666, -28740), (888, 30810), (-1, -15669)])
-def test_hashes_of_ordinary_and_negative_ids(key: int, expected: int) -> None:
+def test_ordinary_and_negative_ids_have_the_known_hashes(key: int, expected: int) -> None:
     assert hash16(key) == expected
 
 
 @covers("V1.3")
 @pytest.mark.parametrize(("key", "expected"), [(0x10000000000, -10672), (0x100000007FF, -11661)])
-def test_hashes_of_the_first_and_last_collector(key: int, expected: int) -> None:
+def test_the_first_and_last_collectors_have_the_known_hashes(key: int, expected: int) -> None:
     assert hash16(key) == expected
 
 
 @covers("V1.4")
 @pytest.mark.parametrize(("key", "expected"), [(MAX64, -17057), (MIN64, 21568)])
-def test_hashes_of_the_extreme_ids(key: int, expected: int) -> None:
+def test_the_extreme_ids_have_the_known_hashes(key: int, expected: int) -> None:
     assert hash16(key) == expected
 
 
@@ -153,7 +153,7 @@ def test_lane_is_in_the_low_bits() -> None:
 
 
 @pytest.mark.parametrize(("type_name", "routing_key", "body"), WORKED)
-def test_sharding_key_of_every_type(type_name: str, routing_key: str, body: bytes) -> None:
+def test_every_type_has_its_sharding_key(type_name: str, routing_key: str, body: bytes) -> None:
     example = EXAMPLES[type_name]
     if type_name in ("ConfigureAccount", "PrepareTransfer", "FinalizeTransfer"):
         assert hexadecimal_routing_key(example["debtor_id"]) == routing_key

@@ -63,7 +63,7 @@ def rows_of(db: Connection, is_meant: bool) -> list[list[tuple[Any, ...]]]:
     ],
 )
 @pytest.mark.parametrize("is_purged", [False, True])
-def test_news_of_one_account(
+def test_news_of_one_account_change_no_other(
     db: Connection, principal: int, news: Callable[[Connection], None], is_purged: bool
 ) -> None:
     for creditor_id, debtor_id in ACCOUNTS:

@@ -1,4 +1,4 @@
-"""Both databases know the same collectors, even if one of them was restored from a backup, or is new (G43)."""
+"""Both databases know the same collectors, even if one of them was restored from a backup, or is new."""
 
 from __future__ import annotations
 

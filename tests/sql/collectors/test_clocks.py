@@ -1,4 +1,4 @@
-"""G48: an account ID that was told with a moment of 2030 can be corrected."""
+"""An account ID that was told with a moment of 2030 can be corrected."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def db(solver_db: Connection) -> Connection:
 
 
 def sequence(debtor_id: int, low: int, high: int) -> Iterator[int]:
-    """The rule of behaviour.md 8.1, in Python: candidates in order, each once."""
+    """The rule in Python: candidates in order, each once."""
     seen = set()
     for k in itertools.count():
         seed = debtor_id.to_bytes(8, "big", signed=True) + k.to_bytes(4, "big")
@@ -103,7 +103,7 @@ def test_a_quarter_of_the_range_stays_free(db: Connection, count: int, is_possib
             ensure(db, 666, count, 1, 9)
 
 
-def test_most_of_the_range(db: Connection) -> None:
+def test_most_of_the_range_can_be_used(db: Connection) -> None:
     assert ensure(db, 666, 1536) == 1536
     assert [i for i, _ in rows(db)] == sorted(first(1536, 666, MIN, MAX))
 

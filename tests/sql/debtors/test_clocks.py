@@ -1,4 +1,4 @@
-"""G48: moments from clocks that run ahead, other shards' or our own of yesterday, block nothing."""
+"""Moments from clocks that run ahead, other shards' or our own of yesterday, block nothing."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def waiting(db: Connection) -> None:
 
 
 @pytest.mark.parametrize("acquired", [1000, 999, 1])
-def test_payment_of_a_seller(db: Connection, acquired: int) -> None:
+def test_the_payment_of_a_seller_counts_once(db: Connection, acquired: int) -> None:
     add_payment(db, "collecting", SELLER, 1000)
     add_payment(db, "collecting", SELLER + 1, 1000)
     paid = transfer("collecting", COLLECTOR, SELLER, COLLECTOR, acquired)
@@ -63,7 +63,7 @@ def test_payment_of_a_seller(db: Connection, acquired: int) -> None:
     assert collected(db) == [(5, False), (acquired, True), (1000, False)]
 
 
-def test_excessive_payment_of_a_seller(db: Connection) -> None:
+def test_a_payment_above_the_agreed_amount_does_not_count(db: Connection) -> None:
     notices: list[str | None] = []
     db.add_notice_handler(lambda d: notices.append(d.message_primary))
     add_payment(db, "collecting", SELLER, 1000)
@@ -74,7 +74,7 @@ def test_excessive_payment_of_a_seller(db: Connection) -> None:
 
 
 @pytest.mark.parametrize("field", [{"debtor_id": 1}, {"transfer_note": note("collecting", COLLECTOR, SELLER, 8)}])
-def test_payment_of_another_key(db: Connection, field: dict[str, Any]) -> None:
+def test_a_payment_for_another_currency_or_turn_does_not_count(db: Connection, field: dict[str, Any]) -> None:
     add_payment(db, "collecting", SELLER, 1000)
     apply(db, transfer("collecting", COLLECTOR, SELLER, COLLECTOR, 1000, **field))
     assert collected(db) == [(5, False), (1000, False)]
@@ -95,7 +95,7 @@ def test_a_payment_between_collectors_counts_on_both_sides(db: Connection) -> No
     assert received(db) == [998, 0]
 
 
-def test_payment_to_a_buyer(db: Connection) -> None:
+def test_a_payment_to_a_buyer_ends_its_row(db: Connection) -> None:
     add_payment(db, "dispatching", BUYER, 1000)
     add_payment(db, "dispatching", BUYER + 1, 1000)
     for _ in range(2):

@@ -232,7 +232,7 @@ def test_notice_as_the_last_obstacle(db: Connection) -> None:
     assert count(db, "dispatching_status") == 0
 
 
-def test_notice_of_a_sending(db: Connection) -> None:
+def test_a_notice_ends_the_waiting_for_a_sending(db: Connection) -> None:
     add_payment(db, "receiving", OTHER_COLLECTOR, 1000)
     add_payment(db, "receiving", OTHER_COLLECTOR + 1, 1000)
     add_payment(db, "receiving", OTHER_COLLECTOR + 2, 1000, received_amount=1)

@@ -55,7 +55,9 @@ def notice(kind: str, payer_id: int) -> dict[str, Any]:
         ("dispatching", BUYER, transfer("dispatching", COLLECTOR, BUYER, COLLECTOR, -900), True),
     ],
 )
-def test_news_of_one_payment(db: Connection, kind: str, other_id: int, news: dict[str, Any], is_deleted: bool) -> None:
+def test_news_of_one_payment_change_no_other(
+    db: Connection, kind: str, other_id: int, news: dict[str, Any], is_deleted: bool
+) -> None:
     add_payment(db, kind, other_id, 1000)
     meant = rows(db, f"table worker.worker_{kind}")
     add_payment(db, kind, other_id + 9, 1000)

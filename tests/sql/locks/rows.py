@@ -92,7 +92,7 @@ def take_finalized(db: Connection) -> list[tuple[int, int, str]]:
 
 
 def take_notices(db: Connection) -> list[tuple[int, int, int, int, str]]:
-    """Takes out the notices of M30: collector, turn, debtor, payer, kind."""
+    """Takes out the notices of payments that will not come: collector, turn, debtor, payer, kind."""
     rows: list[tuple[int, int, int, int, str]] = []
     for lane in range(8):
         rows += db.execute(

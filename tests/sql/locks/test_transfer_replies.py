@@ -183,7 +183,7 @@ def test_a_rejection_deletes_an_initiated_lock_only(db: Connection, state: str) 
 
 
 @pytest.mark.parametrize("field", IDS)
-def test_rejected_transfer_of_another_account(db: Connection, field: str) -> None:
+def test_a_rejection_for_another_account_is_ignored(db: Connection, field: str) -> None:
     add_lock(db, "initiated", -9000)
     apply(db, rejected(**{field: 5}))
     assert lock_states(db) == [("initiated", -9000)]

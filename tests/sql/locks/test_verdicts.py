@@ -296,7 +296,7 @@ def test_self_lock_is_released_without_a_transfer(db: Connection, revise: Revise
     assert take_notices(db) == []
 
 
-def test_self_lock_without_participation(db: Connection, revise: Revise) -> None:
+def test_a_self_lock_without_a_verdict_is_deleted(db: Connection, revise: Revise) -> None:
     add_lock(db, "prepared", -5000, collector_id=SELLER, transfer_id=0)
     revise(db)
     assert lock_states(db) == []

@@ -1,4 +1,4 @@
-"""G48: rows that were written while a clock ran ahead get old like others."""
+"""Rows that were written while a clock ran ahead get old like others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a split leaves in the queues of both halves: each half applies its own messages only (behaviour.md 11.2)."""
+"""What a split leaves in the queues of both halves: each half applies its own messages only."""
 
 from __future__ import annotations
 

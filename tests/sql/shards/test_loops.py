@@ -1,4 +1,4 @@
-"""No loop acts on rows of another shard, and everything that is left of it can be counted (behaviour.md 11.2)."""
+"""No loop acts on rows of another shard, and everything that is left of it can be counted."""
 
 from __future__ import annotations
 

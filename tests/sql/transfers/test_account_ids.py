@@ -135,7 +135,7 @@ def test_answer_to_a_waiting_unknown_recipient_clears_the_schedule(db: Connectio
 
 
 @pytest.mark.parametrize("field", [{"turn_id": TURN + 1}, {"creditor_id": 1}, {"is_dispatching": False}])
-def test_answer_to_another_attempt(db: Connection, field: dict[str, Any]) -> None:
+def test_an_answer_to_another_attempt_is_ignored(db: Connection, field: dict[str, Any]) -> None:
     add_account(db)
     add_attempt(db)
     answer(db, "a", 1, **field)
@@ -237,7 +237,7 @@ def test_empty_answer_to_a_waiting_attempt_changes_nothing(db: Connection) -> No
     assert attempt(db, "rescheduled_for", "backoff_counter") == (NOW + WAIT, 3)
 
 
-def test_whole_batch_in_one_call(db: Connection) -> None:
+def test_a_whole_batch_is_answered_in_one_call(db: Connection) -> None:
     """Several attempts of several collectors, answered in one call."""
     add_account(db)
     for n in range(20):

@@ -74,7 +74,7 @@ def test_a_repeated_preparation_is_committed_the_same(db: Connection) -> None:
     assert rows(db, query.format("outbox.finalize_transfer")) == [commit] * 3
 
 
-def test_note_of_a_sending(db: Connection) -> None:
+def test_the_note_of_a_sending_is_written(db: Connection) -> None:
     add_attempt(db, **INITIATED, is_dispatching=False, creditor_id=OTHER_COLLECTOR)
     offer(db, reply("PreparedTransfer", transfer_id=77))
     note = f"Trading session: 7\nFrom: {COLLECTOR:x}\nTo: {OTHER_COLLECTOR:x}\n"

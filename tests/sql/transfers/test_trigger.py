@@ -82,7 +82,7 @@ def test_unknown_attempt_is_ignored(db: Connection) -> None:
     assert prepare_count(db) == 0
 
 
-def test_nothing_known_of_interest(db: Connection) -> None:
+def test_an_attempt_waits_while_no_interest_is_known(db: Connection) -> None:
     add_attempt(db, **STATES["ready"])
     trigger(db)
     assert attempt(db, "rescheduled_for", "attempted_at", "backoff_counter") == (NOW + WAIT, None, 0)
