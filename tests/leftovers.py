@@ -71,9 +71,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for number in processes(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
     if left and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """At the end of a run, and of one that only showed its options."""
+    folder = config.stash.get(FOLDER, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -64,7 +64,7 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
     return done
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one_process", "several"])
+@pytest.mark.parametrize("options", [(), ("-n", "2"), ("--help",)], ids=["one_process", "several", "no_test"])
 def test_a_clean_run_is_fine(tmp_path: Path, options: tuple[str, ...]) -> None:
     done = run(tmp_path, CLEAN, *options)
     assert done.returncode == 0, done.stdout

@@ -39,7 +39,9 @@ def test_c13_a_killed_process_is_started_again(environment: Environment, tmp_pat
 
 @pytest.mark.slow
 def test_a_worker_runs_its_commands_and_takes_them_with_it(environment: Environment, tmp_path: Path) -> None:
-    with server(environment | {"APP_METRICS_PORT": "1"}, tmp_path, "worker") as worker:
+    # A killed server can not remove a directory of its own.
+    variables = {"APP_METRICS_PORT": "1", "APP_METRICS_DIR": str(tmp_path / "metrics")}
+    with server(environment | variables, tmp_path, "worker") as worker:
         expected = {*WORKER, "serve_metrics --role worker"}
         eventually(lambda: commands_of(worker.pid).keys() == expected, "all commands run")
         started = list(children(worker.pid))
