@@ -1,4 +1,4 @@
-"""Integer columns to and from tables by binary COPY, whole frames at a time.
+"""Integer columns into tables by binary COPY, whole frames at a time.
 
 A binary COPY row of non-null integers has a fixed length, so an array with the right layout is the very byte stream:
 no row becomes a Python object.
@@ -18,22 +18,6 @@ TRAILER = b"\xff\xff"
 # Small writes cost most of the speed.
 CHUNK_BYTES = 65536
 BYTES: dict[type[pl.DataType], int] = {pl.Int32: 4, pl.Int64: 8}
-
-
-def read_integers(
-    connection: psycopg.Connection[Any], query: sql.Composable, schema: dict[str, type[pl.DataType]]
-) -> pl.DataFrame:
-    """The result of `query`, whose columns must be non-null integers of the sizes in `schema`."""
-    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        data = b"".join(copy)
-    layout = _layout(schema)
-    count = (len(data) - len(HEADER) - len(TRAILER)) // layout.itemsize
-    rows = np.frombuffer(data, layout, count, offset=len(HEADER))
-    return pl.DataFrame(
-        {name: rows[name].astype(f"i{BYTES[dtype]}") for name, dtype in schema.items()},
-        schema=schema,
-    )
 
 
 def write_integers(connection: psycopg.Connection[Any], table: sql.Identifier, frame: pl.DataFrame) -> None:

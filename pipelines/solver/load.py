@@ -10,7 +10,6 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from pipelines.solver.binary_copy import read_integers
 from pipelines.solver.market import (
     BUY_OFFERS,
     COLLECTOR_ACCOUNTS,
@@ -23,6 +22,7 @@ from pipelines.solver.market import (
 from sql.statuses import CollectorStatus, TurnPhase
 
 PARAMETERS = ["base_debtor_info_locator", "base_debtor_id", "max_distance_to_base", "min_trade_amount"]
+ROWS_AT_ONCE = 50_000
 FRAMES = ["currencies", "collector_accounts", "sell_offers", "buy_offers"]
 
 
@@ -78,7 +78,7 @@ def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | Non
         return Market(
             parameters=TurnParameters(*turn),
             currencies=pl.DataFrame(currencies, schema=CURRENCIES, orient="row"),
-            collector_accounts=read_integers(
+            collector_accounts=_read(
                 connection,
                 sql.SQL("select debtor_id, collector_id from solver.collector_account where status = {}").format(
                     sql.Literal(CollectorStatus.ACTIVE)
@@ -96,4 +96,16 @@ def _read_offers(
     query = sql.SQL("select {} from {} where turn_id = {}").format(
         sql.SQL(", ").join(map(sql.Identifier, schema)), sql.Identifier("solver", table), sql.Literal(turn_id)
     )
-    return read_integers(connection, query, schema)
+    return _read(connection, query, schema)
+
+
+def _read(
+    connection: psycopg.Connection[Any], query: sql.SQL | sql.Composed, schema: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    """The result of a query, through a cursor of the server: only a part of the rows are Python objects at a time."""
+    frames = [pl.DataFrame(schema=schema)]
+    with connection.cursor("market", binary=True) as cursor:
+        cursor.execute(query)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            frames.append(pl.DataFrame(rows, schema=schema, orient="row"))
+    return pl.concat(frames)

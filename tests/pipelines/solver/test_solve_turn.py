@@ -162,6 +162,21 @@ def test_everything_is_read_exactly(solver_db: Connection) -> None:
         assert getattr(loaded, name).sort(key).equals(getattr(market, name).sort(key), null_equal=True)
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 2, 3])
+def test_a_market_is_read_in_parts_and_whole(
+    solver_db: Connection, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr("pipelines.solver.load.ROWS_AT_ONCE", rows_at_once)
+    market = make_market(OFFERS, {2: 2.0}, COLLECTORS)
+    insert_turn(solver_db, market, 5)
+    loaded = load_turn(solver_db, 5)
+    assert loaded is not None
+    assert loaded.sell_offers.height == 3
+    for name in ("collector_accounts", "sell_offers", "buy_offers"):
+        frame = getattr(market, name)
+        assert getattr(loaded, name).sort(frame.columns).equals(frame.sort(frame.columns))
+
+
 def test_only_turns_in_phase_2_are_loaded(solver_db: Connection) -> None:
     insert_turn(solver_db, make_market(""), 1, phase=1)
     assert load_turn(solver_db, 1) is None

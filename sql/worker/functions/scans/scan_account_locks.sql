@@ -68,4 +68,5 @@ $$;
 
 comment on function worker.scan_account_locks is
   'Deletes locks that are very old, that were released long ago, or whose buyer can not be paid any more, and '
-  'dismisses their prepared transfers; deletes rows of the parent shard. Returns how many. Called by pipelines.turns.scan.';
+  'dismisses their prepared transfers; deletes rows of the parent shard. Returns how many. '
+  'Called by pipelines.turns.scan.';
