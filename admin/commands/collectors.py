@@ -11,7 +11,6 @@ import click
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, read_id, show_id
 from admin.commands.held_accounts import adopt, discard, held
 from admin.commands.tables import print_table
-from sql.statuses import CollectorStatus, in_words
 
 if TYPE_CHECKING:
     import psycopg
@@ -131,6 +130,8 @@ def solver_database() -> Iterator[tuple[Connection, Config]]:
 
 def _cells(row: tuple[Any, ...]) -> list[str]:
     """One line of the list; IDs as unsigned numbers, like in the Web API."""
+    from sql.statuses import CollectorStatus, in_words
+
     debtor_id, is_blocked, collector_id, status, account_id, since, removal = row
     currency = f"{show_id(debtor_id)}{' (blocked)' if is_blocked else ''}"
     if collector_id is None:
