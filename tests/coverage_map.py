@@ -27,15 +27,7 @@ TITLES = {
     "N": "the newer release",
 }
 
-_IN_NAME = re.compile(r"(?<![a-z0-9])(?:(v)(\d+)_(\d+)|([agmc])(\d+))(?![a-z0-9])")
-
 Tests = dict[str, list[tuple[str, str]]]
-
-
-def numbers_in_name(name: str) -> list[str]:
-    """The numbers that the name of a test carries."""
-    found = _IN_NAME.findall(name)
-    return [f"V{part}.{number}" if v else f"{letter.upper()}{single}" for v, part, number, letter, single in found]
 
 
 def find_tests(root: Path = ROOT / "tests") -> Tests:
@@ -113,7 +105,6 @@ def _message(type_name: str) -> str:
 
 
 def _numbers_of(test: ast.FunctionDef) -> Iterator[str]:
-    yield from numbers_in_name(test.name)
     for decorator in test.decorator_list:
         for node in ast.walk(decorator):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "covers":

@@ -15,6 +15,7 @@ from service.loop import Unusable
 from service.set_up import run as set_up
 from settings.config import Config
 from sql import Kind
+from tests.covering import covers
 from tests.settings.environments import load_with
 
 NewDatabase = Callable[[Kind], str]
@@ -60,7 +61,8 @@ def config(new_database: NewDatabase) -> Config:
 # Bound at configure, checked at each start
 
 
-def test_g47_a_process_with_the_key_of_another_shard_deletes_nothing(
+@covers("G47")
+def test_a_process_with_the_key_of_another_shard_deletes_nothing(
     environment: Environment, new_database: NewDatabase
 ) -> None:
     """As it happened: the database of one shard, the key of another, and the permission to delete a parent's rows."""
@@ -85,9 +87,10 @@ def test_g47_a_process_with_the_key_of_another_shard_deletes_nothing(
     assert "it is bound to the key 0.#, the environment has 1.#" in refused.stdout
 
 
+@covers("G47")
 @pytest.mark.parametrize("splits", ["true", "false"])
 @pytest.mark.parametrize("key", ["1.#", "#", "1.0.#", "0.0.1.#"], ids=["sibling", "parent", "cousin", "grandchild"])
-def test_g47_only_halves_of_the_shard_may_take_its_database(config: Config, key: str, splits: str) -> None:
+def test_only_halves_of_the_shard_may_take_its_database(config: Config, key: str, splits: str) -> None:
     start(config)
     wrong = changed(config, PROTOCOL_BROKER_QUEUE_ROUTING_KEY=key, DELETE_PARENT_SHARD_RECORDS=splits)
     with pytest.raises(Unusable, match=rf"is that of 0\.#, this process has {key.replace('.', '[.]')}"):
@@ -96,7 +99,8 @@ def test_g47_only_halves_of_the_shard_may_take_its_database(config: Config, key:
     start(config)
 
 
-def test_g47_a_database_that_is_not_bound(config: Config) -> None:
+@covers("G47")
+def test_a_database_that_is_not_bound_is_refused(config: Config) -> None:
     query(config.worker_postgres_url, "delete from worker.identity")
     with pytest.raises(Unusable, match=r"not bound to a shard: run `swpt-trade configure` first"):
         start(config)
@@ -108,7 +112,8 @@ def test_g47_a_database_that_is_not_bound(config: Config) -> None:
         pass
 
 
-def test_g47_another_installation_with_the_same_keys(config: Config, new_database: NewDatabase) -> None:
+@covers("G47")
+def test_a_database_of_another_installation_is_refused(config: Config, new_database: NewDatabase) -> None:
     other = configured(new_database("solver"), new_database("worker"), "0.#")
     mixed = changed(config, WORKER_POSTGRES_URL=other.worker_postgres_url)
     (own,), (foreign,) = (query(c.solver_postgres_url, "select solver.installation_id()") for c in (config, other))
@@ -122,13 +127,13 @@ def test_g47_another_installation_with_the_same_keys(config: Config, new_databas
         set_up(changed(mixed), lambda _line: None)
 
 
-def test_g47_a_process_without_the_solver_goes_on(config: Config) -> None:
+@covers("G47")
+def test_a_process_without_the_solver_goes_on(config: Config) -> None:
     start(changed(config, SOLVER_POSTGRES_URL="postgresql://127.0.0.1:1/none"))
 
 
-def test_g47_configure_refuses_before_it_changes_anything(
-    config: Config, new_database: NewDatabase, postgres: Any
-) -> None:
+@covers("G47")
+def test_configure_refuses_before_it_changes_anything(config: Config, new_database: NewDatabase, postgres: Any) -> None:
     """Neither a solver database that is new, nor a worker's that lacks a file, is touched."""
     with postgres.admin() as admin:
         admin.execute("drop database if exists empty_solver")
@@ -147,7 +152,8 @@ def test_g47_configure_refuses_before_it_changes_anything(
     assert query(config.worker_postgres_url, "table worker.identity") == before
 
 
-def test_g47_a_used_database_of_an_older_release_keeps_its_key(config: Config) -> None:
+@covers("G47")
+def test_a_used_database_of_an_older_release_keeps_its_key(config: Config) -> None:
     start(config)
     query(config.worker_postgres_url, "delete from worker.identity")
     with pytest.raises(Exception, match=r"it was used with the key 0\.#, the environment has 1\.#"):
@@ -156,7 +162,8 @@ def test_g47_a_used_database_of_an_older_release_keeps_its_key(config: Config) -
     start(config)
 
 
-def test_g47_rebind_names_old_and_new(config: Config, new_database: NewDatabase) -> None:
+@covers("G47")
+def test_rebind_names_old_and_new(config: Config, new_database: NewDatabase) -> None:
     other = configured(new_database("solver"), new_database("worker"), "0.#")
     (own,), (foreign,) = (query(c.solver_postgres_url, "select solver.installation_id()")[0] for c in (config, other))
     mixed = changed(other, WORKER_POSTGRES_URL=config.worker_postgres_url, PROTOCOL_BROKER_QUEUE_ROUTING_KEY="1.#")
@@ -180,7 +187,8 @@ def _is_rebound(config: Config, lines: list[str]) -> bool:
     return True
 
 
-def test_g47_lanes_that_were_changed_by_hand(config: Config) -> None:
+@covers("G47")
+def test_lanes_that_were_changed_by_hand_are_noticed(config: Config) -> None:
     query(config.worker_postgres_url, "update worker.configuration set lane_count = 4")
     with pytest.raises(Unusable, match="bound with 8 lanes, and has 4"):
         start(config)
@@ -189,7 +197,8 @@ def test_g47_lanes_that_were_changed_by_hand(config: Config) -> None:
 # The range of collector IDs
 
 
-def test_g47_the_range_of_collectors_is_bound_and_may_grow(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+@covers("G47")
+def test_the_range_of_collectors_is_bound_and_may_grow(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     bound = "select min_collector_id, max_collector_id from worker.identity"
     start(config)
     assert query(config.worker_postgres_url, bound) == [(None, None)]
@@ -216,12 +225,14 @@ def test_g47_the_range_of_collectors_is_bound_and_may_grow(config: Config, caplo
 # Splits
 
 
-def test_g47_a_split_needs_the_permission(config: Config) -> None:
+@covers("G47")
+def test_a_split_needs_the_permission(config: Config) -> None:
     with pytest.raises(Unusable, match=r"parent of this shard: the database is that of 0\.#, this process has 0\.1\.#"):
         start(changed(config, PROTOCOL_BROKER_QUEUE_ROUTING_KEY="0.1.#"))
 
 
-def test_g47_the_first_child_takes_the_copy(config: Config) -> None:
+@covers("G47")
+def test_the_first_child_takes_the_copy(config: Config) -> None:
     """Both children started with one copy: the second one is a sibling."""
     start(config)
     lines: list[str] = []
@@ -244,7 +255,8 @@ def _starts(config: Config) -> bool:
     return True
 
 
-def test_g47_no_split_while_the_parent_works(environment: Environment, tmp_path: Path) -> None:
+@covers("G47")
+def test_nothing_is_split_while_the_parent_works(environment: Environment, tmp_path: Path) -> None:
     url = environment["WORKER_POSTGRES_URL"]
     child = environment | {"PROTOCOL_BROKER_QUEUE_ROUTING_KEY": "1.#", "DELETE_PARENT_SHARD_RECORDS": "true"}
     with server(environment, tmp_path, "trigger_transfers") as parent:
@@ -259,8 +271,11 @@ def test_g47_no_split_while_the_parent_works(environment: Environment, tmp_path:
     assert "the database is that of 1.#, this process has #" in refused.stdout
 
 
+@covers("G47")
 @pytest.mark.parametrize("command", ["roll_worker_turns", "handle_pristine_collectors"])
-def test_g47_commands_with_both_databases(environment: Environment, new_database: NewDatabase, command: str) -> None:
+def test_commands_with_both_databases_compare_them(
+    environment: Environment, new_database: NewDatabase, command: str
+) -> None:
     other = configured(new_database("solver"), new_database("worker"), "#")
     refused = run(environment | {"SOLVER_POSTGRES_URL": other.solver_postgres_url}, command, "--quit-early")
     assert refused.returncode == 1

@@ -16,6 +16,7 @@ from service.loop import Stop, Unusable
 from service.loops import Rounds
 from service.parts.turns import pause_after
 from tests.conftest import Connection
+from tests.covering import covers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -118,6 +119,7 @@ def test_a_stop_ends_a_rest() -> None:
     Rounds(lambda: 0, 3600.0).wait(stop, 0.0)
 
 
+@covers("G23")
 @pytest.mark.parametrize(
     ("tick", "pause"),
     [
@@ -129,5 +131,5 @@ def test_a_stop_ends_a_rest() -> None:
         (WorkerTurnsTick(next_step_at=NOW - timedelta(hours=1)), 0.5),
     ],
 )
-def test_g23_a_worker_looks_at_the_turns_in_time(tick: WorkerTurnsTick, pause: float) -> None:
+def test_a_worker_looks_at_the_turns_in_time(tick: WorkerTurnsTick, pause: float) -> None:
     assert pause_after(tick, 60.0, NOW) == pause

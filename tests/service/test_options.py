@@ -16,6 +16,7 @@ from bridge.messages.catalogue import OUTGOING_TYPES
 from sandbox.servers.installation import Environment, run
 from settings.config import ConfigError, Role, load
 from settings.scan_days import SCAN_DAYS
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS
 
 OPTIONS = {
@@ -41,7 +42,8 @@ def test_every_command_has_its_options(command: str) -> None:
     assert CliRunner().invoke(main, [command, "--help"]).exit_code == 0
 
 
-def test_c17_every_type_has_a_command_to_flush_it() -> None:
+@covers("C17")
+def test_every_type_has_a_command_to_flush_it() -> None:
     assert sorted(flushes.TYPES.values()) == sorted(OUTGOING_TYPES)
     assert {"flush_start_sendings", "flush_start_dispatchings"} <= flushes.TYPES.keys()
 
@@ -83,6 +85,7 @@ def test_bad_options_are_refused(arguments: tuple[str, ...], status: int, text: 
     assert (result.exit_code, text in result.output) == (status, True), result.output
 
 
+@covers("C16")
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -90,28 +93,32 @@ def test_bad_options_are_refused(arguments: tuple[str, ...], status: int, text: 
         (("handle_pristine_collectors", "-t", "0"), "HANDLE_PRISTINE_COLLECTORS_THREADS='0': must be at least 1"),
     ],
 )
-def test_c16_no_threads_are_an_error(arguments: tuple[str, ...], text: str) -> None:
+def test_no_threads_are_an_error(arguments: tuple[str, ...], text: str) -> None:
     result = CliRunner().invoke(main, arguments, env=ENVIRONMENTS["worker"] | ENVIRONMENTS["solver"])
     assert (result.exit_code, text in result.output) == (1, True), result.output
 
 
-def test_c8_only_prefetch_size_0_is_accepted() -> None:
+@covers("C8")
+def test_only_prefetch_size_0_is_accepted() -> None:
     result = CliRunner().invoke(main, ["consume_messages", "--prefetch-size", "1"], env=ENVIRONMENTS["worker"])
     assert (result.exit_code, "PROTOCOL_BROKER_PREFETCH_SIZE='1': must be 0" in result.output) == (1, True)
 
 
+@covers("C6")
 @pytest.mark.parametrize("role", ["solver", "worker"])
 @pytest.mark.parametrize("variable", ["MAX_DISTANCE_TO_BASE", "APP_TURN_MAX_COMMIT_PERIOD"])
-def test_c6_solver_and_workers_read_and_check_the_same_settings(role: Role, variable: str) -> None:
+def test_solver_and_workers_read_and_check_the_same_settings(role: Role, variable: str) -> None:
     with pytest.raises(ConfigError, match=variable):
         load(role, ENVIRONMENTS[role] | {variable: "-1"})
 
 
-def test_c7_turns_start_at_two_by_default() -> None:
+@covers("C7")
+def test_turns_start_at_two_by_default() -> None:
     assert load("solver", ENVIRONMENTS["solver"]).turn_period_offset.total_seconds() == 7200
 
 
-def test_c10_variables_of_later_releases_are_ignored(environment: Environment) -> None:
+@covers("C10")
+def test_variables_of_later_releases_are_ignored(environment: Environment) -> None:
     later = dict.fromkeys(
         [
             *(f"INTERNAL_BROKER_{name}" for name in ("URL", "QUEUE", "PROCESSES", "THREADS", "PREFETCH_COUNT")),

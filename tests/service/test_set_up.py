@@ -16,6 +16,7 @@ from bridge.wire.topology import worker_topology
 from service import set_up
 from settings.config import Config
 from sql import Kind
+from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with
 
 QUEUE = "set_up"
@@ -57,8 +58,11 @@ def queue_exists(url: str, name: str, **arguments: str) -> bool:
     return True
 
 
+@covers("C12")
 @pytest.mark.rabbitmq
-def test_c12(configuration: Callable[..., Config], rabbitmq_url: str, pauses: list[float]) -> None:
+def test_a_queue_that_differs_is_named(
+    configuration: Callable[..., Config], rabbitmq_url: str, pauses: list[float]
+) -> None:
     """The broker comes after the databases, can be repeated, and a queue that differs is named, without retries."""
     lines: list[str] = []
     set_up.run(configuration(), lines.append)
@@ -75,8 +79,9 @@ def test_c12(configuration: Callable[..., Config], rabbitmq_url: str, pauses: li
     assert pauses == []
 
 
+@covers("C12")
 @pytest.mark.rabbitmq
-def test_c12_only_the_broker(rabbitmq_url: str) -> None:
+def test_only_the_broker_is_set_up_on_request(rabbitmq_url: str) -> None:
     """As for the children of a split, whose databases are not there yet: none is asked."""
     variables = {
         **ENVIRONMENTS["configure"],
@@ -93,7 +98,8 @@ def test_c12_only_the_broker(rabbitmq_url: str) -> None:
     assert CliRunner().invoke(main, ["configure", "--only-broker", "--check"], env=variables).exit_code == 2
 
 
-def test_c12_the_broker_waits_for_the_databases(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+@covers("C12")
+def test_the_broker_waits_for_the_databases(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
     config = load_with("configure", SETUP_RABBITMQ_BINDINGS="yes", SOLVER_POSTGRES_URL="postgresql://127.0.0.1:1/none")
     monkeypatch.setattr(set_up, "_declare", lambda _config: pytest.fail("too early"))
     lines: list[str] = []
@@ -103,8 +109,9 @@ def test_c12_the_broker_waits_for_the_databases(monkeypatch: pytest.MonkeyPatch,
     assert len(lines) == 5
 
 
+@covers("G37")
 @pytest.mark.rabbitmq
-def test_g37(configuration: Callable[..., Config], rabbitmq_url: str) -> None:
+def test_a_quorum_queue_is_declared_only_on_request(configuration: Callable[..., Config], rabbitmq_url: str) -> None:
     """By default exactly the documented queue; a quorum queue on request, or left alone when it is there already."""
     set_up.run(configuration(), lambda _line: None)
     assert queue_exists(rabbitmq_url, QUEUE)

@@ -13,6 +13,7 @@ from supervisor.states import ProcessStates
 from sandbox.servers.installation import Environment, children, eventually, is_running, server
 from service import supervisor
 from service.servers import SOLVER, WORKER
+from tests.covering import covers
 
 
 def commands_of(pid: int) -> dict[str, int]:
@@ -24,8 +25,9 @@ def commands_of(pid: int) -> dict[str, int]:
     }
 
 
+@covers("C13")
 @pytest.mark.slow
-def test_c13_a_killed_process_is_started_again(environment: Environment, tmp_path: Path) -> None:
+def test_a_killed_process_is_started_again(environment: Environment, tmp_path: Path) -> None:
     with server(environment, tmp_path, "solver") as solver:
         eventually(lambda: "roll_turns" in commands_of(solver.pid), "roll_turns runs")
         first = commands_of(solver.pid)["roll_turns"]
@@ -101,15 +103,17 @@ class Child:
         return clock.now - failed
 
 
-def test_c15_pauses_grow_by_a_second_up_to_a_minute(tmp_path: Path, clock: Clock) -> None:
+@covers("C15")
+def test_pauses_grow_by_a_second_up_to_a_minute(tmp_path: Path, clock: Clock) -> None:
     child = Child(tmp_path, clock)
     pauses = [child.fail(after=1) for _ in range(200)]
     for number, pause in enumerate(pauses, 1):
         assert min(number, 60) < pause <= min(number, 60) + 0.25
 
 
+@covers("C15")
 @pytest.mark.parametrize("status", [0, 256, 9])
-def test_c15_a_process_that_lived_for_long_starts_at_once(tmp_path: Path, clock: Clock, status: int) -> None:
+def test_a_process_that_lived_for_long_starts_at_once(tmp_path: Path, clock: Clock, status: int) -> None:
     child = Child(tmp_path, clock)
     for _ in range(5):
         child.fail(after=1)

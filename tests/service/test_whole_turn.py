@@ -22,7 +22,7 @@ from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_
 from sandbox.servers.documents import DocumentServer
 from sandbox.servers.installation import Environment, run, server
 from sql import Kind
-from tests.end_to_end.test_circle import BASE, COPPER, FIRST_TRADER, SILVER, circle
+from tests.end_to_end.towns import BASE, COPPER, FIRST_TRADER, SILVER, circle
 
 pytestmark = [pytest.mark.slow, pytest.mark.rabbitmq]
 

@@ -17,6 +17,7 @@ import yaml
 
 from service.watching.health import LONG_STEPS
 from settings.public import Turns
+from tests.covering import covers
 
 FOLDER = Path(__file__).parents[3] / "docs" / "monitoring"
 ALERTS = yaml.safe_load((FOLDER / "alerts.yml").read_text())
@@ -115,7 +116,8 @@ def test_every_alert_says_what_to_do() -> None:
         assert subject in asked
 
 
-def test_g36_alert() -> None:
+@covers("G36")
+def test_a_turn_that_a_dead_worker_holds_up_raises_an_alert() -> None:
     """A turn that a dead worker holds up is reported before the next one is due, and not while it may be in work."""
     (rule,) = [rule for rule in RULES if rule["alert"] == "SwptTradeTurnOverdue"]
     threshold = int(rule["expr"].split(">")[1])
