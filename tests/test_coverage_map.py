@@ -74,7 +74,7 @@ def v1_2(): ...
     )
     one = [("tests/sql/test_some.py", "test_one")]
     method = [("tests/sql/test_some.py", "test_c3")]
-    assert find_tests(tmp_path / "tests") == {"M5": one, "G1": one, "V6.10": one, "C3": method, "C4": method}
+    assert find_tests(tmp_path / "tests") == {"M5": one, "G1": one, "V6.10": one, "C4": method}
 
 
 def test_which_files_are_about_a_message(tmp_path: Path) -> None:
