@@ -325,6 +325,16 @@ def test_the_order_is_later_than_the_configuration_it_replaces(db: Connection) -
 
 
 @covers("G44")
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+def test_the_last_moment_of_the_calendar_leaves_an_order_that_the_wire_takes(db: Connection, zone: str) -> None:
+    need(db)
+    db.execute("select set_config('TimeZone', %s, false)", (zone,))
+    report(db, config_flags=1, last_config_ts="9999-12-31T23:59:59.999999+00:00")
+    (order,) = values(db, "select message ->> 'ts' from worker.take_outbox('ConfigureAccount', 10, 0)")
+    assert order[0].startswith("9999-12-30T")
+
+
+@covers("G44")
 def test_repairs_come_hourly_and_then_less_often(db: Connection) -> None:
     """Somebody else insists on another configuration."""
     need(db)

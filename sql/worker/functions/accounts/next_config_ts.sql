@@ -6,11 +6,12 @@ create or replace function worker.next_config_ts(p_known_ts timestamptz)
 as $$
   select case
     when p_known_ts >= worker.now()
-      then least(p_known_ts, timestamptz '9999-12-31 23:59:59+00' - interval '1 ms') + interval '1 ms'
+      then least(p_known_ts, timestamptz '9999-12-30 00:00+00') + interval '1 ms'
     else worker.now()
   end
 $$;
 
 comment on function worker.next_config_ts is
   'ts for a ConfigureAccount that an authority applies which knows that of p_known_ts (null: none): now, or a moment '
-  'later than that one if our clock is behind. Called where accounts are configured.';
+  'later than that one if our clock is behind; never so late that some time zone writes it with a year of five digits, '
+  'which the wire refuses. Called where accounts are configured.';
