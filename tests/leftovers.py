@@ -24,13 +24,13 @@ LEFT = pytest.StashKey[list[str]]()
 
 
 def processes(folder: Path) -> dict[int, str]:
-    """The processes that work with this temporary folder, by ID: what they run."""
-    wanted = f"TMPDIR={folder}".encode()
+    """The processes that work with this temporary folder or one in it, by ID: what they run."""
+    wanted = f"TMPDIR={folder}/".encode()
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         # Whoever ends meanwhile, or belongs to somebody else, is none of ours.
         with contextlib.suppress(OSError):
-            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+            if any((line + b"/").startswith(wanted) for line in (entry / "environ").read_bytes().split(b"\0")):
                 found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
     found.pop(os.getpid(), None)
     return found

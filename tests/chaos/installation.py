@@ -200,6 +200,8 @@ class Installation:
         common = {
             "SOLVER_POSTGRES_URL": self._url("solver"),
             "APP_LOG_LEVEL": "info",
+            # What is killed leaves its files; they go with this folder.
+            "TMPDIR": str(self._folder),
             # As in development: days become seconds.
             "APP_TURN_PHASE_CUSHION_PERIOD": "1s",
         }

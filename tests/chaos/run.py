@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -74,6 +75,7 @@ def run(seed: int, count: int, tell: Callable[[str], None]) -> Summary:
                 _end(installation, surroundings, summary, tell)
             except BaseException as error:
                 raise Failure(f"seed {seed}: {error}; the logs: {folder}") from error
+    shutil.rmtree(folder)
     return summary
 
 
