@@ -9,22 +9,26 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test check lint types fast simulate mutations chaos try-compose bench-solver bench-worker bench-bridge clean
+.PHONY: help setup system images demo test check lint types fast simulate mutations chaos step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY) ## Create .venv with everything the project needs
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(wildcard requirements/*.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sandbox,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/development.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-system: ## Install the servers that the tests want (as root; RabbitMQ, PostgreSQL, plpgsql_check, Chromium)
+system: ## Install the servers that the tests want (as root; RabbitMQ, PostgreSQL, plpgsql_check, PgBouncer, Chromium)
 	@scripts/system-packages
+
+images: $(READY) system ## Build the images without an engine, and trade in them (as root; buildah)
+	$(BIN)/python -m tests.images --containers $(OPTIONS)
 
 demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes demo-report/
 	$(BIN)/swpt-trade demo
@@ -32,6 +36,7 @@ demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes 
 test: $(READY) system ## Run every test and linter
 	$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest -n 2
+	$(MAKE) --no-print-directory images
 
 check: $(READY) lint types fast ## Lint, types and the fast tests: under a minute
 
@@ -60,11 +65,16 @@ SEED ?= 1
 chaos: $(READY) system ## Trade while processes, databases and broker die; FAULTS=200 SEED=1
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
 
+TRIALS ?= 48
+step-backs: $(READY) ## Put databases back in time by dumps, recoveries and promotions, at random moments of turns; TRIALS=48 SEED=1
+	mkdir -p build
+	$(BIN)/python -m tests.step_backs --trials $(TRIALS) --seed $(SEED) --keep build/step_backs.jsonl --save docs/faults.md
+
 try-compose: $(READY) ## Run the services of docker-compose.yml as processes, until a turn has traded
 	$(BIN)/python -m tests.images
 
 bench-solver: $(READY) ## Measure the solver, 10 minutes; OPTIONS="--sizes 1e4,1e5" for a part
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks.solver $(OPTIONS)
 
 bench-worker: $(READY) ## Measure a worker shard on a durable server
@@ -75,6 +85,17 @@ bench-worker: $(READY) ## Measure a worker shard on a durable server
 
 bench-bridge: $(READY) ## Measure the way from RabbitMQ into a shard, and out of it
 	$(BIN)/python -m benchmarks.bridge
+
+lock: $(READY) ## Write the hashes of all packages, after a change of pyproject.toml or constraints.txt
+	@scripts/lock-packages
+
+audit: $(READY) ## Look for known vulnerabilities of all packages, where an index tells them
+	$(BIN)/python -m tests.known_vulnerabilities requirements/*.txt
+
+sbom: $(READY) ## List everything that the service is made of: build/sbom.cdx.json (CycloneDX)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/service
+	$(BIN)/uv pip install --quiet --python build/service/bin/python --require-hashes -r requirements/service.txt
+	$(BIN)/cyclonedx-py environment build/service/bin/python --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.cdx.json
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) demo-report build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from admin.cli import main as run_command
+from admin.cli import main as group
+from admin.cli import run
 
 TEST = "test"
 """Runs the tests of the tree that the container works in; for development only."""
@@ -21,8 +22,8 @@ def main() -> None:
         program[0] = "webserver"
     elif program[0] == TEST:
         program[:1] = [sys.executable, "-m", "pytest"]
-    if program[0].startswith("-") or program[0] in run_command.commands:
-        run_command(program, prog_name="swpt-trade")
+    if program[0].startswith("-") or program[0] in group.commands:
+        run(program)
     try:
         os.execvp(program[0], program)
     except OSError as error:

@@ -23,6 +23,7 @@ from bridge.rabbitmq.setup import declare, delete
 from bridge.wire.ports import Publication
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import Queue, Topology, peer_topology, worker_topology
+from sql.connections import connect
 
 EVERYTHING = Realm.parse("#")
 WINDOW = 2_000
@@ -99,7 +100,7 @@ def ledger_updates(count: int, first_update_id: int) -> list[Publication]:
 
 def inbound(url: str, dsn: str, messages: int, quorum: bool) -> Flow:
     """From a full queue to the inbox lanes."""
-    with broker_objects(url, "bench-inbound", quorum=quorum) as prefix, psycopg.connect(dsn, autocommit=True) as db:
+    with broker_objects(url, "bench-inbound", quorum=quorum) as prefix, connect(dsn, "benchmark") as db:
         _empty_inbox(db)
         fill(url, prefix, messages)
         seconds, cpu = bare_pika.consume(url, prefix + "worker", messages, PREFETCH)
@@ -127,7 +128,7 @@ def fill(url: str, prefix: str, messages: int) -> None:
 
 def outbound(url: str, dsn: str, messages: int) -> Flow:
     """From the typed queue of PrepareTransfers to the authorities' queue, with one publisher."""
-    with broker_objects(url, "bench-outbound") as prefix, psycopg.connect(dsn, autocommit=True) as db:
+    with broker_objects(url, "bench-outbound") as prefix, connect(dsn, "benchmark") as db:
         rows = [_prepare_transfer(number) for number in range(messages)]
         seconds, cpu = bare_pika.publish(url, rows, prefix, WINDOW)
         del rows
@@ -145,7 +146,7 @@ def outbound(url: str, dsn: str, messages: int) -> Flow:
 def outbox(url: str, dsn: str, messages: int, processes: int = 2) -> tuple[float, float]:
     """Several publishers empty the typed queue of a turn. Returns seconds, and CPU seconds of the publishers."""
     context = multiprocessing.get_context("spawn")
-    with broker_objects(url, "bench-outbox") as prefix, psycopg.connect(dsn, autocommit=True) as db:
+    with broker_objects(url, "bench-outbox") as prefix, connect(dsn, "benchmark") as db:
         fill_outbox(db, messages)
         start, results = context.Barrier(processes + 1), context.Queue()
         workers = [
@@ -166,7 +167,7 @@ def outbox(url: str, dsn: str, messages: int, processes: int = 2) -> tuple[float
 
 
 def _publisher(url: str, dsn: str, prefix: str, start: Any, results: Any) -> None:
-    with psycopg.connect(dsn, autocommit=True) as db:
+    with connect(dsn, "benchmark") as db:
         target = RabbitTarget(url, prefix, WINDOW)
         bridge = Outbound(db, target, EVERYTHING, types=["PrepareTransfer"])
         start.wait(60)

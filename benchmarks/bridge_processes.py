@@ -26,6 +26,7 @@ from bridge.wire.ports import Publication
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import Binding, Queue, Topology, worker_topology
 from sandbox.servers.installation import Server, children
+from sql.connections import connect
 
 QUEUE = "bench"
 REALM = "0.#"
@@ -58,7 +59,7 @@ class WakeUp:
 def applied(url: str, dsn: str, rate: int, seconds: float, console: Console) -> list[Interval]:
     """Publishes ledger updates at a rate and watches how they are applied by one consumer process."""
     intervals: list[Interval] = []
-    with _worker(url, dsn, "#", "consume_messages") as (consumer,), psycopg.connect(dsn, autocommit=True) as db:
+    with _worker(url, dsn, "#", "consume_messages") as (consumer,), connect(dsn, "benchmark") as db:
         target = RabbitTarget(url, window=WINDOW)
         began = last = time.monotonic()
         total = last_total = 0
@@ -155,7 +156,7 @@ def _worker(url: str, dsn: str, realm: str, *commands: str) -> Iterator[list[Ser
     topology = worker_topology(QUEUE, realm)
     parsed = Realm.parse(realm)
     declare(url, topology)
-    with psycopg.connect(dsn, autocommit=True) as db:
+    with connect(dsn, "benchmark") as db:
         db.execute(
             "update worker.configuration set realm = %s, realm_mask = %s, local_delivery = false",
             (parsed.realm, parsed.mask),

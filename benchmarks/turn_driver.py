@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 
@@ -72,6 +72,19 @@ def settings_for(economy: Economy, documents: DocumentServer) -> WorldSettings:
     )
 
 
+_BEGIN_EARLIER: LiteralString = """
+create or replace function public.begin_earlier() returns trigger language plpgsql as $$
+begin
+  new.started_at := new.started_at - interval '1 hour';
+  return new;
+end
+$$;
+create or replace trigger begin_earlier before insert on solver.turn
+for each row execute function public.begin_earlier()
+"""
+"""Turns seem to have begun an hour ago, so that their last offers may be shipped at once."""
+
+
 class TurnDriver:
     """Use as a context manager. With `threads` all parts of the world run at once, else one after the other."""
 
@@ -82,6 +95,7 @@ class TurnDriver:
         self._solver: Connection = self._closing.enter_context(server.admin("solver"))
         names = [f"worker_{number}" for number in range(len(world.shards))]
         self._workers: list[Connection] = [self._closing.enter_context(server.admin(name)) for name in names]
+        self._solver.execute(_BEGIN_EARLIER)
         self._parts = world.parts()
         # The loops over turns and transfers poll, in production every few seconds.
         self._pauses = {name: LOOP_PAUSE_SECONDS for name in self._parts if name.endswith(" loops")}
@@ -155,8 +169,7 @@ class TurnDriver:
         for worker in self._workers:
             # Shipping starts a cushion before the deadline, of which there are 2 minutes or a tenth of the turn.
             worker.execute(
-                "update worker.worker_turn set started_at = now() - interval '1 hour',"
-                " phase_deadline = now() + interval '1 minute' where turn_id = %s",
+                "update worker.worker_turn set phase_deadline = now() + interval '1 minute' where turn_id = %s",
                 (turn_id,),
             )
         yield "shipping", lambda: self._is_past(turn_id, 2, 5)

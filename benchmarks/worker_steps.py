@@ -27,6 +27,7 @@ from rich.table import Table
 from pipelines.turns.roll import advance_worker_turns
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
+from sql.connections import connect
 from sql.install import configure
 
 RAW = Path(__file__).parent / "raw"
@@ -89,7 +90,7 @@ def measure(policies: int) -> Iterator[Step]:
             _create_database(server, kind)
         world = _World(
             *(
-                closing.enter_context(psycopg.connect(server.database_url(kind), autocommit=True))
+                closing.enter_context(connect(server.database_url(kind), "benchmark"))
                 for kind in ("worker", "worker", "solver")
             )
         )

@@ -73,10 +73,10 @@ class _Document(Struct):
 _decode = msgspec.json.Decoder(_Document).decode
 
 
-def parse_coin_info(body: bytes) -> CoinInfo:
+def parse_coin_info(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> CoinInfo:
     """Reads a document. Raises InvalidDocument, and nothing else, whatever the bytes are."""
-    if len(body) > MAX_BODY_BYTES:
-        raise InvalidDocument("larger than 1 MiB")
+    if len(body) > max_bytes:
+        raise InvalidDocument(f"larger than {max_bytes} bytes")
     try:
         document = _read(body, body.decode("utf-8"))
         until = document.will_not_change_until

@@ -5,34 +5,37 @@ Due fetches are leased, so no lock is held during HTTP; a crash lets the lease r
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
 import random
 import ssl
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, Protocol
 
-import httpcore
 import httpx
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from bridge.addresses import AddressRefused, CheckingBackend, NameCache
 from bridge.coin_info import CONTENT_TYPE, MAX_BODY_BYTES, CoinInfo, InvalidDocument, parse_coin_info
+from bridge.fetch_faults import FetchFaults
+from bridge.fetching.circuits import HostRests
+from bridge.fetching.fetching import FAULTS, Answer, Limits
+from bridge.fetching.names import LookUp
+from bridge.fetching.patience import GaveWay
+from bridge.fetching.policy import DEFAULT_PORTS, Policy, PrivateAddress, Refused
+from bridge.fetching.requests import Requests
 from bridge.messages.moments import format_moment
+from pipelines.batches import Sizes, is_too_much
+from pipelines.texts import shown
 
 logger = logging.getLogger(__name__)
 
-MAX_REDIRECTS = 2
 LEASE_MARGIN = 60.0
-# Nobody can stop the look-up of a name, so it may go on for several times as long as the fetch that wanted it.
-THREADS_PER_CONNECTION = 4
+_LOOK_SECONDS = 0.2
 
 _TAKE: LiteralString = "select iri, debtor_id, looks_for_move, url, leased_until from worker.take_due_fetches(%s, %s)"
 _APPLY: LiteralString = "select worker.apply_fetch_results(%s)"
@@ -51,147 +54,214 @@ class DueFetch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`errorcode` is the HTTP status of a response that was no document."""
+    """What the database is told. `errorcode` is the HTTP status of a response that was no document.
 
-    outcome: Literal["document", "retry", "drop"]
+    `wait`: it did not get its turn, which is not counted against it. `again`: it was broken off by us.
+    """
+
+    outcome: Literal["document", "retry", "drop", "wait", "again"]
     errorcode: int | None = None
     document: CoinInfo | None = None
 
 
+class Getting(Protocol):
+    """Gets documents while nobody waits: `Requests`, or what stands in for it."""
+
+    def submit(self, urls: Iterable[tuple[Hashable, str]]) -> None: ...
+    def results(self) -> Sequence[tuple[Hashable, Answer | Exception]]: ...
+    def fileno(self) -> int: ...
+    def wait(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+def patience_of(timeout: float) -> float:
+    """How long a fetch waits for its turn, in seconds."""
+    return max(2 * timeout, 30.0)
+
+
+def make_requests(
+    *,
+    connections: int = 100,
+    timeout: float = 10.0,
+    verify: bool | ssl.SSLContext = True,
+    allow_private: bool = False,
+    ports: Sequence[tuple[int, int]] = DEFAULT_PORTS,
+    patience: float | None = None,
+    look_up: LookUp | None = None,
+    ca_file: str = "",
+    max_bytes: int = MAX_BODY_BYTES,
+) -> Requests:
+    """At most `connections` requests run at a time; each may take `timeout` seconds, look-up and redirects included.
+
+    Before that it waits for its turn for `patience` seconds, several times the timeout by default. `allow_private` lets
+    documents come from loopback and private addresses, `ports` from these ports only. `look_up`: see `Requests`.
+    `ca_file` has the authorities that are trusted. Documents have at most `max_bytes`.
+    """
+    if isinstance(verify, bool):
+        own = ssl.create_default_context(cafile=ca_file) if verify and ca_file else None
+        verify = own or httpx.create_ssl_context(verify, trust_env=False)
+    return Requests(
+        Policy(allow_private, ports),
+        Limits(connections, timeout, patience_of(timeout) if patience is None else patience, max_bytes),
+        verify,
+        CONTENT_TYPE,
+        look_up,
+    )
+
+
 class HttpFetch:
-    """One fetcher. Several may run; each leases its own fetches."""
+    """One fetcher. Several may run; each leases its own fetches.
+
+    Fetches come and go one by one: a slow one does not hold up the results of others, nor those that get due later.
+    """
 
     def __init__(
         self,
         connection: psycopg.Connection[Any],
+        requests: Getting,
         *,
-        connections: int = 100,
         timeout: float = 10.0,
-        verify: bool | ssl.SSLContext = True,
-        allow_private: bool = False,
         limit: int = 2000,
+        period: float = 5.0,
+        sizes: Sizes | None = None,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         """The database connection must be in autocommit mode.
 
-        At most `connections` requests run at a time; `timeout` limits each, redirects included, in seconds.
-        `allow_private` lets documents come from loopback and private addresses.
+        At most `limit` fetches are under way, with the `timeout` of the requests; every `period` seconds the database
+        is asked for more. `sizes`: what earlier fetchers of this process have learned. Once `give_up` returns true,
+        `run_once` ends.
         """
         self._connection = connection
-        self._connections = connections
-        self._timeout = timeout
-        self._verify = httpx.create_ssl_context(verify) if isinstance(verify, bool) else verify
-        self._allow_private = allow_private
+        self._requests = requests
         self._limit = limit
-        self._lease = timedelta(seconds=timeout * math.ceil(limit / connections) + LEASE_MARGIN)
-        self._names = NameCache()
+        self._lease = timedelta(seconds=timeout + patience_of(timeout) + LEASE_MARGIN)
+        self._period = period
+        self._sizes = sizes or Sizes()
+        self._give_up = give_up
+        self._faults = FetchFaults()
+        self._under_way: dict[Hashable, DueFetch] = {}
+        self._look_at = 0.0
 
     def run_once(self) -> int:
-        """One batch. Returns how many fetches needed HTTP. Raises psycopg.Error."""
-        # Elsewhere the last moments of the wire are in the year 10000, which no message can hold.
-        self._connection.execute("set time zone 'UTC'")
-        with self._connection.cursor(row_factory=class_row(DueFetch)) as cursor:
-            due = cursor.execute(_TAKE, (self._limit, self._lease)).fetchall()
-        if due:
-            outcomes = self.fetch([item.url for item in due])
-            results = [_result(item, outcome) for item, outcome in zip(due, outcomes, strict=True)]
-            self._connection.execute(_APPLY, (Jsonb(results),))
-        return len(due)
+        """Until nothing is under way or due. Returns how many fetches needed HTTP. Raises psycopg.Error."""
+        total = 0
+        self._look_at = 0.0
+        while True:
+            total += self.step()
+            if not self._under_way or self._give_up():
+                return total
+            self._requests.wait(_LOOK_SECONDS)
 
-    def fetch(self, urls: Sequence[str]) -> list[Outcome]:
-        """Gets all documents, concurrently. Never raises because of one of them."""
-        return asyncio.run(self._fetch_all(urls))
+    def step(self) -> int:
+        """Applies the results that have come, and begins what is due. Returns how many results. Never waits for HTTP.
 
-    async def _fetch_all(self, urls: Sequence[str]) -> list[Outcome]:
-        slots = asyncio.Semaphore(self._connections)
-        # Names are resolved in threads; with the few of the default, slow ones would hold up the others.
-        threads = ThreadPoolExecutor(THREADS_PER_CONNECTION * self._connections)
-        asyncio.get_running_loop().set_default_executor(threads)
-        transport = _Transport(self._verify, self._connections, CheckingBackend(self._allow_private, self._names))
-        # What one server sets must not reach another one of the same domain: that one may refuse the request for it.
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        # A proxy would resolve names for us, behind the back of the address check.
-        async with httpx.AsyncClient(
-            transport=transport, timeout=self._timeout, trust_env=False, cookies=no_cookies
-        ) as client:
-            return list(await asyncio.gather(*(self._fetch_one(client, slots, url) for url in urls)))
+        Raises psycopg.Error.
+        """
+        applied = self._apply(self._requests.results())
+        now = time.monotonic()
+        if now >= self._look_at and self._has_room():
+            self._look_at = now if self._take() else now + self._period
+        return applied
 
-    async def _fetch_one(self, client: httpx.AsyncClient, slots: asyncio.Semaphore, url: str) -> Outcome:
-        # The time counts from here: waiting for a slot is not the server's fault.
-        async with slots:
+    def fileno(self) -> int:
+        """Readable when there are results to apply."""
+        return self._requests.fileno()
+
+    def rest(self) -> float:
+        """Seconds until the next look for due fetches, if no results come."""
+        return max(0.0, self._look_at - time.monotonic()) if self._has_room() else self._period
+
+    def close(self) -> None:
+        """Breaks off what is under way, and gives it back: others need not wait for the end of the leases."""
+        self._requests.close()
+        broken_off = [_result(due, Outcome("again")) for due in self._under_way.values()]
+        self._under_way.clear()
+        if broken_off:
+            with suppress(psycopg.Error):
+                self._store(broken_off)
+
+    def _has_room(self) -> bool:
+        return 2 * len(self._under_way) <= self._limit
+
+    def _take(self) -> bool:
+        """Whether there may be more."""
+        room = self._limit - len(self._under_way)
+        asked = 0
+
+        def take(size: int) -> list[DueFetch]:
+            nonlocal asked
+            asked = min(size, room)
+            with self._connection.cursor(row_factory=class_row(DueFetch)) as cursor:
+                return cursor.execute(_TAKE, (asked, self._lease)).fetchall()
+
+        taken = self._sizes.run("fetches that are due", self._limit, take)
+        # A lease that ran out while its request went on is replaced: the result of either will do.
+        keyed: dict[Hashable, DueFetch] = {(due.iri, due.debtor_id, due.looks_for_move): due for due in taken}
+        self._under_way |= keyed
+        self._requests.submit([(key, due.url) for key, due in keyed.items()])
+        return len(taken) == asked
+
+    def _apply(self, results: Sequence[tuple[Hashable, Answer | Exception]]) -> int:
+        known = [(self._under_way.pop(key, None), result) for key, result in results]
+        outcomes = [_result(due, outcome_of(due.url, result, self._faults)) for due, result in known if due is not None]
+        self._store(outcomes)
+        return len(outcomes)
+
+    def _store(self, results: list[dict[str, Any]]) -> None:
+        """What is too much alone is left to be fetched again when its lease is over."""
+        batches = self._sizes.of("results of fetches", self._limit)
+        done = 0
+
+        def apply(size: int) -> int:
+            self._connection.execute(_APPLY, (Jsonb(results[done : done + size]),))
+            return size
+
+        while done < len(results):
             try:
-                async with asyncio.timeout(self._timeout):
-                    return await _get(client, url)
-            except (httpx.InvalidURL, AddressRefused) as error:
-                logger.warning("dropped the fetch of %s: %s", url, error)
-                return Outcome("drop")
-            except (httpx.HTTPError, TimeoutError, InvalidDocument, ssl.SSLError, OSError) as error:
-                logger.info("fetching %s failed: %s: %s", url, type(error).__name__, error)
-                return Outcome("retry")
-            except Exception as error:
-                logger.warning("dropped the fetch of %s: unexpected %s: %s", url, type(error).__name__, error)
-                return Outcome("drop")
+                done += batches.run(apply)
+            except psycopg.Error as error:
+                if not is_too_much(error):
+                    raise
+                iri = shown(results[done]["iri"])
+                logger.error("the document of %s is too much even alone: %s", iri, error.sqlstate)
+                done += 1
 
 
-class _Transport(httpx.AsyncHTTPTransport):
-    """The transport of the library, over connections of ours."""
-
-    def __init__(self, verify: ssl.SSLContext, connections: int, backend: httpcore.AsyncNetworkBackend) -> None:
-        super().__init__(verify=verify)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=verify, max_connections=connections, keepalive_expiry=5.0, network_backend=backend
-        )
-
-
-async def _get(client: httpx.AsyncClient, url: str) -> Outcome:
-    if not url.startswith("https://"):
-        return Outcome("drop")
-    address = httpx.URL(url)
-    if not address.host:
-        raise httpx.InvalidURL("no host")
-    for _ in range(MAX_REDIRECTS + 1):
-        request = client.build_request("GET", address, headers={"Accept": CONTENT_TYPE, "Accept-Encoding": "identity"})
-        try:
-            response = await client.send(request, stream=True)
-        except httpx.InvalidURL:
-            # The library looks at the Location of a redirect before we do.
-            return Outcome("retry")
-        try:
-            if not response.has_redirect_location:
-                return await _read(response)
-            status = response.status_code
-            target = _redirect_target(address, response.headers["Location"])
-        finally:
-            await response.aclose()
-        if target is None:
-            return Outcome("retry", status)
-        address = target
-    return Outcome("retry", status)
-
-
-def _redirect_target(address: httpx.URL, location: str) -> httpx.URL | None:
-    """None when the redirect must not be followed: every hop is HTTPS."""
+def outcome_of(url: str, result: Answer | Exception, faults: FetchFaults) -> Outcome:
+    """What has come of a fetch. Never raises; tells in the log of what went wrong."""
     try:
-        target = address.join(location)
-    except httpx.InvalidURL:
-        return None
-    return target if target.scheme == "https" and target.host else None
+        outcome = _judge(result)
+        faults.answered()
+        return outcome
+    except (*FAULTS, PrivateAddress, InvalidDocument) as error:
+        logger.info("fetching %s failed: %s: %s", shown(url), type(error).__name__, shown(error))
+        faults.failed(url, error)
+        return Outcome("retry")
+    except Refused as error:
+        logger.warning("dropped the fetch of %s: %s", shown(url), shown(error))
+        return Outcome("drop")
+    except GaveWay:
+        return Outcome("wait")
+    except HostRests as error:
+        logger.info("fetching %s failed: %s", shown(url), error)
+        return Outcome("retry")
+    except Exception as error:
+        logger.warning("dropped the fetch of %s: unexpected %s: %s", shown(url), type(error).__name__, shown(error))
+        return Outcome("drop")
 
 
-async def _read(response: httpx.Response) -> Outcome:
-    if response.status_code != 200:
-        return Outcome("retry", response.status_code)
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type != CONTENT_TYPE:
-        raise InvalidDocument("another content type")
-    if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        # Unpacking could blow up a small body beyond all limits.
-        raise InvalidDocument("a content encoding that was not asked for")
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise InvalidDocument("larger than 1 MiB")
-    return Outcome("document", document=parse_coin_info(bytes(body)))
+def _judge(result: Answer | Exception) -> Outcome:
+    if isinstance(result, Exception):
+        raise result
+    if result.problem:
+        raise InvalidDocument(result.problem)
+    if result.status == httpx.codes.GONE:
+        return Outcome("drop", result.status)
+    if result.status != httpx.codes.OK:
+        return Outcome("retry", result.status)
+    # Whoever got it has seen to its length.
+    return Outcome("document", document=parse_coin_info(result.body, len(result.body)))
 
 
 def _result(due: DueFetch, outcome: Outcome) -> dict[str, Any]:

@@ -207,6 +207,9 @@ class LoopbackSource:
             for tag in rejected:
                 self._broker._dead_letter(queue, self._unsettled.pop(tag))
 
+    def widen(self, extra: int) -> None:
+        """There is no limit."""
+
     def close(self) -> None:
         with self._broker._lock:
             queue = self._broker._queues.get(self._name)

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -18,12 +19,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bridge.floors import Floors
-from bridge.messages.catalogue import OUTGOING_TYPES, SMP_SENT_TYPES
 from bridge.messages.codec import build
+from bridge.messages.names import OUTGOING_TYPES, SMP_SENT_TYPES
 from bridge.messages.publications import publication
-from bridge.wire.ports import Publication, Target
+from bridge.wire.ports import Publication, PublishError, Target
 from bridge.wire.sharding import Realm
 from pipelines import hook
+from pipelines.batches import Sizes, is_too_much
+from pipelines.parts import Parts, concerns_all
+from pipelines.texts import shown
 
 logger = logging.getLogger(__name__)
 
@@ -63,56 +67,66 @@ class Outbound:
         types: Sequence[str] = OUTGOING_TYPES,
         delete_parent_shard_records: bool = False,
         burst_counts: Mapping[str, int] | None = None,
+        sizes: Sizes | None = None,
     ) -> None:
-        """The connection must be in autocommit mode; `burst_counts` limits the batches by type."""
+        """The connection must be in autocommit mode; `burst_counts` limits the batches by type.
+
+        `sizes`: what earlier flushers of this process have learned.
+        """
         self._connection = connection
         self._target = target
         self._realm = realm
         self._types = tuple(types)
         self._delete_parent_shard_records = delete_parent_shard_records
         self._burst_counts = burst_counts or {}
+        self._sizes = sizes or Sizes()
+        self._parts = Parts("outbound", ends=(PublishError, OSError), plain=(ForeignRow,))
         self._floors = Floors(self._types)
         self._requeue_at = 0.0
         self._has_more_parked = False
         self._find_waiting = sql.SQL("select ") + sql.SQL(", ").join(map(_has_waiting, self._types))
-        # Elsewhere the last moments of the wire are in the year 10000, which no datetime can hold.
-        connection.execute("set time zone 'UTC'")
 
     def run_once(self) -> int:
         """A few batches of each type, so that no backlog delays the others. Returns how many messages left.
 
-        Raises PublishError and psycopg.Error: the batch stays. A ForeignRow is raised after the other types had their
-        turn.
+        Raises PublishError, and psycopg.Error for trouble of the surroundings: the batch stays. A type that fails is
+        told and left alone for a while, unless nothing else left either; then its error is raised.
         """
         self._floors.refresh()
-        self._requeue()
-        total = 0
-        foreign: ForeignRow | None = None
-        for type_name in self._waiting_types():
-            try:
-                total += self._flush(type_name)
-            except ForeignRow as error:
-                foreign = error
-        if foreign is not None:
-            raise foreign
+        self._parts.run("requeue", self._requeue)
+        total = sum(self._parts.run(type_name, partial(self._flush, type_name)) for type_name in self._waiting_types())
+        self._parts.end_round()
         return total
 
-    def _requeue(self) -> None:
+    def _requeue(self) -> int:
         """Offers parked messages again: once a minute, and at once those behind them when all of them left."""
         now = time.monotonic()
         if now < self._requeue_at and not self._has_more_parked:
-            return
-        row = self._connection.execute("select worker.requeue_unroutable(%s)", (BURST_COUNT,)).fetchone()
-        assert row is not None
-        self._has_more_parked = row[0] == BURST_COUNT
+            return 0
+
+        def requeue(limit: int) -> int:
+            row = self._connection.execute("select worker.requeue_unroutable(%s)", (limit,)).fetchone()
+            assert row is not None
+            self._has_more_parked = row[0] == limit
+            return int(row[0])
+
+        count = self._sizes.run("unroutable messages", BURST_COUNT, requeue)
         self._requeue_at = now + REQUEUE_SECONDS
+        return count
 
     def _waiting_types(self) -> list[str]:
         """The types that have anything to send: one question for all, since most of them have nothing most of the time.
 
         Of the others rows that came late are looked for next time.
         """
-        row = self._connection.execute(self._find_waiting, [self._floors[name] for name in self._types]).fetchone()
+        try:
+            row = self._connection.execute(self._find_waiting, [self._floors[name] for name in self._types]).fetchone()
+        except psycopg.Error as error:
+            if concerns_all(error):
+                raise
+            # The queue of one of them is missing, or may not be read: each is asked for itself.
+            logger.error("cannot look at all outgoing queues at once: %s %s", error.sqlstate, error)
+            return list(self._types)
         assert row is not None
         waiting = dict(zip(self._types, row, strict=True))
         for type_name in self._types:
@@ -121,14 +135,41 @@ class Outbound:
         return [type_name for type_name in self._types if waiting[type_name]]
 
     def _flush(self, type_name: str) -> int:
-        limit = self._burst_counts.get(type_name, BURST_COUNT)
+        batches = self._sizes.of(f"sending {type_name}", self._burst_counts.get(type_name, BURST_COUNT))
         total = 0
         for _ in range(BATCHES_PER_ROUND):
-            count = self._run_batch(type_name, limit)
+            try:
+                count = batches.run(partial(self._run_batch, type_name))
+            except psycopg.Error as error:
+                if not is_too_much(error):
+                    raise
+                if not self._pass_over(type_name, error):
+                    break
+                continue
             total += count
-            if count < limit:
+            if count < batches.last:
                 break
         return total
+
+    def _pass_over(self, type_name: str, error: psycopg.Error) -> bool:
+        """Goes on behind a message that is too much for the server even alone; it is tried again within a minute."""
+        query = sql.SQL("select min(q.{}) from {} as q where q.{} > %s").format(
+            _id_of(type_name), _table_of(type_name), _id_of(type_name)
+        )
+        row = self._connection.execute(query, (self._floors[type_name],)).fetchone()
+        assert row is not None
+        if row[0] is None:
+            return False
+        logger.error(
+            "an outgoing %s (ID %s) is too much even alone, it is passed over: %s %s",
+            type_name,
+            row[0],
+            error.sqlstate,
+            error.diag.message_primary,
+        )
+        hook.tell("passed_over", type_name)
+        self._floors.advance(type_name, row[0])
+        return True
 
     def _run_batch(self, type_name: str, limit: int) -> int:
         with self._connection.transaction():
@@ -162,7 +203,7 @@ class Outbound:
             try:
                 message = build(type_name, row.fields)
             except ValueError as error:
-                self._set_aside(type_name, row, str(error))
+                self._set_aside(type_name, row, shown(error))
                 continue
             if is_smp and not self._realm.matches(message.sharding_key):
                 if self._delete_parent_shard_records and self._realm.parent_matches(message.sharding_key):
@@ -192,14 +233,21 @@ class Outbound:
             logger.warning("no queue took %s %s with routing key %s, kept for later", count, type_name, routing_key)
 
 
-def _has_waiting(type_name: str) -> sql.Composed:
-    """Whether a queue has a message after a floor; so written that the index finds it behind many dead rows."""
+def _id_of(type_name: str) -> sql.Identifier:
+    return sql.Identifier("outbox_id" if type_name in _TYPED_TABLES else "msg_id")
+
+
+def _table_of(type_name: str) -> sql.Composed:
     table = _TYPED_TABLES.get(type_name)
     if table is not None:
-        return sql.SQL(
-            "(select q.outbox_id from outbox.{} as q where q.outbox_id > %s order by q.outbox_id limit 1) is not null"
-        ).format(sql.Identifier(table))
+        return sql.SQL("outbox.{}").format(sql.Identifier(table))
     queue = "q_out" + re.sub("[A-Z]", lambda capital: "_" + capital.group().lower(), type_name)
-    return sql.SQL(
-        "(select q.msg_id from pgmq.{} as q where q.msg_id > %s order by q.msg_id limit 1) is not null"
-    ).format(sql.Identifier(queue))
+    return sql.SQL("pgmq.{}").format(sql.Identifier(queue))
+
+
+def _has_waiting(type_name: str) -> sql.Composed:
+    """Whether a queue has a message after a floor; so written that the index finds it behind many dead rows."""
+    column = _id_of(type_name)
+    return sql.SQL("(select q.{} from {} as q where q.{} > %s order by q.{} limit 1) is not null").format(
+        column, _table_of(type_name), column, column
+    )

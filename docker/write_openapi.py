@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document of the admin Web API, as the web server itself serves it: `write_openapi.py FILE`."""
+"""Writes the OpenAPI document of the admin Web API, with names in the place of addresses: `write_openapi.py FILE`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 from admin.web.app import create_app
 from settings.config import load
 
-# No server is asked for the document.
+# No server is asked for the document. What `swagger_ui.py` puts in has its place already.
 NOBODY = {"SOLVER_POSTGRES_URL": "postgresql:///nobody", "OAUTH2_INTROSPECT_URL": "http://nobody.invalid/"}
+ADDRESSES = ("API_ROOT", "OAUTH2_AUTHORIZATION_URL", "OAUTH2_TOKEN_URL", "OAUTH2_REFRESH_URL")
+PLACES = {name: f"${name}" for name in ADDRESSES}
 
 
 def main(target: Path) -> None:
     """Writes the document. Raises when there is none."""
-    config = load("webserver", NOBODY)
+    config = load("webserver", NOBODY | PLACES)
     response = create_app(config).test_client().get(f"{config.openapi_url_prefix}/openapi.json")
     if response.status_code != 200:
         raise SystemExit(f"no OpenAPI document: {response.status}")

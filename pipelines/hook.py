@@ -10,12 +10,27 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
 
-Event = Literal["received", "drained", "sent", "dead_letter", "unroutable", "set_aside", "repeated", "held_account"]
+Event = Literal[
+    "received",
+    "redelivered",
+    "drained",
+    "sent",
+    "dead_letter",
+    "unroutable",
+    "set_aside",
+    "repeated",
+    "held_account",
+    "part_failed",
+    "passed_over",
+]
 """What may happen to messages.
 
-`received`: committed to the inbox; `drained`: applied; `sent`: confirmed by the broker; `dead_letter`: refused when it
-came; `unroutable`: wanted by no queue, parked; `set_aside`: could not be applied or sent. `repeated` counts
-transactions that another one disturbed; `held_account` accounts that nobody asked for, and that wait for an operator.
+`received`: committed to the inbox; `redelivered`: came again, from a queue that counts this; `drained`: applied;
+`sent`: confirmed by the broker; `dead_letter`: refused when it came; `unroutable`: wanted by no queue, parked;
+`set_aside`: could not be applied or sent. `repeated` counts transactions that another one disturbed; `held_account`
+accounts that nobody asked for, and that wait for an operator;
+`part_failed` types, lanes, tables and the like that are left alone for a while, so that the others go on; `passed_over`
+what was too much alone, and is tried again later.
 """
 
 

@@ -3,108 +3,125 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from reports.page import TEMPLATES
-
-WIDTH, GAP, BLOCK = 960.0, 10.0, 14.0
-LABELS = 230.0
-COLOURS = ("#0f4c81", "#2a7f9e", "#58a55c", "#d9a441", "#c1666b", "#7d5ba6", "#4a6572", "#a3527b", "#6b8e23", "#8a6d3b")
-PALE = "#98a4b0"
-OTHERS = "others"
-
-
-@dataclass(frozen=True, slots=True)
-class _Band:
-    colour: str
-    outline: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    name: str
-    colour: str
-    x: float
-    top: float
-    width: float
-    height: float
-    label_x: float
-    label_y: float
-    anchor: str
+OTHERS = "all others"
+_GAP, _BLOCK = 8.0, 12.0
 
 
 def flow_chart(
     flows: Mapping[tuple[str, str], float],
-    most: int = 9,
+    most: int = 8,
     colours: Mapping[str, str] | None = None,
     written: Callable[[float], str] = "{:,.0f}".format,
 ) -> Markup:
-    """Draws values by (name given, name got). On each side the `most` largest names; the rest becomes `others`.
+    """Draws values by (name given, name got): the `most` busiest names, in one order on both sides; others are folded.
 
-    Without `colours` by name, each name that was given gets its own. `written` makes a text of a value.
+    What goes between two of the others is left out, and said below. A chart for wide pages and one for phones; a style
+    shows one of them. Each name has a colour of its own (c0 to c9), or that of `colours`. `written` makes a text of a
+    value.
     """
-    merged: dict[tuple[str, str], float] = {}
-    shown = [_largest(flows, side, most) for side in (0, 1)]
+    busy: dict[str, float] = defaultdict(float)
     for pair, value in flows.items():
-        left, right = (name if name in shown[side] else OTHERS for side, name in enumerate(pair))
-        merged[left, right] = merged.get((left, right), 0.0) + value
-    total = sum(merged.values())
+        for name in pair:
+            busy[name] += value
+    shown = sorted(busy, key=lambda name: (-busy[name], name))[:most]
+    folded: dict[tuple[str, str], float] = defaultdict(float)
+    for (left, right), value in flows.items():
+        folded[left if left in shown else OTHERS, right if right in shown else OTHERS] += value
+    unseen = folded.pop((OTHERS, OTHERS), 0.0)
+    total = sum(folded.values())
     if not 0.0 < total < math.inf:
         return Markup("<p>There is nothing to draw.</p>")
-    sides = [_largest(merged, side, most + 1) for side in (0, 1)]
-    height = 34.0 * max(map(len, sides))
-    scale = [(height - GAP * (len(names) - 1)) / total for names in sides]
-    tops = [_stack(names, scale[side]) for side, names in enumerate(sides)]
-    own = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(sides[0]) if name != OTHERS}
-    chosen = own if colours is None else colours
-
-    bands = []
-    used: list[dict[str, float]] = [{}, {}]
-    order = sorted(merged.items(), key=lambda item: tuple(list(sides[side]).index(item[0][side]) for side in (0, 1)))
-    for (left, right), value in order:
-        start = tops[0][left] + used[0].get(left, 0.0)
-        end = tops[1][right] + used[1].get(right, 0.0)
-        thick = value * scale[0], value * scale[1]
-        used[0][left] = used[0].get(left, 0.0) + thick[0]
-        used[1][right] = used[1].get(right, 0.0) + thick[1]
-        a, b, middle = LABELS + BLOCK, WIDTH - LABELS - BLOCK, WIDTH / 2
-        outline = (
-            f"M{a:.1f} {start:.1f}C{middle:.1f} {start:.1f} {middle:.1f} {end:.1f} {b:.1f} {end:.1f}"
-            f"V{end + thick[1]:.1f}C{middle:.1f} {end + thick[1]:.1f} {middle:.1f} {start + thick[0]:.1f}"
-            f" {a:.1f} {start + thick[0]:.1f}Z"
-        )
-        bands.append(_Band(chosen.get(left, PALE), outline, f"{left} \u2192 {right}: {written(value)}"))
-    blocks = []
-    for side, names in enumerate(sides):
-        x, label_x, anchor = (
-            (LABELS, LABELS - 8, "end") if side == 0 else (WIDTH - LABELS - BLOCK, WIDTH - LABELS + 8, "start")
-        )
-        for name, value in names.items():
-            top, thickness = tops[side][name], value * scale[side]
-            label_y = top + thickness / 2 + 4
-            blocks.append(
-                _Block(name, chosen.get(name, PALE), x, top, BLOCK, max(1.0, thickness), label_x, label_y, anchor)
+    own = {name: f"c{index % 10}" for index, name in enumerate(shown)} if colours is None else colours
+    order = [*shown, OTHERS]
+    parts = [
+        Markup('<div class="wide">{}</div>').format(_chart(folded, order, own, written, 900.0, 250.0, 40)),
+        Markup('<div class="narrow">{}</div>').format(_chart(folded, order, own, written, 360.0, 112.0, 14)),
+    ]
+    if unseen:
+        rest = len(busy) - len(shown)
+        parts.append(
+            Markup('<p class="note">Not drawn: {} that went between two of the {} other currencies.</p>').format(
+                written(unseen), rest
             )
-    template = TEMPLATES.get_template("flow_chart.html.j2")
-    return Markup(template.render(width=WIDTH, height=height, bands=bands, blocks=blocks))
+        )
+    return Markup("").join(parts)
 
 
-def _largest(flows: Mapping[tuple[str, str], float], side: int, most: int) -> dict[str, float]:
-    """The names of one side with the largest sums, `others` last."""
-    sums: dict[str, float] = {}
-    for names, value in flows.items():
-        sums[names[side]] = sums.get(names[side], 0.0) + value
-    return dict(sorted(sums.items(), key=lambda item: (item[0] == OTHERS, -item[1], item[0]))[:most])
+def _chart(
+    flows: Mapping[tuple[str, str], float],
+    order: Sequence[str],
+    colours: Mapping[str, str],
+    written: Callable[[float], str],
+    width: float,
+    labels: float,
+    longest: int,
+) -> Markup:
+    sums: list[dict[str, float]] = []
+    for side in (0, 1):
+        found: dict[str, float] = defaultdict(float)
+        for pair, value in flows.items():
+            found[pair[side]] += value
+        sums.append({name: found[name] for name in order if name in found})
+    total = sum(flows.values())
+    height = 34.0 * max(map(len, sums))
+    scale = min((height - _GAP * (len(names) - 1)) / total for names in sums)
+    tops = [_stack(names, scale) for names in sums]
+    used: list[dict[str, float]] = [defaultdict(float), defaultdict(float)]
+    start_x, end_x = labels + _BLOCK, width - labels - _BLOCK
+    middle = width / 2
+    parts = []
+    for left in sums[0]:
+        for right in sums[1]:
+            if (value := flows.get((left, right), 0.0)) <= 0.0:
+                continue
+            thick = value * scale
+            start, end = tops[0][left] + used[0][left], tops[1][right] + used[1][right]
+            used[0][left] += thick
+            used[1][right] += thick
+            parts.append(
+                Markup('<path class="band {}" d="{}"><title>{}</title></path>').format(
+                    colours.get(left, "cpale"),
+                    f"M{start_x:.1f} {start:.1f}C{middle:.1f} {start:.1f} {middle:.1f} {end:.1f} {end_x:.1f} {end:.1f}"
+                    f"V{end + thick:.1f}C{middle:.1f} {end + thick:.1f} {middle:.1f} {start + thick:.1f}"
+                    f" {start_x:.1f} {start + thick:.1f}Z",
+                    f"{left} \u2192 {right}: {written(value)}",
+                )
+            )
+    for side, names in enumerate(sums):
+        x, label_x, anchor = (labels, labels - 7, "end") if side == 0 else (end_x, end_x + _BLOCK + 7, "start")
+        for name, value in names.items():
+            top, thick = tops[side][name], value * scale
+            parts.append(
+                Markup(
+                    '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{}" height="{:.1f}"/>'
+                    '<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
+                ).format(
+                    colours.get(name, "cpale"),
+                    x,
+                    top,
+                    _BLOCK,
+                    max(1.0, thick),
+                    label_x,
+                    top + thick / 2 + 4,
+                    anchor,
+                    name if len(name) <= longest else name[: longest - 1] + "\u2026",
+                )
+            )
+    deepest = max(tops[side][name] + value * scale for side, names in enumerate(sums) for name, value in names.items())
+    return Markup('<svg class="drawing" viewBox="0 -12 {:.0f} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
+        width, deepest + 24, "Value given on the left, got for it on the right", Markup("").join(parts)
+    )
 
 
 def _stack(names: Mapping[str, float], scale: float) -> dict[str, float]:
-    """Where each name's block begins, from the top."""
+    """Where each name's block begins, from the top; labels do not touch each other."""
     tops, top = {}, 0.0
     for name, value in names.items():
         tops[name] = top
-        top += value * scale + GAP
+        top += max(value * scale + _GAP, 17.0)
     return tops

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipelines.solver.market import Market, Trades
+from pipelines.texts import shown
 
 LONGEST_NAME = 32
 
@@ -12,7 +13,11 @@ LONGEST_NAME = 32
 def currency_names(market: Market) -> pl.DataFrame:
     """(debtor_id, name): the end of the currency's locator, the debtor's ID where there is none or several."""
     ends = market.currencies.drop_nulls(["debtor_id", "debtor_info_locator"]).select(
-        "debtor_id", name=pl.col("debtor_info_locator").str.strip_prefix("https://").str.tail(LONGEST_NAME)
+        "debtor_id",
+        name=pl.col("debtor_info_locator")
+        .str.strip_prefix("https://")
+        .str.tail(LONGEST_NAME)
+        .map_elements(shown, return_dtype=pl.String),
     )
     return ends.filter(pl.col("debtor_id").is_unique() & pl.col("name").is_unique())
 
@@ -20,7 +25,9 @@ def currency_names(market: Market) -> pl.DataFrame:
 def with_names(frame: pl.DataFrame, names: pl.DataFrame, column: str = "debtor_id", name: str = "name") -> pl.DataFrame:
     """Adds the name of the currency in `column`."""
     named = frame.join(names.rename({"debtor_id": column, "name": name}), on=column, how="left", maintain_order="left")
-    return named.with_columns(pl.col(name).fill_null("debtor " + pl.col(column).cast(pl.String)))
+    return named.with_columns(
+        pl.col(name).fill_null("currency " + pl.col(column).reinterpret(signed=False).cast(pl.String))
+    )
 
 
 def currency_table(market: Market, prices: pl.DataFrame, trades: Trades) -> pl.DataFrame:
@@ -65,12 +72,50 @@ def flows_between_currencies(prices: pl.DataFrame, trades: Trades) -> pl.DataFra
     )
 
 
-def largest_traders(prices: pl.DataFrame, trades: Trades, most: int) -> pl.DataFrame:
-    """(creditor_id, value, gives, gets): traders by the value they give; the others are numbers of currencies."""
-    gives = _values(trades.takings, prices).group_by("creditor_id").agg(value=pl.col("value").sum(), gives=pl.len())
-    gets = trades.givings.group_by("creditor_id").agg(gets=pl.len())
-    largest = gives.sort(["value", "creditor_id"], descending=[True, False]).head(most)
-    return largest.join(gets, on="creditor_id", how="left", maintain_order="left")
+def offer_fates(
+    market: Market, prices: pl.DataFrame, trades: Trades, untraded: pl.DataFrame, most: int
+) -> pl.DataFrame:
+    """(creditor_id, is_sell, debtor_id, offered, traded, value, reason): an offer each, of up to `most` traders.
+
+    Those who give most come first, each with all offers together; `value` is that of `traded` in base tokens, `reason`
+    says why nothing was traded.
+    """
+    offer = ["creditor_id", "debtor_id", "is_sell"]
+    offers = _both_sides(market.sell_offers, market.buy_offers, "offered")
+    traded = _both_sides(trades.takings, trades.givings, "traded")
+    given = _values(trades.takings, prices).group_by("creditor_id").agg(given=pl.col("value").sum())
+    chosen = (
+        offers.select("creditor_id")
+        .unique()
+        .join(given, on="creditor_id", how="left")
+        .sort([pl.col("given").fill_null(0.0), "creditor_id"], descending=[True, False])
+        .head(most)
+        .with_row_index("rank")
+        .select("creditor_id", "rank")
+    )
+    reasons = untraded.select(*offer, pl.col("reason").cast(pl.String)).unique(offer, keep="first")
+    return (
+        offers.join(chosen, on="creditor_id")
+        .join(traded, on=offer, how="left")
+        .join(reasons, on=offer, how="left")
+        .join(prices, on="debtor_id", how="left")
+        .with_columns(pl.col("traded", "offered").fill_null(0))
+        .with_columns(
+            value=pl.col("traded").cast(pl.Float64) * pl.col("price").fill_null(0.0),
+            reason=pl.when(pl.col("traded") == 0).then("reason"),
+        )
+        .sort(["rank", "is_sell", "value", "debtor_id"], descending=[False, True, True, False])
+        .drop("rank", "price")
+    )
+
+
+def _both_sides(sellers: pl.DataFrame, buyers: pl.DataFrame, name: str) -> pl.DataFrame:
+    """(creditor_id, debtor_id, is_sell, `name`), of accounts with an owner."""
+    sides = [
+        side.select("creditor_id", "debtor_id", pl.lit(is_sell).alias("is_sell"), pl.col("amount").alias(name))
+        for is_sell, side in ((True, sellers), (False, buyers))
+    ]
+    return pl.concat(sides).drop_nulls("creditor_id")
 
 
 def _values(side: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import polars as pl
 
 from pipelines.solver.report import Report
 
@@ -39,10 +41,22 @@ def summary(report: Report) -> Iterator[str]:
     for reason, count in by_count(report):
         yield f"  {count:>12,}  {reason}: {EXPLANATIONS.get(reason, '')}".rstrip(": ")
     yield f"time         {sum(report.seconds.values()):.2f} s, memory {report.peak_memory_bytes / 2**20:,.0f} MiB"
+    if report.time_limit_reached:
+        yield "warning: the time limit ended the search: another run may find another answer"
     left_out = {f"{count} offers left out: {reason}" for reason, count in report.left_out.items()}
     for warning in report.warnings:
         if warning not in left_out:
             yield f"warning: {warning}"
+
+
+def what_would_help_lines(helpful: pl.DataFrame, named: Callable[[int], str]) -> Iterator[str]:
+    """A sentence for each currency in which one more trader would have let others trade more (see bottlenecks.py)."""
+    rows = helpful.filter(pl.col("extra_value") > 0).select("debtor_id", "is_buyer", "extra_value").rows()
+    for debtor_id, is_buyer, extra in rows:
+        who = "buyers" if is_buyer else "sellers"
+        yield f"more {who} of {named(debtor_id)} would have let others trade {base_tokens(extra)} more"
+    if not rows:
+        yield "one more trader would not have let others trade more, in any currency"
 
 
 def gap(report: Report) -> float | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
 
 import click
 
-_DATABASES = ("SOLVER_POSTGRES_URL", "WORKER_POSTGRES_URL")
+from sandbox.extras import extra
+
+_USED = ("PROTOCOL_BROKER_URL", "MIN_COLLECTOR_ID", "MAX_COLLECTOR_ID")
 
 
 @click.command()
@@ -30,15 +31,18 @@ def sandbox(
 ) -> None:
     """Play the world around a real installation, over PROTOCOL_BROKER_URL, until stopped.
 
-    An accounting authority, a creditors agent with traders who want to trade, and the HTTPS server of the currencies'
-    documents. The workers' exchanges must have been declared; this waits for them. The solver needs
+    An accounting authority, a creditors agent with traders who earn, spend and trade, and the HTTPS server of the
+    currencies' documents. The workers' exchanges must have been declared; this waits for them. The solver needs
     BASE_DEBTOR_ID=4294967297 and BASE_DEBTOR_INFO_LOCATOR=https://NAME:PORT/4294967297, the workers
-    APP_VERIFY_SSL_CERTS=false. With --introspect-port the token `sandbox-superuser` may do everything in a web server
-    whose OAUTH2_INTROSPECT_URL is that port. For development only: everything is kept in memory.
+    APP_VERIFY_SSL_CERTS=false and APP_FETCH_PRIVATE_ADDRESSES=true. With --introspect-port the token
+    `sandbox-superuser` may do everything in a web server whose OAUTH2_INTROSPECT_URL is that port. For development
+    only: everything is kept in memory.
     """
-    from sandbox.servers.documents import DocumentServer
-    from sandbox.servers.introspection import Introspection
-    from sandbox.service import NAME, POLL_SECONDS, Service, ServiceScene, run_service
+    with extra("peer"):
+        from sandbox.servers.documents import DocumentServer
+        from sandbox.servers.introspection import Introspection
+        from sandbox.service import NAME, POLL_SECONDS, Service, ServiceScene, run_service
+    from service import ending
     from service.logs import set_up_logging
     from service.loop import Stop
     from service.watching import directory
@@ -46,8 +50,7 @@ def sandbox(
     from settings.config import ConfigError, load
 
     try:
-        # It touches no database, so it does not ask for any.
-        config = load("configure", {**dict.fromkeys(_DATABASES, "postgresql:///none"), **os.environ})
+        config = load("worker", used=_USED)
         directory.prepare()
     except (ConfigError, directory.DirectoryError) as error:
         raise click.ClickException(str(error)) from None
@@ -61,7 +64,8 @@ def sandbox(
         documents = servers.enter_context(DocumentServer(name, listen, port))
         if introspect_port is not None:
             servers.enter_context(Introspection(listen, introspect_port))
-        status = run_service(Service(scene, documents), stop, recorder)
+        with ending.limited(stop.request):
+            status = run_service(Service(scene, documents), stop, recorder)
     if recorder is not None:
         recorder.close()
     sys.exit(status)

@@ -1,33 +1,38 @@
-"""The demo: an invented economy trades once, from wallets to money moved, and everything is checked afterwards."""
+"""The demo: an invented economy trades, from wallets to money moved, and everything is checked afterwards."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 
 from bridge.rabbitmq.setup import TopologyError
 from bridge.wire.ports import PublishError, SourceError
 from pipelines.solver.report import Report
+from pipelines.texts import shown
 from pipelines.turns.roll import TurnSettings
+from reports.solution_text import share
 from sandbox.authority import AuthoritySettings
 from sandbox.creditors.agent import AgentSettings
 from sandbox.economy.economy import Economy
 from sandbox.economy.generator import make_economy
+from sandbox.economy.life import Life
 from sandbox.economy.setup import set_up
 from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
-from sandbox.report.circles import Circle, find_circles, tell
-from sandbox.report.outcome import Outcome, judge
-from sandbox.report.page import Moment, write_report
-from sandbox.report.wording import base_value, sentence
+from sandbox.report.circles import sentences, told_circles
+from sandbox.report.outcome import judge
+from sandbox.report.page import Moment, Story, shown_circle, shown_wallet, write_report
+from sandbox.report.wallets import pocket_sentence
+from sandbox.report.wording import base_value
 from sandbox.servers.documents import DocumentServer
 from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import Exchange, InProcessExchange, RabbitExchange
@@ -36,6 +41,11 @@ from sql.statuses import TurnPhase
 
 MIN_TRADE_AMOUNT = 1000
 AMOUNT_CUT = 1e-5
+PURCHASES = 2
+"""For each trader, between two turns."""
+PAUSE_SECONDS = 5.0
+MOST_LINES = 4
+"""Of a circle, or a wallet, on the terminal."""
 MAX_TURNS = 3
 """The first turn finds which collectors are needed; normally the second one trades."""
 
@@ -71,9 +81,7 @@ class Progress:
         with self.console.status(f"{what} …") as self._status:
             yield
         now = time.monotonic()
-        self.console.print(
-            f"[dim]{now - self.started:6.1f} s[/]  {what}{self._counts}  [dim]{now - began:.1f} s[/]", highlight=False
-        )
+        self.console.print(f"[dim]{now - self.started:6.1f} s[/]  {what}  [dim]{now - began:.1f} s[/]", highlight=False)
 
     def note(self, world: World) -> None:
         """Shows and remembers where the run is."""
@@ -92,17 +100,32 @@ class Progress:
             self._status.update(f"{self._phase}{self._counts}")
 
 
-def run_demo(scene: Scene, report_dir: Path) -> bool:
-    """Runs the scene and writes the report. Returns whether all was well; says on the terminal what was not."""
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Where a world's databases are, for whoever looks at them."""
+
+    solver: str
+    workers: tuple[str, ...]
+
+
+Dashboard = Callable[[Databases], AbstractContextManager[str]]
+"""Opens the dashboard on these databases; gives its address."""
+
+
+def run_demo(scene: Scene, report_dir: Path, dashboard: Dashboard | None = None, turns: int | None = None) -> bool:
+    """Runs the scene and writes the report. Returns whether all was well; says on the terminal what was not.
+
+    With a `dashboard` it goes on, turn after turn, until it is interrupted, or for so many `turns` more.
+    """
     console = Console()
     try:
-        return _run(scene, report_dir, Progress(console))
+        return _run(scene, report_dir, Progress(console), dashboard, turns)
     except (Stuck, SourceError, PublishError, TopologyError) as error:
-        console.print(f"[red]The demo stopped: {error}[/]")
+        console.print(f"The demo stopped: {shown(error)}", style="red", markup=False)
         return False
 
 
-def _run(scene: Scene, report_dir: Path, progress: Progress) -> bool:
+def _run(scene: Scene, report_dir: Path, progress: Progress, dashboard: Dashboard | None, turns: int | None) -> bool:
     with ExitStack() as closing:
         with progress.doing(f"an economy of {scene.traders:,} traders and {scene.currencies:,} currencies"):
             economy = make_economy(scene.seed, scene.traders, scene.currencies)
@@ -112,15 +135,56 @@ def _run(scene: Scene, report_dir: Path, progress: Progress) -> bool:
             world = closing.enter_context(
                 World(server, _exchange(scene), scene.shards, pace_of(economy, documents), documents)
             )
-        outcome, report = trade(world, economy, progress)
-        circles = find_circles(economy, outcome.flows, 10)
+        story = trade(world, economy, progress)
         scene_facts = {name: value for name, value in asdict(scene).items() if name not in ("keep", "broker_url")}
-        write_report(report_dir, economy, outcome, report, circles, progress.moments, scene_facts)
-        _tell(progress.console, economy, outcome, report, circles)
-        progress.console.print(f"\nThe report: {report_dir / 'index.html'}")
+        write_report(report_dir, story, progress.moments, scene_facts)
+        for line in (*told(story), f"The report: {report_dir / 'index.html'}"):
+            progress.console.print(line, highlight=False, soft_wrap=True)
+        if dashboard is not None:
+            databases = Databases(world.url("solver"), tuple(world.url(shard.place.database) for shard in world.shards))
+            address = closing.enter_context(dashboard(databases))
+            progress.console.print(f"The dashboard: {address}\nTrade goes on, turn after turn. Ctrl-C ends it.")
+            try:
+                story = _go_on(world, economy, scene, turns, progress, partial(write_report, report_dir)) or story
+            except KeyboardInterrupt:
+                progress.console.print("\nEnded.")
         if scene.keep:
             _keep(server, progress.console)
-        return not outcome.problems()
+        return not story.outcome.problems()
+
+
+def _go_on(
+    world: World,
+    economy: Economy,
+    scene: Scene,
+    turns: int | None,
+    progress: Progress,
+    write: Callable[[Story, list[Moment], dict[str, Any]], None],
+) -> Story | None:
+    """People earn and spend, and trade again. Returns the last turn's story; one with problems is the last."""
+    life = Life(economy, world.authority, scene.seed)
+    quiet = Progress(Console(quiet=True), progress.started)
+    story = None
+    for _ in itertools.count() if turns is None else range(turns):
+        # Not too fast for somebody who looks at it.
+        pause = time.monotonic() + PAUSE_SECONDS
+        purchases = life.go_on(PURCHASES * scene.traders)
+        world.step_until(lambda ends=pause: time.monotonic() > ends, "a pause", timedelta(minutes=1))  # type: ignore[misc]
+        world.settle(timedelta(minutes=2))
+        turn = world.turn()
+        number = (turn[0] if turn else 0) + 1
+        story = _trade_once(world, economy, number, quiet)
+        write(story, quiet.moments, {"turn": number})
+        value = base_value(economy, story.report.traded_value or 0.0)
+        progress.console.print(
+            f"turn {number}: after {purchases:,} purchases {value} traded by {len(story.outcome.flows):,} traders",
+            highlight=False,
+        )
+        if story.outcome.problems():
+            for problem in story.outcome.problems():
+                progress.console.print(problem, style="red", markup=False)
+            break
+    return story
 
 
 def _exchange(scene: Scene) -> Exchange:
@@ -159,31 +223,40 @@ def pace_of(economy: Economy, documents: DocumentServer) -> WorldSettings:
     )
 
 
-def trade(world: World, economy: Economy, progress: Progress) -> tuple[Outcome, Report]:
+def trade(world: World, economy: Economy, progress: Progress) -> Story:
     """Wallets, a turn that looks for collectors, a turn that trades, and the payments until all is done."""
     with progress.doing("wallets filled, policies set, and the workers told of them", "wallets"):
         set_up(economy, world.authority, world.agent, world.documents, lambda: world.settle(timedelta(minutes=5)))
         progress.note(world)
     for turn in range(1, MAX_TURNS + 1):
-        before = world.settlement()
-        report = _run_turn(world, turn, progress)
-        if report.offers:
+        story = _trade_once(world, economy, turn, progress, is_last=turn == MAX_TURNS)
+        if story.report.offers:
             break
-    with progress.doing("the payments are on their way", "payments"):
-        world.step_until(lambda: _is_finished(world, progress), "paying", timedelta(minutes=5), turns=False)
-        world.settle(timedelta(minutes=2))
-        progress.note(world)
-    state = world.turn()
+    return story
+
+
+def _trade_once(world: World, economy: Economy, turn_id: int, progress: Progress, *, is_last: bool = True) -> Story:
+    """A turn from its start until everything is paid. What it was, with a judgement on it."""
+    before = world.settlement()
+    report = _run_turn(world, turn_id, progress)
+    if report.offers or is_last:
+        with progress.doing("the payments are on their way", "payments"):
+            world.step_until(lambda: _is_finished(world, progress), "paying", timedelta(minutes=5), turns=False)
+            world.settle(timedelta(minutes=2))
+            progress.note(world)
+    state, after = world.turn(), world.settlement()
     outcome = judge(
         economy,
         before,
-        world.settlement(),
+        after,
         amount_cut=AMOUNT_CUT,
         collectors=range(DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID + 1),
         reached_phase_4=state is not None and state[1] == TurnPhase.DONE,
         leftovers=world.leftovers(),
     )
-    return outcome, report
+    circles, untraded = world.insight(turn_id)
+    reasons = {(creditor_id, debtor_id): reason for creditor_id, debtor_id, _, reason in untraded.iter_rows()}
+    return Story(economy, outcome, report, before, after, told_circles(circles), reasons)
 
 
 def _run_turn(world: World, number: int, progress: Progress) -> Report:
@@ -206,13 +279,9 @@ def _run_turn(world: World, number: int, progress: Progress) -> Report:
             world.step_until(partial(has_passed, phase), f"phase {phase}", limit, turns=True)
     report = world.solver_reports[number]
     if not report.offers:
-        with progress.doing("collectors open accounts, the currencies' documents are fetched"):
+        with progress.doing("nobody can trade yet: accounts for it are being opened"):
             world.settle(timedelta(minutes=2))
             progress.note(world)
-        active, wanted = world.active_collectors()
-        progress.console.print(
-            f"          {active} of {wanted} collectors active, {world.documents.fetches()} documents fetched"
-        )
     return report
 
 
@@ -222,37 +291,26 @@ def _is_finished(world: World, progress: Progress) -> bool:
     return not (leftovers.account_locks or leftovers.transfer_attempts or leftovers.dispatching_statuses)
 
 
-def _tell(console: Console, economy: Economy, outcome: Outcome, report: Report, circles: list[Circle]) -> None:
-    """The outcome in words."""
-    traded = base_value(economy, report.traded_value or 0.0)
-    console.print(
-        f"\n[bold]{traded} traded[/], {report.share_of_bound or 0.0:.4%} of what the market allows; "
-        f"{len(outcome.flows):,} of {report.traders:,} traders with offers were served"
+def told(story: Story) -> Iterator[str]:
+    """The outcome in a few lines: the whole, one circle, one wallet, and whether all is well."""
+    economy, report = story.economy, story.report
+    yield (
+        f"[bold]{base_value(economy, report.traded_value or 0.0)} traded[/], {share(report)} of what is possible; "
+        f"{len(story.outcome.flows):,} of {report.traders:,} traders served"
     )
-    console.print("\nThe largest circles:")
-    for circle in circles:
-        console.print(f"  {base_value(economy, circle.value):>16}  {tell(economy, circle)}", highlight=False)
-    console.print("\nThe largest trades:")
-    for flow in outcome.flows[:10]:
-        console.print(f"  {sentence(economy, flow)}", highlight=False)
-    table = Table("currency", "in circulation", "moved", "kept by collectors", "conserved", title="Every token")
-    moved: dict[int, int] = {}
-    for flow in outcome.flows:
-        for debtor_id, tokens in flow.given.items():
-            moved[debtor_id] = moved.get(debtor_id, 0) + tokens
-    for c in outcome.conservation:
-        table.add_row(
-            economy.currency_by_id[c.debtor_id].name,
-            f"{c.after.circulating:,}",
-            f"{moved.get(c.debtor_id, 0):,}",
-            f"{c.with_collectors:,}",
-            "[green]yes[/]" if c.is_conserved else "[red]NO[/]",
-        )
-    console.print(table)
-    for problem in outcome.problems():
-        console.print(f"[red]{problem}[/]")
-    if not outcome.problems():
-        console.print("[green]Locks left: none. Nothing set aside. Every token is accounted for.[/]")
+    circle = shown_circle(story)
+    if circle is not None:
+        yield f"One of the circles; everybody gives and gets {base_value(economy, circle.value)}:"
+        yield from (f"  {shown(sentence)}" for sentence in sentences(economy, circle)[:MOST_LINES])
+    wallet = shown_wallet(story)
+    if wallet is not None:
+        yield f"The wallet of {shown(economy.trader_by_id[wallet[0]].name)}:"
+        for pocket in wallet[1][: MOST_LINES - 1]:
+            yield f"  {pocket_sentence(economy, pocket)}"
+    problems = story.outcome.problems()
+    yield from (f"[red]{problem}[/]" for problem in problems)
+    if not problems:
+        yield "[green]No money was lost or made, and nothing was left behind.[/]"
 
 
 def _keep(server: PrivateServer, console: Console) -> None:
@@ -261,4 +319,9 @@ def _keep(server: PrivateServer, console: Console) -> None:
     console.print(
         f"The databases are kept. Start their server again with:\n  {server.keep()}", highlight=False, soft_wrap=True
     )
-    console.print(f"and look at them with, for example:\n  psql {url}", highlight=False)
+    console.print(
+        f"and look at them with, for example:\n  psql {url}\n"
+        f"  SOLVER_POSTGRES_URL={url} swpt-trade export_turn 2 turn-2",
+        highlight=False,
+        soft_wrap=True,
+    )

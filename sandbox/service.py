@@ -1,11 +1,14 @@
 """The sandbox as a peer of a real installation: authority, creditors agent and documents, over RabbitMQ, until stopped.
 
+Its people earn and spend all the time, so there is something to trade in every turn.
+
 Everything is kept in memory: after a restart the accounts are new ones, so restart the databases with it.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from sandbox.authority.gateway import AuthorityPeer, Gateway
 from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer
 from sandbox.economy.economy import Economy
 from sandbox.economy.generator import make_economy
+from sandbox.economy.life import Life
 from sandbox.economy.setup import set_up
 from sandbox.protocol.peer import Peer
 from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
@@ -33,6 +37,9 @@ PREFETCH = 5000
 # Messages that the broker passes on arrive within this time.
 _QUIET_SECONDS = 2.0
 _SET_UP_SECONDS = 300.0
+LIFE_SECONDS = 20.0
+PURCHASES = 1 / 15
+"""For each trader, every LIFE_SECONDS: in turns of ten minutes everybody spends twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Service:
         self._documents = documents
         self.economy: Economy = make_economy(scene.seed, scene.traders, scene.currencies)
         self._is_set_up = False
+        self._lives_at = 0.0
         self._start_again()
 
     @property
@@ -63,7 +71,7 @@ class Service:
         return self._is_set_up
 
     @contextmanager
-    def open(self) -> Iterator[Work]:
+    def open(self, _stop: Stop) -> Iterator[Work]:
         """Connects to the broker; the first time it also makes the economy. Raises what goes wrong."""
         url = self._scene.broker_url
         declare(url, sandbox_topology())
@@ -80,12 +88,19 @@ class Service:
         def step() -> int:
             return sum(peer.run_once() for peer in peers)
 
+        def live() -> int:
+            if time.monotonic() >= self._lives_at:
+                self._lives_at = time.monotonic() + LIFE_SECONDS
+                self._life.go_on(math.ceil(PURCHASES * self._scene.traders))
+            return step()
+
         try:
             if not self._is_set_up:
                 set_up(self.economy, self.authority, self.agent, self._documents, lambda: _exchange_messages(step))
                 self._is_set_up = True
+                self._lives_at = time.monotonic() + LIFE_SECONDS
                 logger.info("%s accounts have their money, and wait for a turn", len(self.economy.accounts))
-            yield Work(step)
+            yield Work(live)
         finally:
             for source in sources:
                 source.close()
@@ -96,6 +111,7 @@ class Service:
         # Fast enough for the turns of a development set-up, which take minutes.
         self.authority = Authority(AuthoritySettings(update_merge_delay=5 * second, pass_period=30 * second), _now)
         self.agent = CreditorsAgent(AgentSettings(ledger_period=second), _now)
+        self._life = Life(self.economy, self.authority, self._scene.seed)
 
 
 def run_service(service: Service, stop: Stop, observer: Observer | None = None) -> int:

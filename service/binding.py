@@ -12,7 +12,7 @@ from sql.install import ConfigureError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-REFUSALS = ("ST040", "ST041", "ST042", "ST043")
+REFUSALS = ("ST040", "ST041", "ST042", "ST043", "ST044")
 """SQLSTATEs of settings that are not those of the database."""
 
 
@@ -43,15 +43,21 @@ def look(worker: Connection, solver: Connection, binding_key: str, splits_parent
     """
     if not _exists(worker, "worker.binding_problem(uuid, text)"):
         return Binding()
-    installation = None
-    if _exists(solver, "solver.installation_id()"):
-        installation = _value(solver, "select solver.installation_id()", ())
+    installation = installation_of(solver)
     row = worker.execute("select installation_id, binding_key from worker.identity").fetchone()
     bound_to, key = (None, None) if row is None else row
     is_parent = splits_parent and bool(_value(worker, "select worker.is_child_key(%s, %s)", (key, binding_key)))
     wanted = key if is_parent else binding_key
     problem = _value(worker, "select worker.binding_problem(%s, %s)", (installation, wanted))
     return Binding(bound_to, key, problem, is_parent)
+
+
+def installation_of(solver: Connection) -> UUID | None:
+    """The ID of the solver's installation. None: it is not set up."""
+    if not _exists(solver, "solver.installation_id()"):
+        return None
+    found: UUID | None = _value(solver, "select solver.installation_id()", ())
+    return found
 
 
 def make_installation(solver: Connection) -> UUID:
@@ -68,6 +74,11 @@ def bind(worker: Connection, installation: UUID, binding_key: str, *, is_forced:
         if error.sqlstate in REFUSALS:
             raise ConfigureError(refusal(error)) from None
         raise
+
+
+def accept_empty(worker: Connection) -> bool:
+    """Says that a new worker database lacks no collectors; returns whether that is news."""
+    return bool(_value(worker, "select worker.accept_empty()", ()))
 
 
 def refusal(error: psycopg.Error) -> str:

@@ -6,54 +6,23 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
-import sql
-from bridge.notices import log_notices
+from pipelines.texts import shown
 from service import binding
 from service.loop import Unusable
 from service.wiring import Wiring
 from settings.config import Config
 from sql import Kind
+from sql.compatibility import excess
+from sql.connections import Connection, connect
 from sql.install import make_plan
+from sql.permanent import PermanentError, Place, permanent_errors
+from sql.schema_state import lack
 
 logger = logging.getLogger(__name__)
-
-Connection = psycopg.Connection[Any]
-
-_CONNECT_SECONDS = 10
-# A server that vanished without a word is noticed within a minute or so.
-_KEEPALIVES: dict[str, Any] = {
-    "keepalives": 1,
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-# The other way round: the locks of a client that vanished must not be held for hours.
-_SERVERS_KEEPALIVES: LiteralString = """
-select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),
-  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '60000', false)
-"""
-
-
-def connect(url: str, name: str) -> Connection:
-    """A connection in autocommit mode, which the server's lists of sessions show under `name`."""
-    connection = psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_SECONDS,
-        application_name=f"swpt-trade {name}",
-        # That of the messages. The environment, or the server for this user, may prefer another one.
-        client_encoding="utf-8",
-        **_KEEPALIVES,
-    )
-    log_notices(connection)
-    connection.execute(_SERVERS_KEEPALIVES)
-    return connection
 
 
 @contextmanager
@@ -63,11 +32,11 @@ def open_worker(config: Config, name: str) -> Iterator[Connection]:
     Raises Unusable when `configure` has to be run first, or when it is the database of another shard or of another
     installation, and psycopg.Error.
     """
-    with connect(config.worker_postgres_url, name) as connection:
+    with opened(config.worker_postgres_url, "worker", name) as connection:
         check_schema(connection, "worker")
         installation = _installation_of(connection)
         # Messages are handled without the solver, too. Then the loops that need it will tell.
-        with contextlib.suppress(psycopg.OperationalError), open_solver(config, f"{name} start") as solver:
+        with contextlib.suppress(psycopg.OperationalError, Refused), open_solver(config, f"{name} start") as solver:
             check_installation(installation, solver)
         try:
             Wiring(config).enroll(connection)
@@ -79,21 +48,59 @@ def open_worker(config: Config, name: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def open_solver(config: Config, name: str) -> Iterator[Connection]:
-    """A connection to the solver's database. Raises the same as `open_worker`."""
-    with connect(config.solver_postgres_url, name) as connection:
+def open_solver(config: Config, name: str, *, is_inner: bool = False) -> Iterator[Connection]:
+    """A connection to the solver's database; see `opened`. Raises the same as `open_worker`."""
+    with opened(config.solver_postgres_url, "solver", name, is_inner=is_inner) as connection:
         check_schema(connection, "solver")
         if connection.execute("select solver.installation_id()").fetchone() == (None,):
             raise Unusable("the solver database has no installation ID: run `swpt-trade configure` first")
+        connection.execute("select set_config('work_mem', %s, false)", (config.solver_increased_work_mem,))
         yield connection
+
+
+class Refused(Unusable):
+    """The server lets nobody in with this URL."""
+
+
+@contextmanager
+def opened(url: str, kind: Kind, name: str, *, is_inner: bool = False) -> Iterator[Connection]:
+    """A connection; see `connect`. `is_inner`: inside of the block of another one.
+
+    Raises Unusable with what to do for errors that trying again does not heal.
+    """
+    place: Place | None = None
+    try:
+        with permanent_errors(url, kind, is_inner=is_inner) as place, connect(url, name) as connection:
+            place.connection = connection
+            yield connection
+    except PermanentError as error:
+        raise (Refused if place is None or place.connection is None else Unusable)(str(error)) from None
 
 
 @contextmanager
 def open_both(config: Config, name: str) -> Iterator[tuple[Connection, Connection]]:
     """Connections to this worker's database and to the solver's, which belong to one installation."""
-    with open_worker(config, name) as worker, open_solver(config, name) as solver:
+    with open_worker(config, name) as worker, open_solver(config, name, is_inner=True) as solver:
         check_installation(_installation_of(worker), solver)
         yield worker, solver
+
+
+def check_at_start(config: Config, kind: Kind) -> None:
+    """Raises Unusable when the database is nothing to work with. One that does not answer yet is waited for later."""
+    try:
+        with open_worker(config, "start") if kind == "worker" else open_solver(config, "start"):
+            return
+    except psycopg.Error as error:
+        logger.warning("the %s database does not answer yet: %s", kind, shown(" ".join(str(error).split())))
+
+
+def check_what_is_there(url: str, kind: Kind) -> None:
+    """Like `check_at_start`, for those who only read, whichever shard's database it is."""
+    try:
+        with opened(url, kind, "start") as connection:
+            check_schema(connection, kind)
+    except psycopg.Error as error:
+        logger.warning("the %s database does not answer yet: %s", kind, shown(" ".join(str(error).split())))
 
 
 def check_installation(installation: UUID, solver: Connection) -> None:
@@ -124,23 +131,18 @@ def lane_count(worker: Connection) -> int:
 def check_schema(connection: Connection, kind: Kind) -> None:
     """Raises Unusable when the database misses something of this release.
 
-    A database of a later release is fine: what is there keeps its meaning. So other functions than ours are only worth
-    a warning.
+    A database of a later release is fine, as long as it has the same compatibility number: what is there keeps its
+    meaning. So other functions than ours are only worth a warning.
     """
     plan = make_plan(connection, kind)
     if plan.is_empty:
         return
-    known = {file.name for file in (*sql.migrations(kind), *sql.functions(kind))}
-    there = known - {file.name for file in (*plan.migrations, *plan.functions)}
-    if not there:
-        raise Unusable(f"the {kind} database has not been set up: run `swpt-trade configure` first")
-    applied = {row[0] for row in connection.execute(f"select file from {kind}.applied_file".encode()).fetchall()}
-    missing = sorted(known - applied)
-    if missing:
-        raise Unusable(
-            f"the {kind} database is older than this release, it lacks {len(missing)} files such as {missing[0]}: "
-            "run `swpt-trade configure` first"
-        )
+    problem = excess(connection, kind)
+    if problem is not None:
+        raise Unusable(problem)
+    problem = lack(connection, kind)
+    if problem is not None:
+        raise Unusable(f"{problem}: run `swpt-trade configure` first")
     logger.warning(
         "%s functions of the %s database are not those of this release: is `swpt-trade configure` still to be run?",
         len(plan.functions),

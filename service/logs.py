@@ -4,33 +4,52 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
+from pipelines.texts import shown, shown_lines
 from settings.config import Config
-from settings.urls import hide_passwords
 
 APPLICATION_LOGGERS = ("swpt_trade", "admin", "bridge", "pipelines", "reports", "sandbox", "service", "settings", "sql")
 """The loggers that APP_LOG_LEVEL applies to, next to APP_ASSOCIATED_LOGGERS. The first tells what nobody catches."""
+
+LONGEST_MESSAGE = 8000
+"""Characters of a message that are logged. A stranger must not fill our disk, nor keep a processor busy."""
+
+# An error whose text has lines must not forge records.
+_LIKE_A_RECORD = re.compile(r"^(?=[0-9]{4}-)", re.MULTILINE)
 
 _BROKER_LIBRARY = "pika"
 _HARMLESS = "Connection reset by peer"
 
 
-class TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Whatever is in messages and errors: passwords are hidden, control characters written out, long texts cut."""
+
+    @staticmethod
+    def message(record: logging.LogRecord) -> str:
+        return shown(record.getMessage(), LONGEST_MESSAGE)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """The traceback, whose lines stay."""
+        return shown_lines(super().formatException(ei))
+
+
+class TextFormatter(_Formatter):
     """`2026-01-05 02:00:00+0000:INFO:bridge.inbound:message`, in UTC; one line, whatever the message is."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        lines = [f"{_utc(record, '%Y-%m-%d %H:%M:%S%z')}:{record.levelname}:{record.name}:{message}"]
+        lines = [f"{_utc(record, '%Y-%m-%d %H:%M:%S%z')}:{record.levelname}:{record.name}:{self.message(record)}"]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
-        return hide_passwords("\n".join(lines))
+            lines.append(_LIKE_A_RECORD.sub("  ", self.formatException(record.exc_info)))
+        return "\n".join(lines)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """One JSON object a record: asctime (UTC), levelname, name, message, and exc_info if there is an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -38,10 +57,10 @@ class JsonFormatter(logging.Formatter):
             "asctime": _utc(record, "%Y-%m-%dT%H:%M:%S%z"),
             "levelname": record.levelname,
             "name": record.name,
-            "message": hide_passwords(record.getMessage()),
+            "message": self.message(record),
         }
         if record.exc_info:
-            fields["exc_info"] = hide_passwords(self.formatException(record.exc_info))
+            fields["exc_info"] = self.formatException(record.exc_info)
         return json.dumps(fields)
 
 

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from bridge.inbound import ForeignShard
 from bridge.wire.ports import PublishError, SourceError
+from sql.connections import SharedSession
 
 logger = logging.getLogger(__name__)
 
@@ -85,16 +86,22 @@ class Listener:
             pass
 
 
+def _always() -> bool:
+    return True
+
+
 class Work(NamedTuple):
     """A step, which returns how much it did, and how to wait when that was nothing: by a Listener, or for the time."""
 
     step: Callable[[], int]
     wait: Callable[[Stop, float], None] = Stop.wait
+    is_proven: Callable[[], bool] = _always
+    """Whether steps without an error show that earlier trouble is over: only then pauses begin to grow anew."""
 
 
 def run(
     name: str,
-    open_work: Callable[[], AbstractContextManager[Work]],
+    open_work: Callable[[Stop], AbstractContextManager[Work]],
     stop: Stop,
     *,
     poll_seconds: float,
@@ -109,10 +116,11 @@ def run(
     failures = 0
     while not stop.is_requested:
         try:
-            with open_work() as work:
+            with open_work(stop) as work:
                 while not stop.is_requested:
                     count = _timed(name, work.step, observer)
-                    failures = 0
+                    if work.is_proven():
+                        failures = 0
                     if quit_early:
                         return 0
                     if count == 0:
@@ -120,9 +128,10 @@ def run(
         except ForeignShard as error:
             if observer is not None:
                 observer.on_failure(name, error)
+            logger.error("%s: %s", name, error)
             stop.wait(FOREIGN_SHARD_PAUSE)
             return 1
-        except Unusable as error:
+        except (Unusable, SharedSession) as error:
             if observer is not None:
                 observer.on_failure(name, error)
             logger.error("%s: %s", name, error)

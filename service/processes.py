@@ -9,17 +9,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
 
+from service import ending
+from service.introduction import introduce
 from service.logs import set_up_logging
 from service.loop import Stop
+from service.loops import Part, run_loops
 from settings.config import Config
 
 logger = logging.getLogger(__name__)
-
-Job = Callable[[Stop], int]
-"""What a process does until the stop; returns its exit status. Jobs of several processes have to be picklable."""
 
 PARENT = "SWPT_TRADE_PARENT_PID"
 """The variable by which a process of ours tells its children to end with it."""
@@ -28,42 +27,46 @@ _LONG = 3600.0
 _LOOK_SECONDS = 1.0
 
 
-def run_processes(config: Config, name: str, count: int, job: Job, *, quit_early: bool = False) -> int:
-    """Runs the job in so many processes until a signal asks to stop; returns the exit status.
+def run_processes(config: Config, part: Part, count: int = 1) -> int:
+    """Runs the part in so many processes until a signal asks to stop; returns the exit status.
 
     None: idles, so that whoever looks after this process is content. One: no other process is needed. More: when one
     ends before its time, all end, with status 1.
     """
     end_with_parent()
+    introduce(config, part.name)
     stop = Stop()
     stop.on_signals()
-    if count == 0:
-        while not (stop.is_requested or quit_early):
-            stop.wait(_LONG)
-        return 0
-    if count == 1:
-        return job(stop)
-    return _run_children(config, name, count, job, stop, quit_early)
+    seconds = ending.PART_SECONDS if PARENT in os.environ else ending.ALONE_SECONDS
+    # It ends after its children.
+    with ending.limited(stop.request, seconds + (_LOOK_SECONDS / 2 if count > 1 else 0.0)):
+        if count == 0:
+            while not (stop.is_requested or part.quit_early):
+                stop.wait(_LONG)
+            return 0
+        if count == 1:
+            return run_loops(part, stop)
+        return _run_children(config, part, count, stop)
 
 
-def _run_children(config: Config, name: str, count: int, job: Job, stop: Stop, quit_early: bool) -> int:
+def _run_children(config: Config, part: Part, count: int, stop: Stop) -> int:
     context = multiprocessing.get_context("spawn")
     os.environ[PARENT] = str(os.getpid())
     children: list[SpawnProcess] = []
     for _ in range(count):
-        child = context.Process(target=_run_child, args=(config, job))
+        child = context.Process(target=_run_child, args=(config, part))
         child.start()
         children.append(child)
     died: list[SpawnProcess] = []
     while not (stop.is_requested or died):
         ended = [child for child in children if not child.is_alive()]
-        died = [child for child in ended if not (quit_early and child.exitcode == 0)]
+        died = [child for child in ended if not (part.quit_early and child.exitcode == 0)]
         if len(ended) == count and not died:
             return 0
         if not died:
             stop.wait(_LONG, *(child.sentinel for child in children if child not in ended))
     for child in died:
-        logger.warning("%s: process %s ended with status %s, stopping the others", name, child.pid, child.exitcode)
+        logger.warning("%s: process %s ended with status %s, stopping the others", part.name, child.pid, child.exitcode)
     for child in children:
         child.terminate()
     for child in children:
@@ -71,12 +74,14 @@ def _run_children(config: Config, name: str, count: int, job: Job, stop: Stop, q
     return 1 if died else 0
 
 
-def _run_child(config: Config, job: Job) -> None:
+def _run_child(config: Config, part: Part) -> None:
     set_up_logging(config)
     end_with_parent()
+    introduce(config, part.name)
     stop = Stop()
     stop.on_signals()
-    sys.exit(job(stop))
+    with ending.limited(stop.request, ending.PART_SECONDS):
+        sys.exit(run_loops(part, stop))
 
 
 def end_with_parent() -> None:

@@ -26,4 +26,14 @@ WORKER: Mapping[str, Count] = {
     "scan_all": _one,
 }
 
+INTERNAL_CONSUMER: Mapping[str, Count] = {
+    "consume_internal_messages": lambda config: config.internal_broker_processes,
+}
+
+
+def worker(config: Config) -> Mapping[str, Count]:
+    """The commands of a worker. Without INTERNAL_BROKER_URL there is nothing to do for the consumer of that broker."""
+    return {**WORKER, **INTERNAL_CONSUMER} if config.internal_broker_url else WORKER
+
+
 SOLVER: Mapping[str, Count] = {"roll_turns": _one}

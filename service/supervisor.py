@@ -24,6 +24,8 @@ from supervisor.process import Subprocess
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
+from service import ending, writable
+from service.introduction import introduce
 from service.processes import PARENT
 from service.servers import Count
 from service.watching import directory, heartbeats
@@ -34,8 +36,8 @@ logger = logging.getLogger(__name__)
 UPTIME_SECONDS = 30
 """A process that lives so long has started well."""
 LONGEST_PAUSE_SECONDS = 60
-GRACE_SECONDS = 10
-"""After SIGTERM, a process has so long to finish what it does."""
+GRACE_SECONDS = 7
+"""After SIGTERM, a process has so long to finish what it does. It ends itself before: see `service.ending`."""
 
 _LEVELS = {"WARN": logging.WARNING, "ERRO": logging.ERROR, "CRIT": logging.CRITICAL}
 
@@ -101,6 +103,10 @@ class _Options(ServerOptions):
         for message in (*self.parse_criticals, *self.parse_warnings):
             self.logger.warn(message)
 
+    def setsignals(self) -> None:
+        super().setsignals()
+        ending.limit_by_alarm(*ending.SIGNALS)
+
     def write_pidfile(self) -> None:
         """None is needed: we stay in the foreground."""
 
@@ -110,12 +116,14 @@ def supervise(config: Config, role: str, commands: Mapping[str, Count]) -> int:
 
     Whatever ends before is started again: at once when it has lived for 30 s, else after a pause of up to a minute.
     """
+    introduce(config, role)
     names = list(commands)
     if config.app_metrics_port:
         names.append("serve_metrics")
     try:
+        writable.check()
         heartbeats.expect(directory.prepare(), [name for name in commands if commands[name](config)])
-    except directory.DirectoryError as error:
+    except (writable.NotWritable, directory.DirectoryError, OSError) as error:
         logger.error("%s", error)
         return 1
     os.environ[PARENT] = str(os.getpid())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,11 +16,13 @@ from typing import Any
 from pydantic import ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from bridge.rabbitmq.tls import TlsFiles
 from bridge.wire.sharding import Realm
-from settings import checks
+from settings import aliases, checks
 from settings.checks import ROLES, Role, Rule, broken_rules
 from settings.internal import (
     BURST_COUNTS,
+    AdminApi,
     Documentation,
     Internals,
     Limits,
@@ -29,10 +31,13 @@ from settings.internal import (
     scan_fields,
 )
 from settings.localhost import substitute_localhost
+from settings.near_misses import SERVICE_LINK_VALUE, near_misses
 from settings.parsers import Kind
 from settings.public import Broker, Databases, Logging, Trading, Turns, WebServer, WorkerProcesses
+from settings.secret_files import SUFFIX, with_secrets
+from settings.urls import broker_of
 
-__all__ = ["ROLES", "Config", "ConfigError", "Role", "Scan", "load"]
+__all__ = ["ROLES", "Config", "ConfigError", "Role", "Scan", "doubts", "load"]
 
 # What PostgreSQL can still add to or take from today; nobody can tell a longer time from it.
 _LONGEST_INTERVAL = timedelta(days=365_000)
@@ -55,6 +60,20 @@ class Scan:
     beat: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumedQueue:
+    """A queue that this worker consumes: where it is, and with how many processes, and threads of each.
+
+    `prefetch_count`: most unacknowledged messages of a process, 0 for no limit.
+    """
+
+    url: str
+    name: str
+    processes: int
+    threads: int
+    prefetch_count: int
+
+
 class Config(
     Databases,
     Turns,
@@ -65,6 +84,7 @@ class Config(
     Logging,
     Limits,
     Internals,
+    AdminApi,
     Monitoring,
     Documentation,
 ):
@@ -81,10 +101,37 @@ class Config(
         return Scan(getattr(self, f"{prefix}days"), getattr(self, f"{prefix}blocks_per_query"), beat)
 
     @property
-    def fetches_private_addresses(self) -> bool:
-        """Whether documents may come from this machine and from private networks."""
-        wish = self.app_fetch_private_addresses
-        return not self.app_verify_ssl_certs if wish is None else wish
+    def broker_files(self) -> TlsFiles:
+        """What TLS needs to reach the broker."""
+        return TlsFiles(self.app_broker_ca_file, self.app_broker_cert_file, self.app_broker_key_file)
+
+    @property
+    def has_internal_broker(self) -> bool:
+        """Whether messages between shards go by a broker of their own."""
+        internal = self.internal_broker_url
+        return bool(internal) and broker_of(internal) != broker_of(self.protocol_broker_url)
+
+    @property
+    def protocol_queue(self) -> ConsumedQueue:
+        """The queue with what authorities and the creditors agent send, and shards where they share the broker."""
+        return ConsumedQueue(
+            self.protocol_broker_url,
+            self.protocol_broker_queue,
+            self.protocol_broker_processes,
+            self.protocol_broker_threads,
+            self.protocol_broker_prefetch_count,
+        )
+
+    @property
+    def internal_queue(self) -> ConsumedQueue:
+        """The queue of messages between shards. Where they share the broker, what an earlier set-up left there."""
+        return ConsumedQueue(
+            self.internal_broker_url or self.protocol_broker_url,
+            self.internal_broker_queue or f"{self.protocol_broker_queue}-internal",
+            self.internal_broker_processes,
+            self.internal_broker_threads,
+            self.internal_broker_prefetch_count,
+        )
 
     @property
     def realm(self) -> Realm:
@@ -92,8 +139,9 @@ class Config(
         return Realm.parse(self.protocol_broker_queue_routing_key)
 
     @property
-    def logs_http_access(self) -> bool:
-        return self.app_log_level.lower() == "debug"
+    def webserver_host(self) -> str:
+        """The address that the web server listens on. Where nothing is checked, nobody reaches it from outside."""
+        return self.app_webserver_host or ("127.0.0.1" if self.app_webserver_no_token_check else "0.0.0.0")
 
     @property
     def worker_pool_size(self) -> int:
@@ -102,12 +150,12 @@ class Config(
 
     @property
     def superuser_subject(self) -> re.Pattern[str]:
-        """Matches (from the start) the user names of superusers."""
+        """Matches the whole of the user names of superusers."""
         return _or_exactly(self.app_superuser_subject_regex, self.oauth2_superuser_username)
 
     @property
     def supervisor_subject(self) -> re.Pattern[str]:
-        """Matches (from the start) the user names of supervisors."""
+        """Matches the whole of the user names of supervisors."""
         return _or_exactly(self.app_supervisor_subject_regex, self.oauth2_supervisor_username)
 
     @property
@@ -144,6 +192,8 @@ class Config(
             "min_transfer_note_max_bytes": self.app_min_transfer_note_max_bytes,
             "turn_max_commit_period": _interval(self.app_turn_max_commit_period),
             "turn_phase_cushion": _interval(self.app_turn_phase_cushion_period),
+            "offers_pouring": None if self.offers_pouring_duration is None else _interval(self.offers_pouring_duration),
+            "default_collector_count": self.app_default_number_of_collector_accounts,
             "interest_rate_history_period": _interval(self.interest_rate_history_period),
             "locator_claim_expiry": _interval(self.app_locator_claim_expiry_days),
             "debtor_info_expiry": _interval(self.app_debtor_info_expiry_days),
@@ -172,15 +222,34 @@ def kind_of(field: FieldInfo) -> Kind[Any]:
     return kind
 
 
-def load(role: Role, environ: Mapping[str, str] = os.environ) -> Config:
-    """Reads and checks all variables for a server with this role.
+SECRETS = tuple(name for name, field in FIELDS.items() if not field.repr)
+"""Variables with passwords in them. Each may be in a file, which `NAME_FILE` names."""
 
-    Raises `ConfigError` with everything that is wrong. The solver and the web server have no worker database, so they
-    do not even look at its variable.
+LOAD_POLICIES_SECRETS = tuple(f"LOAD_POLICIES_{name}" for name in ("URL", "TOKEN", "TOKEN_URL", "CLIENT_SECRET"))
+IMPORT_SECRETS = ("OLD_SOLVER_POSTGRES_URL", "OLD_WORKER_POSTGRES_URL")
+SPLIT_SECRETS = ("SPLIT_SHARD_POSTGRES_URL_0", "SPLIT_SHARD_POSTGRES_URL_1")
+COMMAND_SECRETS = (*LOAD_POLICIES_SECRETS, *IMPORT_SECRETS, *SPLIT_SECRETS)
+"""Secrets that single commands want, and no server."""
+_LOAD_POLICIES = ("LOAD_POLICIES_CLIENT_ID", "LOAD_POLICIES_SCOPE")
+
+_ALWAYS_USED = tuple(name.upper() for name in Logging.model_fields)
+_SOURCE = "source of "
+_QUOTES = re.compile(r"""(["']).*\1""", re.DOTALL)
+
+
+def used_by(role: Role) -> set[str]:
+    """The variables that servers with this role look at."""
+    return {name for name, field in FIELDS.items() if role in _extra(field)["used_by"]}
+
+
+def load(role: Role, environ: Mapping[str, str] = os.environ, used: Collection[str] | None = None) -> Config:
+    """Reads and checks the variables of a server with this role, or only those that are `used` (and those of logging).
+
+    Raises `ConfigError` with everything that is wrong. What is not used never stops a server: when it can not be read,
+    it has its default. White space around a value does not count.
     """
-    texts: dict[str, Any] = {name: text for name, text in substitute_localhost(environ).items() if name in FIELDS}
-    if role in ("solver", "webserver"):
-        texts.pop("WORKER_POSTGRES_URL", None)
+    counting = used_by(role) if used is None else {*used, *_ALWAYS_USED}
+    texts, without_file = _texts(environ, counting)
     try:
         config = _CompleteConfig(**texts)
         unreadable: list[str] = []
@@ -191,11 +260,44 @@ def load(role: Role, environ: Mapping[str, str] = os.environ) -> Config:
     def value_of(variable: str) -> Any:
         return getattr(config, variable.lower())
 
-    problems = [_problem(name, texts, kind_of(FIELDS[name]).allowed) for name in unreadable]
-    problems += [_broken(rule, texts, value_of) for rule in broken_rules(role, value_of, unreadable)]
+    problems = list(without_file.values())
+    problems += [_problem(name, texts, kind_of(FIELDS[name]).allowed) for name in unreadable if name in counting]
+    left_out = {*unreadable, *without_file, *(FIELDS.keys() - counting)}
+    problems += [_broken(rule, texts, value_of) for rule in broken_rules(role, value_of, left_out)]
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def doubts(role: Role, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What is wrong with an environment that a server starts with all the same, one line each, nothing secret."""
+    used = used_by(role)
+    texts, _ = _texts(environ, used)
+    names = {*FIELDS, *aliases.KNOWN, *COMMAND_SECRETS, *_LOAD_POLICIES}
+    lines = near_misses(environ, names, {*SECRETS, *COMMAND_SECRETS}) + aliases.overruled(environ)
+    for name, text in texts.items():
+        if name not in FIELDS:
+            continue
+        kind = kind_of(FIELDS[name])
+        if name in used:
+            if _QUOTES.fullmatch(text):
+                lines.append(f"{name} is in quotation marks, which are part of its value: leave them out")
+        elif not SERVICE_LINK_VALUE.fullmatch(text) and not kind.can_read(text):
+            lines.append(f"{_problem(name, texts, kind.allowed)}; it is ignored, since this server does not use it")
+    return lines
+
+
+def _texts(environ: Mapping[str, str], used: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The texts of all variables that are set; and, by variable, what is wrong with the files of those in use."""
+    given, problems = with_secrets(aliases.with_aliases(environ), [name for name in SECRETS if name in used])
+    texts: dict[str, Any] = {name: text.strip() for name, text in substitute_localhost(given).items() if name in FIELDS}
+    if "WORKER_POSTGRES_URL" not in used:
+        # Not even looked at: it is somebody else's.
+        texts.pop("WORKER_POSTGRES_URL", None)
+    # So that problems can tell where a value is from.
+    in_use = aliases.in_use(environ)
+    texts |= {_SOURCE + name: in_use.get(name, name + SUFFIX) for name in texts if given[name] != environ.get(name)}
+    return texts, problems
 
 
 def default_text(variable: str) -> str:
@@ -205,13 +307,27 @@ def default_text(variable: str) -> str:
 
 
 def _described_default(field: FieldInfo) -> str | None:
-    extra: Any = field.json_schema_extra
-    text: str | None = extra["default_text"]
+    text: str | None = _extra(field)["default_text"]
     return text
 
 
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra: Any = field.json_schema_extra
+    assert isinstance(extra, dict)
+    return extra
+
+
 def _problem(variable: str, texts: Mapping[str, str], allowed: str) -> str:
-    return f"{variable}{_shown(variable, texts)}: must be {allowed}"
+    return f"{variable}{_shown(variable, texts)}: must be {allowed}{_service_link_hint(texts.get(variable, ''))}"
+
+
+def _service_link_hint(text: str) -> str:
+    if not SERVICE_LINK_VALUE.fullmatch(text):
+        return ""
+    return (
+        ". Kubernetes sets such a variable for each Service: set `enableServiceLinks: false` in the pod's spec, or "
+        "give the Service another name"
+    )
 
 
 def _broken(rule: Rule, texts: Mapping[str, str], value_of: checks.ValueOf) -> str:
@@ -221,13 +337,15 @@ def _broken(rule: Rule, texts: Mapping[str, str], value_of: checks.ValueOf) -> s
 
 def _shown(variable: str, texts: Mapping[str, str]) -> str:
     if variable in texts:
-        return f"={kind_of(FIELDS[variable]).show(texts[variable])!r}"
+        source = texts.get(_SOURCE + variable)
+        place = f" (from {source})" if source else ""
+        return f"={kind_of(FIELDS[variable]).show(texts[variable])!r}{place}"
     described = _described_default(FIELDS[variable]) is not None
     return " is not set" if described else f" is not set, default {default_text(variable)}"
 
 
 def _or_exactly(pattern: re.Pattern[str], name: str) -> re.Pattern[str]:
-    return pattern if pattern.pattern else re.compile(rf"{re.escape(name)}\Z")
+    return pattern if pattern.pattern else re.compile(re.escape(name))
 
 
 def _interval(duration: timedelta) -> str:

@@ -14,15 +14,15 @@ from settings.internal import INTERNAL_GROUPS, burst_count_fields, scan_fields
 from settings.public import PUBLIC_GROUPS
 
 DEVELOPMENT = {
-    "SOLVER_POSTGRES_URL": "postgresql+psycopg://solver:solver@solver-db:5432/solver",
-    "WORKER_POSTGRES_URL": "postgresql+psycopg://worker:worker@worker-0-db:5432/worker",
+    "SOLVER_POSTGRES_URL": "postgresql+psycopg://service:service@solver-db:5432/solver",
+    "WORKER_POSTGRES_URL": "postgresql+psycopg://service:service@worker-0-db:5432/worker",
     "PROTOCOL_BROKER_URL": "amqp://guest:guest@rabbitmq:5672",
     "PROTOCOL_BROKER_PREFETCH_COUNT": "1000",
     "SETUP_RABBITMQ_BINDINGS": "yes",
     "TURN_PERIOD": "10m",
     "TURN_PERIOD_OFFSET": "0",
     "TURN_PHASE1_DURATION": "1m",
-    "TURN_PHASE2_DURATION": "5m",
+    "TURN_PHASE2_DURATION": "1m",
     "TURN_CHECK_INTERVAL": "5s",
     "BASE_DEBTOR_INFO_LOCATOR": "https://sandbox:8443/4294967297",
     "BASE_DEBTOR_ID": "4294967297",
@@ -30,8 +30,8 @@ DEVELOPMENT = {
     "HANDLE_PRISTINE_COLLECTORS_PERIOD": "5",
     "OAUTH2_INTROSPECT_URL": "http://sandbox:8444/introspect",
     "OPENAPI_SWAGGER_UI_URL": "/trade/.docs/swagger-ui-files/",
-    "APP_WORKER_POSTGRES_URLS": "postgresql://worker:worker@worker-0-db:5432/worker"
-    " postgresql://worker:worker@worker-1-db:5432/worker",
+    "APP_WORKER_POSTGRES_URLS": "postgresql://operator:operator@worker-0-db:5432/worker"
+    " postgresql://operator:operator@worker-1-db:5432/worker",
     "APP_LOG_LEVEL": "info",
     "APP_VERIFY_SSL_CERTS": "false",
     "APP_FETCH_PRIVATE_ADDRESSES": "true",

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from settings import parsers
+from settings.aliases import ALIASES, WITHOUT_EFFECT
 from settings.checks import ROLES, RULES
-from settings.config import FIELDS, default_text, kind_of
+from settings.config import COMMAND_SECRETS, FIELDS, SECRETS, default_text, kind_of
 from settings.internal import INTERNAL_GROUPS, burst_count_fields, scan_fields
 from settings.parsers import Kind
 from settings.public import PUBLIC_GROUPS, SettingsGroup
@@ -22,11 +23,33 @@ _INTRODUCTION = """\
 <!-- Written by `python -m settings.docs docs/configuration.md`; a test fails when it is out of date. -->
 
 Every server is configured by environment variables; options of a command override them, unknown variables are ignored.
-All variables are read when a command starts. Whatever is wrong is reported at once, one line a variable, and the
-command ends with status 1 before it touches any server.
+White space around a value does not count. All variables that a server uses are read when it starts. Whatever is wrong
+is reported at once, one line a variable, and the command ends with status 1 before it touches any server. What it does
+not use never stops it: that, and unknown variables whose names are nearly those of settings, are only worth a WARNING.
 
-"Used by" says which servers read a variable. "Allowed" is what start-up checks beyond the kind of value.
+"Used by" says which servers use a variable. "Allowed" is what start-up checks beyond the kind of value.
 """
+
+_SECRETS = """\
+## Secrets in files
+
+For each of these variables, `NAME_FILE` may name a file with the value instead, such as a mounted secret. It is an
+error to set both, and so is a file that can not be read: {}.
+"""
+
+_OTHER_NAMES = """
+## Other names
+
+Names in other releases of the service. Where a setting has a value, its other name does not count; a WARNING says so.
+
+| Setting | Other name |
+| --- | --- |
+{}"""
+
+_WITHOUT_EFFECT = """
+## Without effect
+
+Settings of other releases about what is done otherwise here. They are accepted, and an INFO line tells of them: {}."""
 
 _KINDS = (
     parsers.TEXT,
@@ -38,6 +61,7 @@ _KINDS = (
     parsers.DURATION,
     parsers.ID,
     parsers.BINDING_KEY,
+    parsers.MEMORY,
     parsers.NAMES,
     parsers.DATABASE_URLS,
     parsers.REGEX,
@@ -49,7 +73,8 @@ _HEADER = "| Variable | Kind | Default | Meaning | Allowed | Used by |\n| --- | 
 
 def configuration_md() -> str:
     """The whole document."""
-    parts = [_INTRODUCTION, "## Kinds of values\n", "| Kind | A value is |\n| --- | --- |"]
+    secrets = ", ".join(f"`{name}`" for name in (*SECRETS, *COMMAND_SECRETS))
+    parts = [_INTRODUCTION, _SECRETS.format(secrets), "## Kinds of values\n", "| Kind | A value is |\n| --- | --- |"]
     parts += [f"| {kind.name} | {_cell(kind.allowed)}{_empty_rule(kind)} |" for kind in _KINDS]
     for group in (*PUBLIC_GROUPS, *INTERNAL_GROUPS):
         parts += [_heading(group.title, group.__doc__ or ""), *map(_row, _own_variables(group))]
@@ -57,6 +82,8 @@ def configuration_md() -> str:
     parts += [_row(name.upper()) for name in burst_count_fields()]
     parts.append(_heading("Internal: scans", "Scans walk over tables for ever and delete what is not needed any more."))
     parts += [_row(name.upper()) for name in scan_fields()]
+    parts.append(_OTHER_NAMES.format("\n".join(f"| {name} | `{alias}` |" for alias, name in sorted(ALIASES.items()))))
+    parts.append(_WITHOUT_EFFECT.format(", ".join(f"`{name}`" for name in sorted(WITHOUT_EFFECT))))
     return "\n".join(parts) + "\n"
 
 

@@ -6,21 +6,26 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
+from bridge.messages.types import MOST_BYTES
 from settings.parsers import (
     BOOLEAN,
+    DATABASE_URL,
     DATABASE_URLS,
     DAYS,
     DURATION,
     INTEGER,
     JSON_OBJECT,
+    NAMES,
     NUMBER,
+    PORTS,
     REGEX,
     SECONDS,
+    SECRET,
     TEXT,
     URL,
 )
 from settings.public import A, C, S, SettingsGroup, W, setting
-from settings.scan_days import SCAN_DAYS
+from sql.scans import SCANS
 
 # Names of variables between APP_ and _BURST_COUNT.
 BURST_COUNTS = {
@@ -58,6 +63,11 @@ class Limits(SettingsGroup):
         "How long the solver searches for a better answer; then it takes the best one found",
         S,
         default_text="a tenth of TURN_PERIOD",
+    )
+    app_archived_turns: Annotated[int, INTEGER] = setting(
+        30,
+        "Of how many turns the solver's database keeps what was offered, what was traded, and why; 0: of none",
+        S,
     )
     app_turn_phase_cushion_period: Annotated[timedelta, DURATION] = setting(
         timedelta(minutes=5),
@@ -103,11 +113,14 @@ class Limits(SettingsGroup):
     app_worker_dispatching_slack_days: Annotated[timedelta, DAYS] = setting(
         timedelta(days=180), "The same for dispatchings", W
     )
-    app_collector_transfers_limit: Annotated[int, INTEGER] = setting(
-        0,
-        "Most transfers of one collector account in a turn: a currency that had more gets more accounts for the next "
-        "turn; 0 = no limit",
-        S,
+    app_number_of_turns_for_buyers_count_stats: Annotated[int, INTEGER] = setting(
+        30, "About how many turns the average number of a currency's buyers is of", S
+    )
+    app_number_of_currencies_in_buyers_count_stats: Annotated[int, INTEGER] = setting(
+        1000, "Most currencies for which that average is kept: those that are bought most", S
+    )
+    app_default_number_of_collector_accounts: Annotated[int, INTEGER] = setting(
+        1, "Collector accounts that a currency gets when it is first traded", W
     )
 
 
@@ -115,18 +128,55 @@ class Internals(SettingsGroup):
     """How servers do their work."""
 
     title = "Internal: servers"
-    app_verify_ssl_certs: Annotated[bool, BOOLEAN] = setting(True, "Check the certificates of documents' servers", W)
-    app_fetch_private_addresses: Annotated[bool | None, BOOLEAN] = setting(
-        None,
-        "Documents may come from this machine and from private networks",
+    app_verify_ssl_certs: Annotated[bool, BOOLEAN] = setting(
+        True, "Check the certificates of documents' servers. false believes any server: for development", W
+    )
+    app_fetch_private_addresses: Annotated[bool, BOOLEAN] = setting(
+        False,
+        "Documents may come from this machine and from private networks, and redirects may lead there. For development",
         W,
-        default_text="the opposite of APP_VERIFY_SSL_CERTS",
+    )
+    app_fetch_ports: Annotated[tuple[tuple[int, int], ...], PORTS] = setting(
+        ((443, 443), (1024, 65535)), "Ports of the servers that documents may come from", W
+    )
+    app_coin_info_document_max_length: Annotated[int, INTEGER] = setting(
+        2**20, "Longest document that is read, bytes", W
+    )
+    app_broker_ca_file: Annotated[str, TEXT] = setting(
+        "",
+        "PEM file with the authorities that may have signed the broker's certificate",
+        W,
+        C,
+        default_text="the system's",
+    )
+    app_broker_cert_file: Annotated[str, TEXT] = setting(
+        "", "PEM file with the certificate by which the broker knows this service", W, C, default_text="none"
+    )
+    app_broker_key_file: Annotated[str, TEXT] = setting(
+        "",
+        "PEM file with the key of that certificate, without a password",
+        W,
+        C,
+        default_text="that of APP_BROKER_CERT_FILE",
+    )
+    app_max_message_bytes: Annotated[int, INTEGER] = setting(
+        MOST_BYTES, "Larger messages from the broker are dead letters; no message of the protocol is half as large", W
     )
     app_quorum_queue: Annotated[bool, BOOLEAN] = setting(
         False, "`configure` declares the queue to consume as a quorum queue, which survives the loss of a broker", C
     )
+    app_journal_period: Annotated[timedelta, DURATION] = setting(
+        timedelta(0),
+        "`configure` and `subscribe` declare a stream that keeps a copy of the queue's messages for so long, for "
+        "`replay_journal` after a restore; 0 = there is none",
+        W,
+        C,
+    )
     app_local_delivery: Annotated[bool, BOOLEAN] = setting(
-        True, "Internal messages for this shard skip the broker; false = all of them are published", W
+        True,
+        "Internal messages for this shard skip the broker; false = they are published. (What needs "
+        "no message, from offers to locks to payments, stays within the database.)",
+        W,
     )
     app_roll_worker_turns_wait: Annotated[timedelta, SECONDS] = setting(
         timedelta(seconds=60), "Time from one look for a change of the turns to the next", W
@@ -138,14 +188,63 @@ class Internals(SettingsGroup):
     app_rescheduled_transfers_burst_count: Annotated[int, INTEGER] = setting(
         5000, "Postponed transfers in one batch", W
     )
-    app_enable_cors: Annotated[bool, BOOLEAN] = setting(
-        False, "The application itself answers cross-origin requests", A
+    app_verify_shard_yield_per: Annotated[int, INTEGER] = setting(
+        10000, "Rows in one step of `verify_shard_content`, about", W
+    )
+    app_verify_shard_sleep_seconds: Annotated[timedelta, SECONDS] = setting(
+        timedelta(milliseconds=5), "Its pause after each step", W
+    )
+    sqlalchemy_engine_options: Annotated[dict[str, Any], JSON_OBJECT] = setting(
+        {"pool_size": 0}, "Only `pool_size` counts: most connections of a process to the worker's database", W
+    )
+
+
+class AdminApi(SettingsGroup):
+    """Who reaches the admin Web API, and how tokens are checked. docs/operations.md has examples."""
+
+    title = "Internal: admin Web API"
+    app_webserver_host: Annotated[str, TEXT] = setting(
+        "",
+        "Address to listen on",
+        A,
+        default_text="0.0.0.0; with APP_WEBSERVER_NO_TOKEN_CHECK 127.0.0.1",
     )
     app_webserver_no_token_check: Annotated[bool, BOOLEAN] = setting(
         False,
-        "Whoever reaches the port is a superuser; the server listens on 127.0.0.1 only. For development, or behind a "
-        "proxy on the same machine that checks tokens",
+        "Whoever reaches the port is a superuser. For development, or behind a proxy on the same machine that checks "
+        "tokens",
         A,
+    )
+    app_webserver_host_names: Annotated[tuple[str, ...], NAMES] = setting(
+        (),
+        "Hosts of requests that are answered with APP_WEBSERVER_NO_TOKEN_CHECK, beside `localhost` and loopback "
+        "addresses: the name of a proxy that passes it on",
+        A,
+        default_text="none",
+    )
+    app_enable_cors: Annotated[bool, BOOLEAN] = setting(
+        False, "Pages of other sites may also change things, when they send a token", A
+    )
+    app_introspect_client_id: Annotated[str, TEXT] = setting(
+        "", "As which client the token server is asked", A, default_text="none: without a name"
+    )
+    app_introspect_client_secret: Annotated[str, SECRET] = setting(
+        "", "The secret of this client", A, default_text="none", secret=True
+    )
+    app_introspect_client_auth: Annotated[str, TEXT] = setting(
+        "basic", "How name and secret are sent: `basic`, in a header, or `post`, in the form", A
+    )
+    app_introspect_user_claim: Annotated[str, TEXT] = setting(
+        "sub",
+        "Which part of the token server's answer is the name of the user: `sub` (Hydra; where it is missing, "
+        "`username`), or `username` (Keycloak, whose `sub` is a UUID)",
+        A,
+    )
+    app_introspect_audience: Annotated[str, TEXT] = setting(
+        "", "What has to be in `aud` of a token", A, default_text="none: tokens for anybody are good"
+    )
+    app_introspect_env_proxies: Annotated[bool, BOOLEAN] = setting(
+        False, "The token server is asked by the proxies that HTTP_PROXY, HTTPS_PROXY, … name", A
     )
     app_worker_postgres_urls: Annotated[tuple[str, ...], DATABASE_URLS] = setting(
         (),
@@ -156,21 +255,20 @@ class Internals(SettingsGroup):
     )
     app_superuser_subject_regex: Annotated[re.Pattern[str], REGEX] = setting(
         re.compile(""),
-        "Users that are superusers",
+        "Users that are superusers: the whole name matches",
         A,
         default_text="empty: exactly OAUTH2_SUPERUSER_USERNAME",
     )
     app_supervisor_subject_regex: Annotated[re.Pattern[str], REGEX] = setting(
         re.compile(""),
-        "Users that are supervisors",
+        "Users that are supervisors: the whole name matches",
         A,
         default_text="empty: exactly OAUTH2_SUPERVISOR_USERNAME",
     )
     app_creditor_subject_regex: Annotated[re.Pattern[str], REGEX] = setting(
-        re.compile("^creditors:([0-9]+)$"), "Users that are creditors; the first group is the unsigned creditor ID", A
-    )
-    sqlalchemy_engine_options: Annotated[dict[str, Any], JSON_OBJECT] = setting(
-        {"pool_size": 0}, "Only `pool_size` counts: most connections of a process to the worker's database", W
+        re.compile("^creditors:([0-9]+)$"),
+        "Users that are creditors: the whole name matches; the first group is the unsigned creditor ID",
+        A,
     )
 
 
@@ -181,6 +279,14 @@ class Monitoring(SettingsGroup):
     app_metrics_port: Annotated[int, INTEGER] = setting(0, "Port of /metrics and /health; 0 = do not serve them", S, W)
     app_metrics_host: Annotated[str, TEXT] = setting(
         "127.0.0.1", "Address to listen on; 0.0.0.0 in a container, where Prometheus asks from outside", S, W
+    )
+    app_metrics_postgres_url: Annotated[str, DATABASE_URL] = setting(
+        "",
+        "The server's own database, with a role that only reads (`configure --grant-reader`); for the figures",
+        S,
+        W,
+        default_text="SOLVER_POSTGRES_URL or WORKER_POSTGRES_URL",
+        secret=True,
     )
     app_metrics_dir: Annotated[str, TEXT] = setting(
         "",
@@ -199,21 +305,25 @@ class Documentation(SettingsGroup):
     api_version: Annotated[str, TEXT] = setting("v1", "Version of the API", A)
     openapi_version: Annotated[str, TEXT] = setting("3.0.2", "Version of the OpenAPI format", A)
     openapi_url_prefix: Annotated[str, TEXT] = setting("/trade/.docs", "Where the documentation is served", A)
-    openapi_redoc_path: Annotated[str, TEXT] = setting("", "Path of the ReDoc page under it", A)
-    openapi_redoc_url: Annotated[str, URL] = setting(
-        "https://cdn.jsdelivr.net/npm/redoc@next/bundles/redoc.standalone.js", "The script of the ReDoc page", A
-    )
-    openapi_swagger_ui_path: Annotated[str, TEXT] = setting("swagger-ui", "Path of the Swagger UI page under it", A)
+    openapi_swagger_ui_path: Annotated[str, TEXT] = setting("swagger-ui", "Path of the page under it, beside `/`", A)
     openapi_swagger_ui_url: Annotated[str, URL] = setting(
         "",
-        "Where the files of Swagger UI are; the page exists only if this is set. `/trade/.docs/swagger-ui-files/` has "
-        "the ones that come with this service",
+        "If this is set, the page is also under OPENAPI_SWAGGER_UI_PATH. Its files come with this service, "
+        "whatever the value is",
         A,
         default_text="none",
     )
+    api_root: Annotated[str, TEXT] = setting(
+        "", "Where the API is reached, if not at the root of the page's server", A, default_text="none"
+    )
+    oauth2_token_url: Annotated[str, TEXT] = setting("/oauth2/token", "Where clients get tokens", A)
+    oauth2_authorization_url: Annotated[str, TEXT] = setting(
+        "", "Where users log in, for clients with the authorization code flow", A, default_text="none"
+    )
+    oauth2_refresh_url: Annotated[str, TEXT] = setting("", "Where clients renew tokens", A, default_text="none")
 
 
-INTERNAL_GROUPS: tuple[type[SettingsGroup], ...] = (Limits, Internals, Monitoring, Documentation)
+INTERNAL_GROUPS: tuple[type[SettingsGroup], ...] = (Limits, Internals, AdminApi, Monitoring, Documentation)
 
 
 def burst_count_fields() -> dict[str, Any]:
@@ -230,7 +340,7 @@ def burst_count_fields() -> dict[str, Any]:
 def scan_fields() -> dict[str, Any]:
     """Three fields for each table that is scanned, as `pydantic.create_model` wants them."""
     fields: dict[str, Any] = {}
-    for table, days in SCAN_DAYS.items():
+    for table, (_, days) in SCANS.items():
         fields[f"app_{table}_scan_days"] = (
             Annotated[timedelta, DAYS],
             setting(timedelta(days=days), f"Time of one pass over `{table}`", W),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -22,19 +22,26 @@ from settings.urls import libpq_url, show_url
 
 T = TypeVar("T")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ID = re.compile(r"\s*(-?)(0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)\s*")
 _DURATION = re.compile(r"([0-9.eE+-]+)([smhdw]?)\s*")
 
+_MEMORY = re.compile(r"([0-9]+) *(|kb|mb|gb|tb)", re.IGNORECASE)
+
 _TRUE = {"true", "on", "yes", "y", "t", "1"}
 _FALSE = {"false", "off", "no", "n", "f", "0", ""}
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNIT_KILOBYTES = {"": 1, "kb": 1, "mb": 2**10, "gb": 2**20, "tb": 2**30}
 _LIMIT_SECONDS = 10**9 * 86400
 _MAX_DIGITS = 100
 
 
 def parse_text(text: str) -> str:
+    """Any text of one line."""
+    if not text.isprintable() and _CONTROL.search(text):
+        raise ValueError("control characters")
     return text
 
 
@@ -109,9 +116,35 @@ def parse_binding_key(text: str) -> str:
     return Realm.parse(text).binding_key
 
 
+def parse_memory(text: str) -> str:
+    """An amount of memory as PostgreSQL writes it, from 64kB to 2047GB, in kB if there is no unit."""
+    parts = _MEMORY.fullmatch(text)
+    kilobytes = int(parts[1]) * _UNIT_KILOBYTES[parts[2].lower()] if parts and len(text) < _MAX_DIGITS else 0
+    if not 64 <= kilobytes < 2**31:
+        raise ValueError("not an amount of memory")
+    return f"{kilobytes}kB" if kilobytes % 1024 else f"{kilobytes // 1024}MB"
+
+
 def parse_names(text: str) -> tuple[str, ...]:
     """Names with blanks between them."""
     return tuple(text.split())
+
+
+def parse_ports(text: str) -> tuple[tuple[int, int], ...]:
+    """Ports, and ranges of ports such as `1024-65535`, with commas between them."""
+    ranges = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        bounds = parse_integer(first.strip()), parse_integer((last if dash else first).strip())
+        if not 1 <= bounds[0] <= bounds[1] <= 65535:
+            raise ValueError("not a range of ports")
+        ranges.append(bounds)
+    return tuple(ranges)
+
+
+def write_ports(ranges: Sequence[tuple[int, int]]) -> str:
+    """The other way round."""
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def parse_database_urls(text: str) -> tuple[str, ...]:
@@ -120,7 +153,7 @@ def parse_database_urls(text: str) -> tuple[str, ...]:
 
 
 def parse_regex(text: str) -> re.Pattern[str]:
-    """A Python regular expression; to be used with `match`, from the start of the value."""
+    """A Python regular expression; to be used with `fullmatch`."""
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
@@ -151,6 +184,16 @@ class Kind(Generic[T]):
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._read)
 
+    def can_read(self, text: str) -> bool:
+        """Whether the text is a value, or stands for the default."""
+        try:
+            self._read(text)
+        except ValueError:
+            return False
+        except PydanticUseDefault:
+            pass
+        return True
+
     def _read(self, text: str) -> T:
         if self.empty_is_unset and not text:
             raise PydanticUseDefault
@@ -165,7 +208,8 @@ def write_duration(duration: timedelta) -> str:
     return f"{duration / timedelta(seconds=1):.15g}s"
 
 
-TEXT = Kind("text", "a text", parse_text)
+TEXT = Kind("text", "a text of one line", parse_text)
+SECRET = Kind("text", "a text of one line", parse_text, show=lambda _: "***")
 URL = Kind("text", "a URL", parse_text, show=show_url)
 DATABASE_URL = Kind("text", "a URL such as postgresql://user:password@host:5432/database", libpq_url, show=show_url)
 DATABASE_URLS = Kind(
@@ -216,6 +260,19 @@ BINDING_KEY = Kind(
     "0 to 16 bits, each followed by a dot, and then #, such as 0.1.#",
     parse_binding_key,
 )
+MEMORY = Kind(
+    "memory",
+    "an amount of memory from 64kB to 2047GB, such as 50MB, in kB if there is no unit",
+    parse_memory,
+    empty_is_unset=True,
+)
 NAMES = Kind("names", "names with blanks between them", parse_names, write=" ".join)
+PORTS = Kind(
+    "ports",
+    "ports from 1 to 65535, or ranges of them, with commas between them, such as 443,1024-65535",
+    parse_ports,
+    empty_is_unset=True,
+    write=write_ports,
+)
 REGEX = Kind("regex", "a Python regular expression", parse_regex, write=lambda pattern: pattern.pattern)
 JSON_OBJECT = Kind("JSON object", "a JSON object", parse_json_object, empty_is_unset=True, write=json.dumps)

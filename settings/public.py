@@ -18,6 +18,7 @@ from settings.parsers import (
     DURATION,
     ID,
     INTEGER,
+    MEMORY,
     NAMES,
     NUMBER,
     SECONDS,
@@ -71,6 +72,9 @@ class Databases(SettingsGroup):
     )
     solver_client_pool_size: Annotated[int, INTEGER] = setting(
         0, "Most connections of one process to the solver's database; 0 = no limit", S, W, A
+    )
+    solver_increased_work_mem: Annotated[str, MEMORY] = setting(
+        "50MB", "work_mem of the sessions that run large queries in the solver's database", S, W
     )
     worker_postgres_url: Annotated[str, DATABASE_URL] = setting(
         "", "The database of this worker; the others ignore it", W, C, default_text="none, required", secret=True
@@ -129,6 +133,25 @@ class Trading(SettingsGroup):
     transfers_amount_cut: Annotated[float, NUMBER] = setting(
         1e-5, "Share of every outgoing transfer that is kept back", W
     )
+    transfers_collector_limit: Annotated[int, INTEGER] = setting(
+        100000,
+        "Most transfers of one collector account in a turn: a currency that had more gets more accounts for the next "
+        "turn; 0 = no limit",
+        S,
+    )
+    offers_pouring_duration: Annotated[timedelta | None, DURATION] = setting(
+        None,
+        "Workers hand over their offers this long before phase 2 ends",
+        W,
+        default_text="APP_TURN_PHASE_CUSHION_PERIOD, but not longer than 10% of phases 1 and 2",
+    )
+    owner_creditor_id: Annotated[int | None, ID] = setting(
+        None,
+        "Creditor ID of the customer who owns the service: as a user of the admin Web API it may read everything, and "
+        "change nothing",
+        A,
+        default_text="none",
+    )
 
 
 class Broker(SettingsGroup):
@@ -155,6 +178,30 @@ class Broker(SettingsGroup):
     protocol_broker_prefetch_size: Annotated[int, INTEGER] = setting(
         0, "There for completeness only: RabbitMQ knows no limit in bytes", W
     )
+    internal_broker_url: Annotated[str, URL] = setting(
+        "",
+        "A RabbitMQ of its own for the messages between shards. Empty, or with the host, port and virtual host of "
+        "PROTOCOL_BROKER_URL: they go by that one",
+        W,
+        C,
+        default_text="PROTOCOL_BROKER_URL",
+        secret=True,
+    )
+    internal_broker_queue: Annotated[str, TEXT] = setting(
+        "", "Queue to consume there", W, C, default_text="PROTOCOL_BROKER_QUEUE with `-internal` after it"
+    )
+    internal_broker_processes: Annotated[int, INTEGER] = setting(
+        1, "Processes that consume that queue; 0 = do not consume", W
+    )
+    internal_broker_threads: Annotated[int, INTEGER] = setting(
+        1, "Threads of each of these processes that apply messages", W
+    )
+    internal_broker_prefetch_count: Annotated[int, INTEGER] = setting(
+        1, "The same as PROTOCOL_BROKER_PREFETCH_COUNT, for these processes", W
+    )
+    internal_broker_prefetch_size: Annotated[int, INTEGER] = setting(
+        0, "There for completeness only: RabbitMQ knows no limit in bytes", W
+    )
     flush_processes: Annotated[int, INTEGER] = setting(1, "Processes that send messages; 0 = do not send", W)
     flush_period: Annotated[timedelta, SECONDS] = setting(
         timedelta(seconds=2), "Time from the start of one round of sending to the start of the next", W
@@ -174,8 +221,14 @@ class WorkerProcesses(SettingsGroup):
     http_fetch_processes: Annotated[int, INTEGER] = setting(1, "Processes that fetch documents; 0 = none", W)
     http_fetch_connections: Annotated[int, INTEGER] = setting(100, "Parallel connections of each of them", W)
     http_fetch_timeout: Annotated[timedelta, SECONDS] = setting(timedelta(seconds=10), "Longest time of a request", W)
-    http_fetch_period: Annotated[timedelta, SECONDS] = setting(
+    http_fetch_period: Annotated[timedelta, DURATION] = setting(
         timedelta(seconds=5), "Time from one look for due documents to the next", W
+    )
+    http_fetch_ssl_cert_file: Annotated[str, TEXT] = setting(
+        "",
+        "PEM file with the authorities that may have signed the certificates of documents' servers",
+        W,
+        default_text="those that come with this service",
     )
     trigger_transfers_processes: Annotated[int, INTEGER] = setting(
         1, "Processes that try postponed transfers again; 0 = none", W

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from pipelines.texts import hide_passwords
+
 _DATABASE_URL = re.compile(
     r"postgres(?:ql)?(?:\+\w+)?://(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?(?P<rest>[^@]*)", re.IGNORECASE
 )
-# Greedy up to the last @ before a blank: a password with an unescaped @ in it must be hidden as a whole.
-_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@", re.IGNORECASE)
-# The quotes are escaped where a text is shown as a Python literal.
-_PARAMETER_PASSWORD = re.compile(r"(password=)(?:\\*'[^']*'|[^\s&'\"\\]+)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -27,7 +26,7 @@ def libpq_url(text: str) -> str:
     if not text:
         return ""
     parts = _DATABASE_URL.fullmatch(text)
-    if not parts:
+    if not parts or _CONTROL.search(text):
         raise ValueError("not a URL of a PostgreSQL database")
     login = "" if parts["user"] is None else _quoted(parts["user"])
     if parts["password"] is not None:
@@ -44,11 +43,6 @@ def _quoted(text: str) -> str:
     return quote(unquote(text), safe="")
 
 
-def hide_passwords(text: str) -> str:
-    """The text with the passwords of all URLs and connection strings in it replaced by `***`, for logs."""
-    return _PARAMETER_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
-
-
 def show_url(text: str) -> str:
     """What may be shown of a text that should be a URL but maybe is not: it hides rather too much than a password."""
     scheme_match = _SCHEME.match(text)
@@ -59,3 +53,11 @@ def show_url(text: str) -> str:
     if ":" in after or (not scheme and "=" in after):
         return f"{scheme}***"
     return hide_passwords(text)
+
+
+def broker_of(url: str) -> tuple[str, int, str]:
+    """Which broker the URL leads to: host, port, virtual host. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    _, _, virtual_host = parts.path.partition("/")
+    port = parts.port or (5671 if parts.scheme.lower() == "amqps" else 5672)
+    return (parts.hostname or "").lower(), port, unquote(virtual_host) or "/"

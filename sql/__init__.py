@@ -5,7 +5,7 @@ in them stands for the kind's own schema, since both kinds may live in one datab
 
 * `migrations/NNNN_{pre|post}_what.sql` run once.
 * `functions/**/name.sql` are applied again whenever their checksum changes.
-* `grants.sql` is applied after the functions.
+* `rights/purpose.sql` are applied after everything else, for each role (`sql.roles`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Literal
 
-import pgmq.install
-
 Kind = Literal["worker", "solver"]
 KINDS: tuple[Kind, ...] = ("worker", "solver")
+
+Purpose = Literal["reader", "operator", "service"]
+"""What a role is for that is not the owner of a database."""
 
 PGMQ_VERSION = "1.13.0"
 """The version of the queue schema that our migrations are written for. Another one needs a migration of ours."""
 
+_PGMQ_SCHEMA = "CREATE SCHEMA IF NOT EXISTS pgmq;"
 _SHARED = re.compile(r"\bshared\.")
 
 
@@ -52,9 +54,13 @@ def migrations(kind: Kind, phase: Literal["pre", "post"] = "pre") -> list[SqlFil
 
 
 def functions(kind: Kind) -> list[SqlFile]:
-    """The repeatable files of a kind, shared ones first, grants last."""
-    grants = [f for f in _read(kind, kind) if f.name.endswith("/grants.sql")]
-    return _read(kind, "shared/functions") + _read(kind, f"{kind}/functions") + grants
+    """The repeatable files of a kind, shared ones first."""
+    return _read(kind, "shared/functions") + _read(kind, f"{kind}/functions")
+
+
+def rights(kind: Kind) -> list[SqlFile]:
+    """What roles may do, one file for each purpose; `the_role` in them stands for the role."""
+    return _read(kind, f"{kind}/rights")
 
 
 def test_clock(kind: Kind) -> SqlFile:
@@ -90,7 +96,13 @@ def _read(kind: Kind, folder: str) -> list[SqlFile]:
 
 
 def _pgmq_text() -> str:
+    import pgmq.install
+
     version = pgmq.install.get_embedded_sql_version()
     if version.lstrip("v") != PGMQ_VERSION:
         raise RuntimeError(f"the pgmq package carries version {version} of the queue schema; {PGMQ_VERSION} is needed")
-    return str(pgmq.install.get_embedded_install_sql())
+    text = str(pgmq.install.get_embedded_install_sql())
+    if text.count(_PGMQ_SCHEMA) != 1:
+        raise RuntimeError(f"the queue schema is created otherwise than by `{_PGMQ_SCHEMA}`")
+    # The schema is there already, and whoever made it may have kept the right to create schemas to themselves.
+    return text.replace(_PGMQ_SCHEMA, "null;")

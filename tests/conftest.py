@@ -7,16 +7,19 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
 import pytest
 
-from sandbox.servers.broker import private_broker, server_script
+from sandbox.servers.broker import private_broker, rabbitmqctl, server_script
 from sandbox.servers.postgres import PrivateServer, server_programs
 from service.logs import APPLICATION_LOGGERS
 from sql import KINDS, Kind
-from tests.databases import SERVER_SETTINGS, DatabasePool
+from tests import pooler
+from tests.databases import SERVER_SETTINGS, DatabasePool, make_hostile
+from tests.pooler import Pooler
 
 pytest_plugins = ["tests.examples", "tests.leftovers"]
 
@@ -50,6 +53,7 @@ def postgres() -> Iterator[PrivateServer]:
     """The server of the run, of the oldest version at hand; the newest one is tested apart."""
     programs = server_programs()
     with PrivateServer(programs[min(v for v in programs if v >= 15)], **SERVER_SETTINGS) as server:
+        make_hostile(server)
         yield server
 
 
@@ -62,6 +66,23 @@ def rabbitmq_url() -> Iterator[str]:
         return
     with private_broker(script) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def internal_url(rabbitmq_url: str) -> str:
+    """A virtual host of its own on that server, which counts as another broker."""
+    rabbitmqctl(rabbitmq_url, "add_vhost", "internal")
+    rabbitmqctl(rabbitmq_url, "set_permissions", "-p", "internal", "guest", ".*", ".*", ".*")
+    return f"{rabbitmq_url}/internal"
+
+
+@pytest.fixture
+def start_pooler(postgres: PrivateServer) -> Iterator[Callable[..., Pooler]]:
+    """Call it with a mode, and settings if you like, to get a PgBouncer in front of the server of the run."""
+    if pooler.PROGRAM is None:
+        skip_or_fail("no pgbouncer")
+    with ExitStack() as closing:
+        yield lambda mode, **settings: closing.enter_context(pooler.private_pooler(postgres, mode, **settings))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.messages.names import CONSUMED_TYPES
 from tests.coverage_numbers import ALSO, NOT_YET, all_words
 from tests.coverage_vectors import PARTS
 

@@ -16,6 +16,7 @@ PARTS: dict[int, str] = {
     11: "housekeeping",
     12: "odd deliveries",
     13: "mended gaps",
+    14: "the newer release",
 }
 
 VECTORS: dict[str, str] = {
@@ -210,6 +211,33 @@ VECTORS: dict[str, str] = {
     "V13.20": "a recipient confirmed under the same ID is tried again",
     "V13.21": "the version of an empty answer does not keep out later answers",
     "V13.22": "a buyer without money is freed 210 days after the deadline",
+    "V14.2": "the note of a surplus that moves",
+    "V14.3": "the labels of a surplus belong together",
+    "V14.4": "who may report that a surplus has moved, and that it has no effect",
+    "V14.5": "transfer_kind 1 is dispatching; 2 beside is_dispatching contradicts it",
+    "V14.30": "averages of 30 turns: 10 and no buyers give 9.6667, 1 and one give 1, a new one with 2 gives 2",
+    "V14.41": "what came early and was kept too late is applied by the next pass",
+    "V14.42": "with turn 40 the newest, a payment of turn 41 is kept, of turn 2000 dropped",
+    "V14.43": "a failed fetch is tried again after 60 s * 2^n (ours, not 1.5^n), up to fourteen times",
+    "V14.44": "offers are shipped as long before the deadline as the setting says",
+    "V14.45": "setting up leaves a quorum queue as it is, and binds it",
+    "V14.46": "two URLs of one broker: the queue of internal messages is unbound",
+    "V14.47": "a queue with messages is waited for, then deleted; again: nothing to do",
+    "V14.48": "the statistics in rows of CSV, debtors as unsigned numbers",
+    "V14.49": "averages with six digits",
+    "V14.50": "the owner may read the statistics, other creditors may not",
+    "V14.51": "the solver's database is set up with one variable, in 100 MiB",
+    "V14.52": "a worker that only rolls turns takes part in an empty one",
+    "V14.53": "queues are made without a database",
+    "V14.54": "a row of another shard is found, and none where there is none",
+    "V14.55": "migrations are waited for, and looked for every 10 seconds",
+    "V14.56": "release 1.0: collectors that rest become active, or requested without an account ID",
+    "V14.57": "release 0.1.10: disabled collectors stay so, and currencies with no others are blocked",
+    "V14.58": "after the import no request and no turn has an ID that was there before",
+    "V14.59": "an imported account stays; a new database without collectors gives no account up for two weeks",
+    "V14.60": "a payment ends a lock that was imported, and an answer a payment",
+    "V14.61": "payments that waited for the result of their turn are kept as early ones",
+    "V14.62": "a dry run names an open turn and unsent messages, and writes nothing",
 }
 
 AUTHORITY: dict[int, str] = {

@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import dict_row
 
 from sandbox.servers.postgres import PrivateServer
-from sql import Kind
+from sql import Kind, Purpose
+from sql.connections import connect
 from sql.install import configure, install_test_clock
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -30,6 +32,116 @@ SERVER_SETTINGS = {
     "wal_level": "minimal",
 }
 
+ROLES: dict[str, Purpose] = {"reader": "reader", "operator": "operator", "service": "service"}
+"""Those of every database, beside its owner."""
+
+_CREATE_ROLE = """
+do $$
+begin
+  create role {} login;
+exception
+  when duplicate_object then null;
+end
+$$
+"""
+
+HOSTILE = {
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "200ms",
+    "lock_timeout": "1ms",
+    "idle_in_transaction_session_timeout": "50ms",
+    "idle_session_timeout": "1s",
+    "search_path": "hostile, public, pg_catalog",
+    "client_encoding": "LATIN1",
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "sql_standard",
+    "timezone": "Asia/Kathmandu",
+    "extra_float_digits": "-15",
+    "bytea_output": "escape",
+    "array_nulls": "off",
+    "standard_conforming_strings": "off",
+    "backslash_quote": "on",
+    "escape_string_warning": "off",
+    "quote_all_identifiers": "on",
+    "transform_null_equals": "on",
+    "row_security": "off",
+    "check_function_bodies": "off",
+    "plpgsql.extra_errors": "all",
+    "plpgsql.check_asserts": "off",
+    "plpgsql.variable_conflict": "use_variable",
+    "synchronous_commit": "off",
+    "exit_on_error": "on",
+    "client_min_messages": "error",
+    "default_table_access_method": "hostile",
+    "jit": "on",
+    "jit_above_cost": "0",
+    "xmlbinary": "hex",
+    "xmloption": "document",
+    "default_toast_compression": "pglz",
+    "gin_fuzzy_search_limit": "1",
+    "stats_fetch_consistency": "snapshot",
+}
+"""What the role of every test prefers, and of which we must not notice anything."""
+
+HOSTILE_SINCE_17 = {"transaction_timeout": "200ms", "restrict_nonsystem_relation_kind": "view, foreign-table"}
+
+# Names that functions of ours use without a schema.
+_HOSTILE_SCHEMA = """
+create schema hostile;
+grant usage on schema hostile to public;
+do $$
+declare
+  v_function regprocedure;
+begin
+  foreach v_function in array array[
+    'now()', 'transaction_timestamp()', 'clock_timestamp()', 'lower(text)', 'upper(text)', 'length(text)',
+    'abs(bigint)', 'ceil(double precision)', 'floor(double precision)', 'hashtextextended(text, bigint)',
+    'sha256(bytea)', 'pg_notify(text, text)', 'pg_advisory_xact_lock(integer, integer)',
+    'pg_try_advisory_xact_lock(integer, integer)',
+    'set_config(text, text, boolean)', 'current_setting(text)', 'current_setting(text, boolean)'
+  ]::regprocedure[]
+  loop
+    execute format(
+      'create function hostile.%I(%s) returns %s language plpgsql as $f$ begin raise ''hijacked''; end $f$',
+      (select p.proname from pg_proc as p where p.oid = v_function),
+      pg_get_function_identity_arguments(v_function), pg_get_function_result(v_function)
+    );
+  end loop;
+  create access method hostile type table handler heap_tableam_handler;
+end
+$$
+"""
+
+
+def connection_to(url: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+    """A connection like those of the service, which has to be asked to begin transactions, or begins them itself."""
+    connection = connect(url, "test")
+    connection.autocommit = autocommit
+    return connection
+
+
+def make_hostile(server: PrivateServer) -> None:
+    """From now on all roles of the server prefer other settings than we need."""
+    with server.admin("template1") as connection:
+        settings = HOSTILE | (HOSTILE_SINCE_17 if connection.info.server_version >= 170000 else {})
+        connection.execute(_HOSTILE_SCHEMA)
+        for name, value in settings.items():
+            text = value if name == "search_path" else f"'{value}'"
+            connection.execute(f"alter role all set {name} = {text}".encode())
+        # Whoever is no superuser can not set it back, and is refused.
+        connection.execute("alter role postgres set session_replication_role = replica")
+
+
+@contextmanager
+def hostile_server(**settings: str) -> Iterator[PrivateServer]:
+    """A server of one's own, hostile from the beginning."""
+    with PrivateServer(**settings) as server:
+        make_hostile(server)
+        yield server
+
+
 EMPTY = """
 do $$
 declare
@@ -40,7 +152,7 @@ begin
     from pg_class as c
     where c.relkind = 'r'
       and c.relnamespace::regnamespace::text in ('worker', 'solver', 'outbox', 'pgmq')
-      and c.relname not in ('applied_file', 'meta')
+      and c.relname not in ('applied_file', 'granted_role', 'meta')
   loop
     execute format('delete from %s', v_table);
   end loop;
@@ -87,7 +199,7 @@ where c.oid = f.oid and f.oid in (select oid from relation)
 """
 
 # These hold what `configure` wrote. They are compared, not emptied.
-_KEPT = ("worker.applied_file", "solver.applied_file", "pgmq.meta")
+_KEPT = ("worker.applied_file", "solver.applied_file", "worker.granted_role", "solver.granted_role", "pgmq.meta")
 
 # A change of the schema writes to one of these; so do temporary tables and transactions that are rolled back.
 _CATALOGS = """
@@ -117,6 +229,11 @@ class _Counters(NamedTuple):
     """How often analyzed or vacuumed, by table."""
     schema: list[int]
     """Rows inserted, updated or deleted, by catalog and by kept table; and settings of the database."""
+
+
+def as_role(url: str, role: Purpose) -> str:
+    """The URL of a database, for one of its roles."""
+    return urlsplit(url)._replace(netloc=f"{role}@{url.rpartition('@')[2].partition('/')[0]}").geturl()
 
 
 def _counters_query(tables: list[int], sequences: list[int], catalogs: list[int]) -> str:
@@ -167,7 +284,9 @@ class DatabasePool:
         self._admin = server.admin()
         self._admin.execute(f"create database {self._template}".encode())
         with server.admin(self._template) as connection:
-            configure(connection, kind)
+            for role in ROLES:
+                connection.execute(_CREATE_ROLE.format(role).encode())
+            configure(connection, kind, grants=ROLES)
             install_test_clock(connection, kind)
             # Relations have the same OIDs in every clone.
             relations = connection.execute(_RELATIONS).fetchall()

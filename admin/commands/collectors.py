@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, explanation, read_id, show_id
+from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, database, read_id, show_id
 from admin.commands.held_accounts import adopt, discard, held
-from admin.commands.tables import print_table
+from admin.commands.tables import Field, as_json, identity, moment, print_rows
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
+_USED = ("SOLVER_POSTGRES_URL", "MIN_COLLECTOR_ID", "MAX_COLLECTOR_ID")
+
 
 @click.group()
 def collectors() -> None:
     """Look at collector accounts, add and remove them, and block currencies.
 
-    Needs the environment of the solver; `held`, `adopt` and `discard` that of a worker. Debtor and collector IDs are
+    Needs SOLVER_POSTGRES_URL, MIN_COLLECTOR_ID and MAX_COLLECTOR_ID; `held`, `adopt` and `discard` need
+    WORKER_POSTGRES_URL or APP_WORKER_POSTGRES_URLS. Debtor and collector IDs are
     decimal or 0x hexadecimal numbers, signed or unsigned.
     """
 
@@ -33,17 +36,35 @@ for _command in (held, adopt, discard):
     collectors.add_command(_command)
 
 
+def _status(number: int | None) -> str:
+    from sql.statuses import CollectorStatus, in_words
+
+    return "" if number is None else in_words(CollectorStatus(number))
+
+
+_FIELDS = (
+    identity("currency", "debtorId"),
+    Field("", "isBlocked", lambda is_blocked: "(blocked)" if is_blocked else ""),
+    Field("collector", "collectorId", lambda n: "none" if n is None else show_id(n), lambda n: n and show_id(n)),
+    Field("status", "status", _status, lambda number: _status(number) or None),
+    moment("since", "latestStatusChangeAt"),
+    Field("removal", "removal", lambda state: state or ""),
+    Field("account ID", "accountId", lambda account_id: account_id or ""),
+)
+
+
 @collectors.command("list", context_settings=NEGATIVE_IDS)
 @click.argument("debtor_id", metavar="[DEBTOR]", type=read_id, required=False)
-def list_(debtor_id: int | None) -> None:
+@as_json
+def list_(debtor_id: int | None, as_json: bool) -> None:
     """List the collector accounts of a currency, or of all currencies."""
     with solver_database() as (solver, _):
         rows = solver.execute(
-            "select debtor_id, is_blocked, collector_id, status, account_id, latest_status_change_at, removal"
+            "select debtor_id, is_blocked, collector_id, status, latest_status_change_at, removal, account_id"
             " from solver.find_collectors(%s)",
             (debtor_id,),
         ).fetchall()
-    print_table(("currency", "collector", "status", "since", "removal", "account ID"), map(_cells, rows))
+    print_rows(_FIELDS, rows, as_json)
 
 
 @collectors.command(context_settings=NEGATIVE_IDS)
@@ -113,31 +134,14 @@ def _mark(debtor_id: int, change: Callable[[Connection], bool], word: str) -> No
 @contextmanager
 def solver_database() -> Iterator[tuple[Connection, Config]]:
     """A connection to the solver database, and the settings. Whatever goes wrong is said in one or two lines."""
-    import psycopg
-
     from settings.config import ConfigError, load
 
     try:
-        config = load("solver")
+        config = load("solver", used=_USED)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        with psycopg.connect(config.solver_postgres_url, autocommit=True) as solver:
-            yield solver, config
-    except psycopg.Error as error:
-        raise click.ClickException(explanation(error)) from None
-
-
-def _cells(row: tuple[Any, ...]) -> list[str]:
-    """One line of the list; IDs as unsigned numbers, like in the Web API."""
-    from sql.statuses import CollectorStatus, in_words
-
-    debtor_id, is_blocked, collector_id, status, account_id, since, removal = row
-    currency = f"{show_id(debtor_id)}{' (blocked)' if is_blocked else ''}"
-    if collector_id is None:
-        return [currency, "none", "", "", "", ""]
-    moment = since.isoformat(sep=" ", timespec="seconds")
-    return [currency, show_id(collector_id), in_words(CollectorStatus(status)), moment, removal or "", account_id]
+    with database(config.solver_postgres_url, "solver") as solver:
+        yield solver, config
 
 
 def _value(connection: Connection, query: Any, parameters: tuple[Any, ...]) -> Any:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
-from functools import partial
 
 import click
 
 from admin.commands.options import configuration, quit_early, setting
+from bridge.messages.names import OUTGOING_TYPES
+
+logger = logging.getLogger(__name__)
 
 ALL = "flush_all"
 
-TYPES = {
-    "flush_configure_accounts": "ConfigureAccount",
-    "flush_prepare_transfers": "PrepareTransfer",
-    "flush_finalize_transfers": "FinalizeTransfer",
-    "flush_fetch_debtor_infos": "FetchDebtorInfo",
-    "flush_store_documents": "StoreDocument",
-    "flush_discover_debtors": "DiscoverDebtor",
-    "flush_confirm_debtors": "ConfirmDebtor",
-    "flush_activate_collectors": "ActivateCollector",
-    "flush_candidate_offers": "CandidateOffer",
-    "flush_needed_collectors": "NeededCollector",
-    "flush_revise_account_locks": "ReviseAccountLock",
-    "flush_trigger_transfers": "TriggerTransfer",
-    "flush_account_id_requests": "AccountIdRequest",
-    "flush_account_id_responses": "AccountIdResponse",
-    "flush_start_sendings": "StartSending",
-    "flush_start_dispatchings": "StartDispatching",
-}
-"""The message type that each command sends."""
+TYPES = {f"flush_{re.sub('(?<!^)(?=[A-Z])', '_', name).lower()}s": name for name in OUTGOING_TYPES}
+"""The message type that each command sends: `flush_prepare_transfers` sends PrepareTransfer."""
 
 
 def _command(name: str) -> click.Command:
@@ -40,15 +27,34 @@ def _command(name: str) -> click.Command:
     @setting("-w", "--wait", variable="FLUSH_PERIOD", kind=float, what="Period, seconds.")
     @quit_early
     def command(quit_early: bool) -> None:
-        from bridge.messages.catalogue import OUTGOING_TYPES
-        from service.parts.flush import run_flusher
+        from service.parts import flush
         from service.processes import run_processes
 
         config = configuration("worker")
-        job = partial(run_flusher, config, name, (message_type,) if message_type else OUTGOING_TYPES, quit_early)
-        sys.exit(run_processes(config, name, config.flush_processes, job, quit_early=quit_early))
+        types = (message_type,) if message_type else OUTGOING_TYPES
+        sys.exit(run_processes(config, flush.part(config, name, types, quit_early), config.flush_processes))
 
     return command
 
 
-COMMANDS = tuple(_command(name) for name in (ALL, *TYPES))
+_OF_OTHER_RELEASES = ("flush_calculate_surpluses", "flush_replayed_account_transfers")
+"""They send messages that are not needed here."""
+
+
+def _idle_command(name: str) -> click.Command:
+    @click.command(name, help="Do nothing until SIGTERM: there are no such messages in this release.")
+    @setting("-p", "--processes", variable="FLUSH_PROCESSES", kind=int, what="Accepted.")
+    @setting("-w", "--wait", variable="FLUSH_PERIOD", kind=float, what="Accepted.")
+    @quit_early
+    def command(quit_early: bool) -> None:
+        from service.parts import flush
+        from service.processes import run_processes
+
+        config = configuration("worker")
+        logger.info("%s: there are no such messages in this release, so this does nothing", name)
+        sys.exit(run_processes(config, flush.part(config, name, (), quit_early), count=0))
+
+    return command
+
+
+COMMANDS = (*(_command(name) for name in (ALL, *TYPES)), *(_idle_command(name) for name in _OF_OTHER_RELEASES))

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import sys
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import click
+
+from admin.commands.looking import look_first
 
 
 @click.command("serve_metrics")
@@ -29,10 +30,13 @@ def serve_metrics(role: str) -> None:
     APP_METRICS_PORT is not 0.
     """
     from admin.commands.options import configuration
-    from service.processes import end_with_parent
+    from service import ending
+    from service.databases import check_what_is_there
+    from service.processes import PARENT, end_with_parent
+    from service.serving.wsgi_server import WsgiServer
     from service.watching import directory
     from service.watching.figures import Figures
-    from service.watching.server import application, serve
+    from service.watching.server import HEALTH, application
 
     config = configuration("solver" if role == "solver" else "worker")
     try:
@@ -41,22 +45,26 @@ def serve_metrics(role: str) -> None:
         raise click.ClickException(str(error)) from None
     if not config.app_metrics_port:
         raise click.ClickException("APP_METRICS_PORT is 0: nothing to listen on")
-    url = config.solver_postgres_url if role == "solver" else config.worker_postgres_url
+    url = config.app_metrics_postgres_url or (
+        config.solver_postgres_url if role == "solver" else config.worker_postgres_url
+    )
+    look_first(lambda: check_what_is_there(url, "solver" if role == "solver" else "worker"))
     try:
-        server = serve(config.app_metrics_host, config.app_metrics_port, application(path, Figures(role, url)))
+        app = application(path, Figures(role, url))
+        server = WsgiServer(config.app_metrics_host, config.app_metrics_port, app, [HEALTH])
     except OSError as error:
         where = f"{config.app_metrics_host}:{config.app_metrics_port}"
         raise click.ClickException(f"cannot listen on {where}: {error.strerror}") from None
 
     def stop(_signal: int, _frame: object) -> None:
-        # It waits for the loop, which runs in this thread.
-        threading.Thread(target=server.shutdown).start()
+        server.shutdown()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     end_with_parent()
-    with server:
-        server.serve_forever(poll_interval=0.2)
+    seconds = ending.PART_SECONDS if PARENT in os.environ else ending.ALONE_SECONDS
+    with ending.limited(seconds=seconds):
+        server.serve_forever()
 
 
 @click.command()
@@ -72,7 +80,7 @@ def health(url: str | None, process: str | None) -> None:
         return
     from service.watching.health import judge
 
-    name = os.environ.get("APP_METRICS_DIR", "")
+    name = os.environ.get("APP_METRICS_DIR", "").strip()
     if not name or not Path(name).is_dir():
         raise click.ClickException("APP_METRICS_DIR names no directory")
     verdicts = [verdict for verdict in judge(Path(name)) if process in (None, verdict.process)]

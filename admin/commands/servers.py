@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
+from admin.commands.looking import look_first
 from admin.commands.options import configuration, quit_early, setting
+
+if TYPE_CHECKING:
+    from settings.config import Config
+    from sql import Kind
 
 
 @click.command()
 def worker() -> None:
     """Run a worker: one for each worker database, in one place only."""
-    from service.servers import WORKER
+    from service import servers
     from service.supervisor import supervise
 
     config = configuration("worker")
-    sys.exit(supervise(config, "worker", WORKER))
+    _check_at_start(config, "worker")
+    sys.exit(supervise(config, "worker", servers.worker(config)))
 
 
 @click.command()
@@ -27,6 +33,7 @@ def solver() -> None:
     from service.supervisor import supervise
 
     config = configuration("solver")
+    _check_at_start(config, "solver")
     sys.exit(supervise(config, "solver", SOLVER))
 
 
@@ -35,7 +42,19 @@ def webserver() -> None:
     """Run the admin Web API: any number of them."""
     from admin.web.server import main
 
-    sys.exit(main(configuration("webserver")))
+    config = configuration("webserver")
+    if config.webserver_processes:
+        from service.databases import check_what_is_there
+
+        look_first(lambda: check_what_is_there(config.solver_postgres_url, "solver"))
+    sys.exit(main(config))
+
+
+def _check_at_start(config: Config, kind: Kind) -> None:
+    """Nothing is started on a database that is missing, not set up, or somebody else's."""
+    from service.databases import check_at_start
+
+    look_first(lambda: check_at_start(config, kind))
 
 
 @click.command("roll_turns")
@@ -49,4 +68,4 @@ def roll_turns(quit_early: bool) -> None:
     from service.processes import run_processes
 
     config = configuration("solver")
-    sys.exit(run_processes(config, "roll_turns", 1, partial(turns.run_turns, config, quit_early)))
+    sys.exit(run_processes(config, turns.solver_part(config, quit_early)))

@@ -6,6 +6,7 @@ another server than the one the caller named, because every request carries the 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ TRIES = 6
 Document = dict[str, Any]
 Sleep = Callable[[float], None]
 
+_BELOW_ROOT = re.compile(r"/creditors/(\.list/|\.wallet/|enumerate/|[0-9]+/.*)?$")
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _GONE = frozenset({404, 410})
 _LONGEST_PAUSE = 60.0
@@ -101,8 +103,11 @@ class CreditorsApi:
     """The Web API at one address. Use as a context manager."""
 
     def __init__(self, url: str, auth: httpx.Auth, pace: Pace) -> None:
-        """`url` is the address of the API's root: what comes before `creditors/.list`."""
-        self._root = httpx.URL(url.rstrip("/") + "/")
+        """`url` is any address of the API: its root, or something below `/creditors/`, with or without a slash.
+
+        Raises ApiError for what is no address.
+        """
+        self._root = root_of(url)
         self._pace = pace
         self._client = httpx.Client(auth=auth, timeout=30.0, headers={"Accept": "application/json"})
 
@@ -154,13 +159,25 @@ class CreditorsApi:
         url: str | None = first
         while url is not None:
             page = self.get(url)
-            uris = [text(item, "uri") for item in _items(page, url)]
+            uris = [text(item, "uri") for item in items_of(page, url)]
             follower = page.get("next")
             next_url = None if follower is None else self.resolve(text(page, "next"), url)
             if next_url == url:
                 raise ApiError(f"{url}: the next page is the same one")
             yield url, [self.resolve(uri, url) for uri in uris], next_url
             url = next_url
+
+
+def root_of(url: str) -> httpx.URL:
+    """What comes before `creditors/.list` in an address of the API, as people have it. Raises ApiError."""
+    try:
+        found = httpx.URL(url.strip())
+    except httpx.InvalidURL as error:
+        raise ApiError(f"the address of the Web API is no URL: {error}") from None
+    if found.scheme not in ("http", "https") or not found.host:
+        raise ApiError("the address of the Web API has to begin with https:// (or http://) and a host")
+    path = _BELOW_ROOT.sub("/", found.path if found.path.endswith("/") else found.path + "/")
+    return found.copy_with(path=path, query=None, fragment=None)
 
 
 def text(document: Document, name: str) -> str:
@@ -179,7 +196,8 @@ def part(document: Document, name: str) -> Document:
     return value
 
 
-def _items(page: Document, url: str) -> list[Document]:
+def items_of(page: Document, url: str) -> list[Document]:
+    """What is on a page of a list. Raises ApiError when it is no such page."""
     items = page.get("items")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiError(f"{url}: a page without items")

@@ -3,10 +3,8 @@
 It makes the same notifications that the agent sends when something changes, with the agent's own update IDs, and puts
 them into the inbox like the bridge does. So newer notifications win, whenever they come, and repeating changes nothing.
 
-The agent's Web API knows all of UpdatedPolicy and UpdatedFlags. It does not know two fields of UpdatedLedger: the
-`creation_date` that the accounting authority gave the account (`createdAt` is the moment when the customer added it),
-and `last_transfer_number` (ledger entries have numbers of their own). So ledgers are not loaded; each comes with its
-next change.
+The agent's Web API knows all of UpdatedPolicy and UpdatedFlags, and enough for an UpdatedLedger of an account that has
+had a transfer (`ledgers`). The others wait for their first one: only then the agent tells what no document has.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from typing import Any
 import psycopg
 
 from admin.policies.creditors_api import ApiError, CreditorsApi, Document, part, text
+from admin.policies.ledgers import ledger_notification
 from bridge.coin_info import parse_debtor_uri
 from bridge.inbound import Inbound
 from bridge.wire.ports import JSON_CONTENT_TYPE, Delivery
@@ -39,6 +38,7 @@ _CREDITOR_URL = re.compile(r".*/([0-9]{1,20})/")
 _TELL_AFTER = 2.0
 
 Tell = Callable[[str], None]
+TellWaiting = Callable[[int, int], None]
 Notification = dict[str, Any]
 
 
@@ -51,11 +51,15 @@ class Counts:
     accounts: int = 0
     notifications: int = 0
     refused: int = 0
+    waiting: int = 0
+    """Accounts whose ledger the API does not tell."""
 
     def __str__(self) -> str:
         return (
             f"{self.creditors:,} creditors, {self.own_creditors:,} of this shard, {self.accounts:,} accounts, "
-            f"{self.notifications:,} notifications" + (f", {self.refused:,} refused" if self.refused else "")
+            f"{self.notifications:,} notifications"
+            + (f", {self.waiting:,} accounts wait for their first transfer" if self.waiting else "")
+            + (f", {self.refused:,} refused" if self.refused else "")
         )
 
 
@@ -121,12 +125,24 @@ class Notifications:
         self.waiting = [delivery for delivery in self.waiting if delivery.tag not in done]
         self.refused += len(rejected)
 
+    def widen(self, extra: int) -> None:
+        """There is no limit."""
+
     def close(self) -> None:
         """Nothing to give back."""
 
 
-def load(api: CreditorsApi, worker: psycopg.Connection[Any], realm: Realm, bookmark: Bookmark, tell: Tell) -> Counts:
-    """Loads policies and flags of all accounts of this shard's creditors. Returns what was done.
+def load(
+    api: CreditorsApi,
+    worker: psycopg.Connection[Any],
+    realm: Realm,
+    bookmark: Bookmark,
+    tell: Tell,
+    tell_waiting: TellWaiting = lambda creditor_id, debtor_id: None,
+) -> Counts:
+    """Loads policies, flags and ledgers of all accounts of this shard's creditors. Returns what was done.
+
+    `tell_waiting` is called for each account whose ledger the API does not tell.
 
     After each page of creditors its notifications are committed, then the bookmark moves on. Raises ApiError and
     psycopg.Error; what was committed stays.
@@ -148,7 +164,7 @@ def load(api: CreditorsApi, worker: psycopg.Connection[Any], realm: Realm, bookm
             counts.creditors += 1
             if realm.matches(creditor_id(creditor)):
                 counts.own_creditors += 1
-                _load_creditor(api, creditor, source, counts)
+                _load_creditor(api, creditor, source, counts, tell_waiting)
         _deliver(inbound, source, counts)
         bookmark.write(next_page)
         if time.monotonic() - told_at > _TELL_AFTER:
@@ -166,7 +182,9 @@ def creditor_id(url: str) -> int:
     return number - 2**64 if number >= 2**63 else number
 
 
-def _load_creditor(api: CreditorsApi, creditor: str, source: Notifications, counts: Counts) -> None:
+def _load_creditor(
+    api: CreditorsApi, creditor: str, source: Notifications, counts: Counts, tell_waiting: TellWaiting
+) -> None:
     accounts = dict(_accounts(api, creditor))
     for url, account in accounts.items():
         counts.accounts += 1
@@ -174,11 +192,15 @@ def _load_creditor(api: CreditorsApi, creditor: str, source: Notifications, coun
             debtor_id = _debtor_id(account)
             keys = {"debtor_id": debtor_id, "creditor_id": creditor_id(creditor)}
             news = [flags_notification(account), policy_notification(account, _peg_id(api, account, url, accounts))]
+            ledger = ledger_notification(api, account, url)
         except ApiError as error:
             counts.refused += 1
             logger.error("account %s was left out: %s", url, error)
             continue
-        for notification in news:
+        if ledger is None:
+            counts.waiting += 1
+            tell_waiting(keys["creditor_id"], keys["debtor_id"])
+        for notification in news if ledger is None else [*news, ledger]:
             source.add({**notification, **keys})
 
 

@@ -1,5 +1,6 @@
 """The admin Web API: who may call, the endpoints, their OpenAPI document, and the page for operators.
 
-A request passes `cors` and `token_check`, which are in front of the application, then its blueprint, which checks the
-user's role, and one database function.
+gunicorn runs `worker`, which waits for slow clients. A complete request passes what is in front of the
+application: `cors`, `token_check` (`access_rules` knows what its endpoint needs, `introspection` what its token
+gives) and `cross_site`; then the check of the user's role, the view, and one database function.
 """

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import flask
 import psycopg
 
-from admin.web import collectors, dashboard, health, queues, set_aside, turns
+from admin.web import collectors, dashboard, health, queues, set_aside, statistics, turns
+from admin.web.access_rules import AccessRules
 from admin.web.cors import Cors
+from admin.web.cross_site import CrossSiteCheck, HostCheck
 from admin.web.documentation import document
+from admin.web.errors import RETRY_AFTER
 from admin.web.identifiers import register_converters
-from admin.web.introspection import Introspector
-from admin.web.roles import check_role
+from admin.web.roles import role_check
 from admin.web.services import attach, connect, services_of
 from admin.web.token_check import StripIdentity, TokenCheck
 from settings.config import Config
+from sql.connections import is_trouble
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 MAX_BODY_BYTES = 65_536
-
-_PUBLIC = ("health.Health", "dashboard.shell", "dashboard.asset")
 
 
 def create_app(config: Config) -> flask.Flask:
@@ -37,38 +43,41 @@ def create_app(config: Config) -> flask.Flask:
     register_converters(app.url_map)
 
     attach(app, connect(config))
-    app.before_request(check_role)
     api = document(app, config)
-    for blueprint in (health, collectors, turns, queues, set_aside):
+    for blueprint in (health, collectors, turns, queues, set_aside, statistics):
         api.register_blueprint(blueprint.blueprint)
     app.register_blueprint(dashboard.blueprint)
-    documentation = {name for name in app.view_functions if name.startswith(("api-docs.", "swagger-ui-files."))}
-    services_of(app).public_endpoints.update(_PUBLIC, documentation)
-    app.register_error_handler(psycopg.OperationalError, _database_is_down)
-    app.after_request(_forbid_guessing)
+    rules = AccessRules(app)
+    app.before_request(role_check(rules))
+    app.register_error_handler(psycopg.Error, _database_is_down)
+    app.after_request(_protect)
 
-    _put_in_front(app, config)
+    _put_in_front(app, config, rules)
     return app
 
 
-def _put_in_front(app: flask.Flask, config: Config) -> None:
-    """What a request passes before the application: first strip, then answer preflights, then check the token."""
-    wsgi = app.wsgi_app
-    if config.app_enable_cors:
-        wsgi = Cors(wsgi, expose="Location")
-    if not config.app_webserver_no_token_check:
-        wsgi = Cors(TokenCheck(wsgi, Introspector(config.oauth2_introspect_url)), expose="Content-Type, Location")
+def _put_in_front(app: flask.Flask, config: Config, rules: AccessRules) -> None:
+    """What a request passes before the application: first strip, then answer preflights, then check."""
+    wsgi: WSGIApplication = app.wsgi_app if config.app_enable_cors else CrossSiteCheck(app.wsgi_app)
+    introspector = services_of(app).introspector
+    if introspector is None:
+        wsgi = HostCheck(wsgi, config.app_webserver_host_names)
+    else:
+        wsgi = Cors(TokenCheck(wsgi, introspector, rules.of_request))
     app.wsgi_app = StripIdentity(wsgi)  # type: ignore[method-assign]
 
 
-def _database_is_down(error: psycopg.OperationalError) -> flask.typing.ResponseReturnValue:
-    """Not reachable, shutting down, or too slow: worth another try later."""
+def _database_is_down(error: psycopg.Error) -> flask.typing.ResponseReturnValue:
+    """Not reachable, shutting down, read-only, or too slow: worth another try later. Everything else is our fault."""
+    if not is_trouble(error):
+        raise error
     flask.current_app.logger.warning("a database does not answer: %s", error)
     body = {"code": 503, "status": "Service Unavailable", "message": "A database does not answer now."}
-    return body, 503
+    return body, 503, {"Retry-After": RETRY_AFTER}
 
 
-def _forbid_guessing(response: flask.Response) -> flask.Response:
+def _protect(response: flask.Response) -> flask.Response:
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,8 @@ import marshmallow as ma
 from flask_smorest import abort
 from webargs.core import is_json, missing, parse_json
 from webargs.flaskparser import FlaskParser
+
+from admin.web.access_rules import View, needs
 
 
 class StrictParser(FlaskParser):
@@ -30,14 +33,19 @@ class StrictParser(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose operations are documented with the scope that their tokens need."""
+    """A blueprint whose operations say which scope their tokens need."""
 
     ARGUMENTS_PARSER = StrictParser()
 
+    def operation(self, operation_id: str, scope: str | None) -> Callable[[View], View]:
+        """Names an operation in the OpenAPI document, and declares the scope that it needs; None: no token at all."""
+        security = [] if scope is None else [{"oauth2": [scope]}, {"bearer": []}]
 
-def needs(scope: str) -> dict[str, Any]:
-    """The `security` of an operation in the OpenAPI document."""
-    return {"security": [{"oauth2": [scope]}]}
+        def declare(view: View) -> View:
+            documented: View = self.doc(operationId=operation_id, security=security)(view)
+            return needs(scope)(documented)
+
+        return declare
 
 
 class PageQuery(ma.Schema):

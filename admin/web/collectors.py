@@ -10,7 +10,7 @@ import psycopg
 from flask.views import MethodView
 from flask_smorest import abort
 
-from admin.web.blueprint import Blueprint, PageQuery, needs, next_page, page
+from admin.web.blueprint import Blueprint, PageQuery, next_page, page
 from admin.web.identifiers import UnsignedId, to_unsigned
 from admin.web.services import services
 from sql.statuses import CollectorStatus, all_in_words
@@ -83,7 +83,7 @@ class CurrencyPageQuery(PageQuery):
 
 @blueprint.route("/")
 class Overview(MethodView):
-    @blueprint.doc(operationId="getCollectorsOverview", **needs("access.readonly"))
+    @blueprint.operation("getCollectorsOverview", "access.readonly")
     @blueprint.arguments(CurrencyPageQuery, location="query")
     @blueprint.response(200, CollectorsOverview)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Overview(MethodView):
 
 @blueprint.route("/<id:debtorId>/activate")
 class Activation(MethodView):
-    @blueprint.doc(operationId="activateCollectors", **needs("activate"))
+    @blueprint.operation("activateCollectors", "activate")
     @blueprint.arguments(ActivateCollectorsRequest, required=False)
     @blueprint.response(204)
     @blueprint.alt_response(500, description="Debtor 0, or too few free collector IDs; see the message.")
@@ -132,7 +132,7 @@ class Activation(MethodView):
 
 @blueprint.route("/<id:debtorId>/")
 class OfCurrency(MethodView):
-    @blueprint.doc(operationId="getCollectorAccounts", **needs("access.readonly"))
+    @blueprint.operation("getCollectorAccounts", "access.readonly")
     @blueprint.response(200, CollectorAccountsList)
     def get(self, debtorId: int) -> dict[str, Any]:
         """List the collector accounts of a currency, by collector ID."""
@@ -141,7 +141,7 @@ class OfCurrency(MethodView):
 
 @blueprint.route("/<id:debtorId>/<id:collectorId>")
 class Account(MethodView):
-    @blueprint.doc(operationId="getCollectorAccount", **needs("access.readonly"))
+    @blueprint.operation("getCollectorAccount", "access.readonly")
     @blueprint.response(200, CollectorAccount)
     @blueprint.alt_response(404, description="There is no such account.")
     def get(self, debtorId: int, collectorId: int) -> dict[str, Any]:

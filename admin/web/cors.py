@@ -1,4 +1,4 @@
-"""Cross-origin requests: pages from anywhere may call, as they need a token anyway."""
+"""Cross-origin requests: pages from anywhere may read with a token; `cross_site` says what else."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 METHODS = "POST, GET, PUT, PATCH, DELETE"
 REQUEST_HEADERS = "Authorization, Content-Type, X-Requested-With"
 MAX_AGE_SECONDS = 86400
+HEADERS = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "Content-Type, Location")]
 
 
 class Cors:
     """Answers preflight requests, and adds the headers of CORS to all other responses."""
 
-    def __init__(self, app: WSGIApplication, expose: str) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
-        self._headers = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", expose)]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         is_preflight = environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
@@ -30,15 +30,13 @@ class Cors:
             return self._preflight()(environ, start_response)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            # Not twice, when the application and the check in front of it both do this.
-            names = {name.lower() for name, _ in self._headers}
-            headers = [(name, value) for name, value in headers if name.lower() not in names]
-            return start_response(status, headers + self._headers, exc_info)
+            return start_response(status, headers + HEADERS, exc_info)
 
         return self._app(environ, start)
 
-    def _preflight(self) -> Response:
-        response = Response(status=204, headers=self._headers)
+    @staticmethod
+    def _preflight() -> Response:
+        response = Response(status=204, headers=HEADERS)
         response.headers["Access-Control-Allow-Methods"] = METHODS
         response.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
         response.headers["Access-Control-Max-Age"] = str(MAX_AGE_SECONDS)

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import flask
-from flask_smorest import abort
 
+from admin.web.access_rules import needs
 from admin.web.identifiers import to_unsigned
 from admin.web.queues import COUNT_LIMIT, all_queues
 from admin.web.services import services
 from admin.web.set_aside import oldest_set_aside
 from admin.web.turns import latest_turns
+from pipelines.texts import shown
 from sql.statuses import TurnPhase, in_words
 
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix="/trade/dashboard", template_folder="templates")
@@ -26,7 +27,6 @@ LATEST_TURNS = 10
 CURRENCIES = 20
 SET_ASIDE_MESSAGES = 10
 
-# The path ends with what needs no token.
 _ASSETS = {"style.public": ("style.css", "text/css"), "script.public": ("script.js", "text/javascript")}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -35,21 +35,22 @@ _POLICY = (
 
 
 @blueprint.get("/public")
+@needs(None)
 def shell() -> str:
     """The empty page, which asks for a token."""
     return flask.render_template("shell.html")
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/<any('style.public', 'script.public'):name>")
+@needs(None)
 def asset(name: str) -> flask.Response:
     """Script and style of the page."""
-    if name not in _ASSETS:
-        abort(404)
     file, mimetype = _ASSETS[name]
     return flask.send_from_directory(f"{blueprint.root_path}/static", file, mimetype=mimetype)
 
 
 @blueprint.get("/")
+@needs("access.readonly")
 def page() -> str:
     """The page with what the databases say."""
     with services().solver.transaction() as connection:
@@ -59,6 +60,7 @@ def page() -> str:
         rows = (
             current and connection.execute("select * from solver.count_turn_rows(%s)", (current["turn_id"],)).fetchone()
         )
+        step_back = connection.execute("select * from solver.step_back_status()").fetchone()
         totals = connection.execute("select * from solver.count_all_collectors()").fetchone()
         currencies = connection.execute("select * from solver.count_collectors(null, %s)", (CURRENCIES,)).fetchall()
     return flask.render_template(
@@ -67,6 +69,7 @@ def page() -> str:
         turns=turns,
         current=current,
         rows=rows,
+        step_back=step_back,
         totals=totals,
         currencies=currencies,
         workers=[_shard(worker) for worker in all_queues()],
@@ -120,3 +123,4 @@ def show_number(number: int) -> str:
 
 
 blueprint.add_app_template_filter(to_unsigned, "unsigned")
+blueprint.add_app_template_filter(shown)

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
+
+from sql.connections import short_transaction
 
 Row = DictRow
 Connection = psycopg.Connection[Row]
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 3
 """Longest time until a connection is there; then the database counts as down."""
 
-# Also where a pooler is between, which does not know settings of sessions.
-_LIMITS = """
-select
-  set_config('statement_timeout', '10s', true),
-  set_config('idle_in_transaction_session_timeout', '10s', true),
-  set_config('timezone', 'UTC', true)
-"""
+LIMIT_SECONDS = 10.0
+"""Longest time of a statement."""
 
 
 class Database:
-    """A database, and at most `size` connections to it. What fails raises psycopg.OperationalError."""
+    """A database, and at most `size` connections to it at a time. What fails raises psycopg.Error.
+
+    Each transaction has a connection of its own: what asks here are people, and pages every ten seconds. So nothing is
+    left of a server that is gone or has become read-only.
+    """
 
     def __init__(self, url: str, size: int) -> None:
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url,
-            min_size=0,
-            max_size=size,
-            open=True,
-            num_workers=1,
-            kwargs={
-                "row_factory": dict_row,
-                "application_name": "swpt-trade webserver",
-                "connect_timeout": int(WAIT_SECONDS),
-                "client_encoding": "utf-8",
-            },
-            # Connections do not outlive their server unnoticed.
-            check=ConnectionPool.check_connection,
-        )
+        self._url = url
+        self._size = size
+        self._free = threading.BoundedSemaphore(size)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection in a transaction with limits, which is committed at the end. Moments come in UTC."""
-        with self._pool.connection(WAIT_SECONDS) as connection:
-            connection.execute(_LIMITS)
-            yield connection
+        if not self._free.acquire(timeout=WAIT_SECONDS):
+            raise psycopg.OperationalError(f"all {self._size} connections are in use")
+        try:
+            with short_transaction(
+                self._url, "webserver", LIMIT_SECONDS, connect_seconds=WAIT_SECONDS, row_factory=dict_row
+            ) as connection:
+                yield connection
+        finally:
+            self._free.release()
 
     def rows(self, query: LiteralString, parameters: Sequence[Any] = ()) -> list[Row]:
         """The rows of one query, by column name."""
@@ -61,6 +56,3 @@ class Database:
         """The first row of one query."""
         rows = self.rows(query, parameters)
         return rows[0] if rows else None
-
-    def close(self) -> None:
-        self._pool.close(timeout=1.0)

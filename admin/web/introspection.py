@@ -1,50 +1,54 @@
-"""Asking the authorization server what a token is good for (RFC 7662)."""
+"""What tokens are good for: asked once, remembered for a while."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
-import httpx
-from cachetools import TLRUCache
+from cachetools import TLRUCache, TTLCache
 
-logger = logging.getLogger(__name__)
+from admin.web.grants import Grant, Reading
+from admin.web.introspection_client import IntrospectionClient, IntrospectionError, client_of
+from settings.config import Config
+
+__all__ = ["Grant", "IntrospectionError", "Introspector", "introspector"]
 
 CACHE_SECONDS = 300.0
+REFUSED_SECONDS = 5.0
+"""How long a token that is not valid is remembered: a client that insists costs one question each time."""
+
 CACHE_SIZE = 10_000
-TIMEOUT_SECONDS = 5.0
+MAX_WAITING = 32
+"""Requests that wait for answers at the same time. The web server has a thread for each, beside those that work."""
 
-
-class IntrospectionError(Exception):
-    """The authorization server did not answer, or not as it should."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a valid token gives: the user it stands for, its scopes, and the end of its life (seconds since 1970)."""
-
-    subject: str
-    scopes: frozenset[str]
-    expires_at: float
+# Longer than a question may take: nobody waits for a thread that has died.
+_PATIENCE_SECONDS = 10.0
 
 
 class Introspector:
-    """Looks tokens up, and remembers valid ones for five minutes, but never longer than they live. Thread-safe."""
+    """Looks tokens up, and remembers valid ones for five minutes, but never longer than they live. Thread-safe.
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._url = url
+    `waiting` is how many threads wait for an answer just now.
+    """
+
+    def __init__(
+        self, client: IntrospectionClient, reading: Reading | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._reading = reading or Reading()
         self._clock = clock
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, headers={"X-Forwarded-Proto": "https"})
         self._lock = threading.Lock()
+        self.waiting = 0
+        self._questions: dict[bytes, Future[dict[str, Any]]] = {}
         self._grants: TLRUCache[bytes, Grant] = TLRUCache(
             CACHE_SIZE, ttu=lambda _key, grant, now: min(now + CACHE_SECONDS, grant.expires_at), timer=clock
         )
+        # Apart, so that no flood of them drives out the others.
+        self._refused: TTLCache[bytes, bool] = TTLCache(CACHE_SIZE, REFUSED_SECONDS, timer=clock)
 
     def grant(self, token: str) -> Grant | None:
         """What the token gives; None if it is not valid. Raises IntrospectionError."""
@@ -52,51 +56,40 @@ class Introspector:
         key = hashlib.sha256(token.encode()).digest()
         with self._lock:
             known = self._grants.get(key)
-        if known is not None:
-            return known
-        grant = read_grant(self._ask(token))
-        if grant is None or grant.expires_at <= self._clock():
-            return None
+            if known is not None or key in self._refused:
+                return known
+            if self.waiting >= MAX_WAITING:
+                raise IntrospectionError("too many requests wait for the introspection endpoint")
+            self.waiting += 1
+            question = self._questions.get(key)
+            if question is None:
+                question = self._questions[key] = self._client.ask(token)
+        try:
+            return self._remember(key, self._reading.grant(question.result(_PATIENCE_SECONDS)))
+        except (TimeoutError, CancelledError):
+            raise IntrospectionError("the introspection endpoint does not answer") from None
+        finally:
+            with self._lock:
+                self.waiting -= 1
+                # Whoever comes now finds what was remembered, or asks anew.
+                if self._questions.get(key) is question:
+                    del self._questions[key]
+
+    def close(self) -> None:
+        """Gives up all questions."""
+        self._client.close()
+
+    def _remember(self, key: bytes, grant: Grant | None) -> Grant | None:
+        if grant is not None and grant.expires_at <= self._clock():
+            grant = None
         with self._lock:
-            self._grants[key] = grant
+            if grant is None:
+                self._refused[key] = True
+            else:
+                self._grants[key] = grant
         return grant
 
-    def _ask(self, token: str) -> dict[str, Any]:
-        try:
-            response = self._client.post(self._url, data={"token": token})
-            if response.status_code != httpx.codes.OK:
-                raise IntrospectionError(f"the introspection endpoint answered {response.status_code}")
-            answer = response.json()
-        except httpx.HTTPError as error:
-            raise IntrospectionError(f"the introspection endpoint can not be reached: {error}") from error
-        except (ValueError, RecursionError) as error:
-            raise IntrospectionError("the introspection endpoint did not answer with JSON") from error
-        if not isinstance(answer, dict):
-            raise IntrospectionError("the introspection endpoint did not answer with a JSON object")
-        return answer
 
-
-def read_grant(answer: dict[str, Any]) -> Grant | None:
-    """What an introspection response says; None if the token is not active or nobody's."""
-    if answer.get("active") is not True:
-        return None
-    subject = _text(answer.get("sub")) or _text(answer.get("username"))
-    if not subject:
-        return None
-    scopes = frozenset(_text(answer.get("scope")).split())
-    return Grant(subject, scopes, _moment(answer.get("exp")))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _moment(value: object) -> float:
-    """A moment in seconds since 1970. Without a usable one the token lives on, until the cache forgets it."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.inf
-    try:
-        moment = float(value)
-    except OverflowError:
-        return math.inf
-    return math.inf if math.isnan(moment) else moment
+def introspector(config: Config) -> Introspector:
+    """The one that the settings ask for."""
+    return Introspector(client_of(config), Reading(config.app_introspect_user_claim, config.app_introspect_audience))

@@ -10,9 +10,10 @@ import psycopg
 from flask.views import MethodView
 from flask_smorest import abort
 
-from admin.web.blueprint import Blueprint, needs
+from admin.web.blueprint import Blueprint
 from admin.web.database import Database
 from admin.web.services import services
+from sql.connections import is_trouble
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class WorkerQueuesList(ma.Schema):
 
 @blueprint.route("/")
 class AllQueues(MethodView):
-    @blueprint.doc(operationId="getAllQueues", **needs("access.readonly"))
+    @blueprint.operation("getAllQueues", "access.readonly")
     @blueprint.response(200, WorkerQueuesList)
     def get(self) -> dict[str, Any]:
         """Show the queues of all worker databases. One that is down stops no other from being shown."""
@@ -63,7 +64,7 @@ class AllQueues(MethodView):
 
 @blueprint.route("/<number:workerNumber>")
 class OneWorker(MethodView):
-    @blueprint.doc(operationId="getQueues", **needs("access.readonly"))
+    @blueprint.operation("getQueues", "access.readonly")
     @blueprint.response(200, WorkerQueues)
     @blueprint.alt_response(404, description="There is no such worker.")
     def get(self, workerNumber: int) -> dict[str, Any]:
@@ -85,7 +86,9 @@ def all_queues() -> list[dict[str, Any]]:
     for number, database in enumerate(services().workers):
         try:
             items.append(_queues(number, database))
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not is_trouble(error):
+                raise
             logger.warning("worker database %s can not be read: %s", number, error)
             items.append({"worker": number, "is_reachable": False, "binding_key": None, "queues": []})
     return items

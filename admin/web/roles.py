@@ -10,14 +10,15 @@ from typing import Final, Literal, ParamSpec, TypeVar
 import flask
 from flask_smorest import abort
 
+from admin.web.access_rules import READ_METHODS, AccessRules
 from admin.web.services import services
-from admin.web.token_check import IS_PUBLIC
+from admin.web.token_check import GRANTED_SCOPE
 from settings.config import Config
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UserType = Literal["superuser", "supervisor", "creditor", "unknown"]
+UserType = Literal["superuser", "supervisor", "owner", "creditor", "unknown"]
 
 USER_ID_HEADER: Final = "X-Swpt-User-Id"
 
@@ -26,13 +27,14 @@ _CREDITOR_ID = re.compile(r"[0-9]{1,20}")
 
 def user_type(config: Config, subject: str | None) -> UserType:
     """What the user with this name is. No name (None): somebody behind a proxy that checks tokens, a superuser."""
-    if subject is None or config.superuser_subject.match(subject):
+    if subject is None or config.superuser_subject.fullmatch(subject):
         return "superuser"
-    if config.supervisor_subject.match(subject):
+    if config.supervisor_subject.fullmatch(subject):
         return "supervisor"
-    creditor = config.app_creditor_subject_regex.match(subject)
+    creditor = config.app_creditor_subject_regex.fullmatch(subject)
     if creditor and _CREDITOR_ID.fullmatch(creditor[1] or "") and int(creditor[1]) < 2**64:
-        return "creditor"
+        is_owner = config.owner_creditor_id is not None and int(creditor[1]) == config.owner_creditor_id % 2**64
+        return "owner" if is_owner else "creditor"
     return "unknown"
 
 
@@ -41,14 +43,28 @@ def current_user() -> str:
     return flask.request.headers.get(USER_ID_HEADER, "(no token check)")
 
 
-def check_role() -> None:
-    """Before every request: everything that is not public is for superusers and supervisors."""
-    request = flask.request
-    # What was not found needs no role; OPTIONS tells nothing.
-    if request.endpoint is None or request.method == "OPTIONS" or request.endpoint in services().public_endpoints:
-        return
-    if IS_PUBLIC in request.environ or _current_type() not in ("superuser", "supervisor"):
-        abort(403, message="This is for superusers and supervisors.")
+def role_check(rules: AccessRules) -> Callable[[], None]:
+    """What is done before every request: everything that is not public is for superusers and supervisors.
+
+    The owner may read it, and change nothing.
+    """
+
+    def check() -> None:
+        request = flask.request
+        # What was not found needs no role.
+        if request.endpoint is None:
+            return
+        access = rules.of_endpoint(request.endpoint, request.method)
+        if access.scope is None:
+            return
+        # In front of the application the same was found out about the same request; if not, nobody may do anything.
+        if not services().config.app_webserver_no_token_check and request.environ.get(GRANTED_SCOPE) != access.scope:
+            abort(403, message="No token was checked for this.")
+        allowed = ("superuser", "supervisor", *(("owner",) if request.method in READ_METHODS else ()))
+        if _current_type() not in allowed:
+            abort(403, message="This is for superusers and supervisors.")
+
+    return check
 
 
 def superuser_only(view: Callable[P, R]) -> Callable[P, R]:

@@ -10,19 +10,20 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from admin.web.app import create_app
-from admin.web.services import services_of
+from admin.web.worker import DeadlineWorker
+from service import ending, writable
+from service.introduction import introduce
 from service.logs import set_up_logging
 from settings.config import Config
+from settings.hosts import host_name, is_loopback
 
 logger = logging.getLogger(__name__)
-
-ALL_ADDRESSES = "0.0.0.0"
-LOOPBACK = "127.0.0.1"
 
 
 def main(config: Config) -> int:
     """Serves until SIGTERM or SIGINT asks it to stop, and returns the exit status: 0 after such a stop."""
     set_up_logging(config)
+    introduce(config, "webserver")
     if config.webserver_processes == 0:
         # Serve nothing, but stay: whoever supervises this process would start it again.
         signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -30,8 +31,18 @@ def main(config: Config) -> int:
         logger.info("no processes are wanted: nothing is served")
         signal.sigwait(signals)
         return 0
+    try:
+        writable.check()
+    except writable.NotWritable as error:
+        logger.error("%s", error)
+        return 1
     if config.app_webserver_no_token_check:
         logger.warning("no tokens are checked: whoever reaches port %s is a superuser", config.webserver_port)
+    elif _is_overheard(config.oauth2_introspect_url):
+        logger.warning(
+            "OAUTH2_INTROSPECT_URL is not https://, and not on this machine: tokens can be read and answers be forged "
+            "on the way"
+        )
     try:
         Server(config).run()
     except SystemExit as stop:
@@ -44,11 +55,8 @@ class QuietLogger(Logger):
 
     def setup(self, cfg: Any) -> None:
         self.cfg = cfg
-        self._access_log_enabled = cfg.accesslog is not None
         self.error_log.propagate = True
         self.error_log.setLevel(logging.NOTSET)
-        self.access_log.propagate = True
-        self.access_log.setLevel(logging.INFO if self._access_log_enabled else logging.CRITICAL)
 
 
 class Server(BaseApplication):
@@ -60,19 +68,17 @@ class Server(BaseApplication):
 
     def load_config(self) -> None:
         config = self._config
-        # Whoever reaches a server that checks nothing is a superuser; so nobody reaches it from outside.
-        host = LOOPBACK if config.app_webserver_no_token_check else ALL_ADDRESSES
+        host = config.webserver_host
         settings = {
-            "bind": f"{host}:{config.webserver_port}",
+            "bind": f"[{host}]:{config.webserver_port}" if ":" in host else f"{host}:{config.webserver_port}",
             "workers": config.webserver_processes,
             "threads": config.webserver_threads,
-            "worker_class": "gthread",
+            "worker_class": DeadlineWorker,
             "logger_class": QuietLogger,
-            "accesslog": "-" if config.logs_http_access else None,
             # Sooner than whoever supervises us loses patience.
-            "graceful_timeout": 8,
+            "graceful_timeout": 5,
             "control_socket_disable": True,
-            "worker_exit": _close,
+            "when_ready": lambda _server: ending.limit_by_alarm(signal.SIGTERM, signal.SIGINT),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -81,7 +87,5 @@ class Server(BaseApplication):
         return create_app(self._config)
 
 
-def _close(_server: Any, worker: Any) -> None:
-    app = worker.app.callable
-    if app is not None:
-        services_of(app).close()
+def _is_overheard(url: str) -> bool:
+    return not (url.lower().startswith("https://") or is_loopback(host_name(url) or ""))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import flask
 
 from admin.web.database import Database
+from admin.web.introspection import Introspector, introspector
 from settings.config import Config
 
 _NAME = "swpt_trade"
@@ -14,26 +15,22 @@ _NAME = "swpt_trade"
 
 @dataclass(frozen=True)
 class Services:
-    """The configuration, the databases, and the endpoints that need neither token nor role."""
+    """The configuration, the databases, and who knows about tokens (None: nobody checks them)."""
 
     config: Config
     solver: Database
     workers: tuple[Database, ...]
-    public_endpoints: set[str] = field(default_factory=set)
-
-    def close(self) -> None:
-        """Ends all connections."""
-        for database in (self.solver, *self.workers):
-            database.close()
+    introspector: Introspector | None
 
 
 def connect(config: Config) -> Services:
-    """Opens pools of connections; the connections come when they are needed."""
+    """The databases; connections come when they are needed."""
     size = config.solver_client_pool_size or config.webserver_threads
     return Services(
         config,
         Database(config.solver_postgres_url, size),
         tuple(Database(url, config.webserver_threads) for url in config.app_worker_postgres_urls),
+        None if config.app_webserver_no_token_check else introspector(config),
     )
 
 

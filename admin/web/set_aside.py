@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask.views import MethodView
 from flask_smorest import abort
 
-from admin.web.blueprint import Blueprint, NumberPageQuery, needs, next_page, page
+from admin.web.blueprint import Blueprint, NumberPageQuery, next_page, page
 from admin.web.queues import worker_database
 from admin.web.roles import current_user, superuser_only
 
@@ -48,7 +48,7 @@ class SetAsideDecisionsList(ma.Schema):
 
 @blueprint.route("/<number:workerNumber>/")
 class Messages(MethodView):
-    @blueprint.doc(operationId="getSetAsideMessages", **needs("access.readonly"))
+    @blueprint.operation("getSetAsideMessages", "access.readonly")
     @blueprint.arguments(NumberPageQuery, location="query")
     @blueprint.response(200, SetAsideList)
     def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Messages(MethodView):
 
 @blueprint.route("/<number:workerNumber>/decisions/")
 class Decisions(MethodView):
-    @blueprint.doc(operationId="getSetAsideDecisions", **needs("access.readonly"))
+    @blueprint.operation("getSetAsideDecisions", "access.readonly")
     @blueprint.arguments(NumberPageQuery, location="query")
     @blueprint.response(200, SetAsideDecisionsList)
     def get(self, query: dict[str, Any], workerNumber: int) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Decisions(MethodView):
 
 @blueprint.route("/<number:workerNumber>/<number:setAsideId>")
 class Message(MethodView):
-    @blueprint.doc(operationId="getSetAsideMessage", **needs("access.readonly"))
+    @blueprint.operation("getSetAsideMessage", "access.readonly")
     @blueprint.response(200, SetAsideMessage)
     @blueprint.alt_response(404, description="No such message is waiting.")
     def get(self, workerNumber: int, setAsideId: int) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Message(MethodView):
 @blueprint.route("/<number:workerNumber>/<number:setAsideId>/replay")
 class Replay(MethodView):
     @superuser_only
-    @blueprint.doc(operationId="replaySetAsideMessage", **needs("access"))
+    @blueprint.operation("replaySetAsideMessage", "access")
     @blueprint.response(204)
     @blueprint.alt_response(404, description="No such message is waiting.")
     @blueprint.alt_response(409, description="The message belongs to another shard.")
@@ -93,7 +93,7 @@ class Replay(MethodView):
 @blueprint.route("/<number:workerNumber>/<number:setAsideId>/discard")
 class Discard(MethodView):
     @superuser_only
-    @blueprint.doc(operationId="discardSetAsideMessage", **needs("access"))
+    @blueprint.operation("discardSetAsideMessage", "access")
     @blueprint.response(204)
     @blueprint.alt_response(404, description="No such message is waiting.")
     def post(self, workerNumber: int, setAsideId: int) -> None:

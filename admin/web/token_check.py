@@ -6,25 +6,24 @@ calls, by headers; what a client sends in their place never gets through, on no 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.wrappers import Response
-
-from admin.web.access_rules import access_to, is_granted
+from admin.web.access_rules import Access, is_granted
+from admin.web.errors import json_error
 from admin.web.introspection import IntrospectionError, Introspector
+from bridge.seldom import Seldom
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from werkzeug.wrappers import Response
 
 logger = logging.getLogger(__name__)
 
-IS_PUBLIC: Final = "swpt_trade.is_public"
-"""Key in the environment of requests that need no token: nobody may take them for a superuser's."""
+GRANTED_SCOPE: Final = "swpt_trade.granted_scope"
+"""Key in the environment of requests that have passed: the scope that they needed, and had."""
 
 _IDENTITY_PREFIX = "HTTP_X_SWPT_"
 # The scheme in any letter case, then a token as RFC 6750 has it.
@@ -46,9 +45,17 @@ class StripIdentity:
 class TokenCheck:
     """Lets requests pass whose token has the scope they need, with the identity of the user in headers."""
 
-    def __init__(self, app: WSGIApplication, introspector: Introspector) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        introspector: Introspector,
+        access_to: Callable[[WSGIEnvironment], Access | None],
+    ) -> None:
+        """`access_to` says what a request needs; None: there is nothing for it."""
         self._app = app
         self._introspector = introspector
+        self._seldom = Seldom()
+        self._access_to = access_to
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = self._refusal(environ) or self._app
@@ -56,36 +63,32 @@ class TokenCheck:
 
     def _refusal(self, environ: WSGIEnvironment) -> Response | None:
         """The answer to a request that may not pass; for one that may, None, and the environment is prepared."""
-        # PATH_INFO holds the bytes of the path as Latin-1; all that matters here is ASCII.
-        access = access_to(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        access = self._access_to(environ)
         if access is None:
-            return _error(404)
+            return json_error(404)
         if access.scope is None:
-            environ[IS_PUBLIC] = True
             return None
 
         authorization = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip(" "))
         if authorization is None:
-            return _error(401, "A bearer token is required.", "Bearer")
+            return json_error(401, "A bearer token is required.", "Bearer")
         try:
             grant = self._introspector.grant(authorization[1])
         except IntrospectionError as error:
-            logger.warning("no token can be checked: %s", error)
-            return _error(503, "Tokens can not be checked now.")
+            if self._seldom.allows(str(error)):
+                logger.warning(
+                    "no token can be checked, so nobody gets in: %s. Is OAUTH2_INTROSPECT_URL right, and can its "
+                    "server be reached from here?",
+                    error,
+                )
+            return json_error(503, "Tokens can not be checked now.")
         if grant is None:
-            return _error(401, "The token is not valid.", 'Bearer error="invalid_token"')
+            return json_error(401, "The token is not valid.", 'Bearer error="invalid_token"')
         if not is_granted(access.scope, grant.scopes):
             challenge = f'Bearer error="insufficient_scope", scope="{access.scope}"'
-            return _error(403, f"The token has no scope {access.scope}.", challenge)
+            return json_error(403, f"The token has no scope {access.scope}.", challenge)
 
+        environ[GRANTED_SCOPE] = access.scope
         environ["HTTP_X_SWPT_USER_ID"] = grant.subject
         environ["HTTP_X_SWPT_REQUIRE_PIN"] = "false" if "disable_pin" in grant.scopes else "true"
         return None
-
-
-def _error(code: int, message: str | None = None, challenge: str | None = None) -> Response:
-    body: dict[str, object] = {"code": code, "status": HTTP_STATUS_CODES[code]}
-    if message is not None:
-        body["message"] = message
-    headers = {} if challenge is None else {"WWW-Authenticate": challenge}
-    return Response(json.dumps(body) + "\n", code, headers, mimetype="application/json")

@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask.views import MethodView
 from flask_smorest import abort
 
-from admin.web.blueprint import Blueprint, TurnPageQuery, needs, next_page, page
+from admin.web.blueprint import Blueprint, TurnPageQuery, next_page, page
 from admin.web.database import Connection, Row
 from admin.web.identifiers import UnsignedId
 from admin.web.services import services
@@ -72,7 +72,7 @@ class Turn(TurnSummary):
 
 @blueprint.route("/")
 class Turns(MethodView):
-    @blueprint.doc(operationId="getTurns", **needs("access.readonly"))
+    @blueprint.operation("getTurns", "access.readonly")
     @blueprint.arguments(TurnPageQuery, location="query")
     @blueprint.response(200, TurnsList)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Turns(MethodView):
 
 @blueprint.route("/<turn:turnId>")
 class OneTurn(MethodView):
-    @blueprint.doc(operationId="getTurn", **needs("access.readonly"))
+    @blueprint.operation("getTurn", "access.readonly")
     @blueprint.response(200, Turn)
     @blueprint.alt_response(404, description="There is no such turn (any more).")
     def get(self, turnId: int) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from bridge.messages.catalogue import CONSUMED_TYPES, STRUCTS
+from bridge.messages.catalogue import STRUCTS
 from bridge.messages.moments import format_moment, parse_moment
+from bridge.messages.names import CONSUMED_TYPES
 from bridge.messages.types import MAX_INT64, MIN_INT64, WireMessage
 from bridge.wire.ports import JSON_CONTENT_TYPE, Delivery
 

@@ -23,6 +23,8 @@ from bridge.messages.types import (
 )
 
 OfferAmount = Annotated[int, Meta(ge=-MAX_INT64, le=MAX_INT64)]
+TransferKind = Annotated[int, Meta(ge=0, le=3)]
+SENDING, DISPATCHING, MOVING = range(3)
 OptionalIri = Annotated[str, Meta(max_length=200)] | None
 
 
@@ -30,6 +32,25 @@ def _refuse_debtor_zero(debtor_id: int) -> None:
     # Exactly seven types refuse it; all others accept it.
     if debtor_id == 0:
         raise ValueError("debtor_id is zero")
+
+
+def _settle_transfer_kind(message: TriggerTransfer | AccountIdRequest | AccountIdResponse) -> None:
+    """A later release says `transfer_kind` instead of `is_dispatching`; either will do, if they do not contradict.
+
+    From then on the kind is there only where the other one can not say it: in what moves a surplus.
+    """
+    if message.transfer_kind is UNSET:
+        if message.is_dispatching is UNSET:
+            raise ValueError("neither is_dispatching nor transfer_kind")
+        return
+    if message.transfer_kind not in (SENDING, DISPATCHING, MOVING):
+        raise ValueError("unknown transfer_kind")
+    is_dispatching = message.transfer_kind == DISPATCHING
+    if message.is_dispatching not in (UNSET, is_dispatching):
+        raise ValueError("is_dispatching contradicts transfer_kind")
+    force_setattr(message, "is_dispatching", is_dispatching)
+    if message.transfer_kind != MOVING:
+        force_setattr(message, "transfer_kind", UNSET)
 
 
 class FetchDebtorInfo(WireMessage, frozen=True, kw_only=True):
@@ -163,12 +184,14 @@ class TriggerTransfer(WireMessage, frozen=True, kw_only=True):
     turn_id: Int32
     debtor_id: Int64
     creditor_id: Int64
-    is_dispatching: bool
+    is_dispatching: bool | UnsetType = UNSET
+    transfer_kind: TransferKind | UnsetType = UNSET
     unpaid: Literal["collecting", "sending"] | UnsetType = UNSET
     ts: Moment
 
     def __post_init__(self) -> None:
         _refuse_debtor_zero(self.debtor_id)
+        _settle_transfer_kind(self)
 
 
 class AccountIdRequest(WireMessage, frozen=True, kw_only=True):
@@ -181,11 +204,13 @@ class AccountIdRequest(WireMessage, frozen=True, kw_only=True):
     turn_id: Int32
     debtor_id: Int64
     creditor_id: Int64
-    is_dispatching: bool
+    is_dispatching: bool | UnsetType = UNSET
+    transfer_kind: TransferKind | UnsetType = UNSET
     ts: Moment
 
     def __post_init__(self) -> None:
         _refuse_debtor_zero(self.debtor_id)
+        _settle_transfer_kind(self)
 
 
 class AccountIdResponse(WireMessage, frozen=True, kw_only=True):
@@ -198,13 +223,15 @@ class AccountIdResponse(WireMessage, frozen=True, kw_only=True):
     turn_id: Int32
     debtor_id: Int64
     creditor_id: Int64
-    is_dispatching: bool
+    is_dispatching: bool | UnsetType = UNSET
+    transfer_kind: TransferKind | UnsetType = UNSET
     account_id: AccountId
     account_id_version: Int64
     ts: Moment
 
     def __post_init__(self) -> None:
         _refuse_debtor_zero(self.debtor_id)
+        _settle_transfer_kind(self)
 
 
 class StartSending(WireMessage, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.messages.catalogue import SMP_SENT_TYPES
 from bridge.messages.codec import encode_message
+from bridge.messages.names import SMP_SENT_TYPES
 from bridge.messages.smp import ConfigureAccount, FinalizeTransfer, PrepareTransfer
 from bridge.messages.types import WireMessage
 from bridge.wire.ports import Publication

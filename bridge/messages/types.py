@@ -13,6 +13,11 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
+MOST_BYTES = 64 * 1024
+"""Nobody has a reason to send larger ones: it is several times what the limits below allow."""
+LARGEST_BYTES = 20 * 1024
+"""No message within the limits below is larger, even if every character is escaped."""
+
 MIN_INT64 = -(2**63)
 MAX_INT64 = 2**63 - 1
 

@@ -11,15 +11,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import pika.exceptions
 
+from bridge.rabbitmq.causes import explain
 from bridge.rabbitmq.confirms import Batch
 from bridge.rabbitmq.frames import Confirmation, encode_publications
-from bridge.rabbitmq.link import Link, describe
+from bridge.rabbitmq.link import Link
+from bridge.rabbitmq.setup import Depth, TopologyError, count_messages, look
+from bridge.rabbitmq.tls import NO_FILES, TlsFiles
 from bridge.wire.ports import Delivery, Publication, PublishError, SourceError
 
 logger = logging.getLogger(__name__)
@@ -37,9 +41,28 @@ _CHUNK = 250
 class RabbitSource:
     """Implements `bridge.wire.ports.Source`. Used by one thread."""
 
-    def __init__(self, url: str, queue: str, prefetch: int) -> None:
-        """`prefetch`: how many unacknowledged messages the broker hands out, 0 for as many as it can count."""
+    def __init__(
+        self,
+        url: str,
+        queue: str,
+        prefetch: int,
+        *,
+        files: TlsFiles = NO_FILES,
+        most_bytes: int | None = None,
+        since: datetime | Literal["last"] | None = None,
+    ) -> None:
+        """`prefetch`: how many unacknowledged messages the broker hands out, 0 for as many as it can count.
+
+        Bodies of more than `most_bytes` are not kept. `since`: where to begin in a stream, at a moment of the broker or
+        with the last piece that was written.
+        """
+        self._arguments = {} if since is None else {"x-stream-offset": since}
         self._url = url
+        self._files = files
+        self._most_bytes = most_bytes
+        # Names of the second consumer, which there is while some messages are held.
+        self._wider: str | None = None
+        self._widened = 0
         self._queue = queue
         # Really any number would be more than the memory holds, some day.
         self._prefetch = prefetch or MOST_PREFETCHED
@@ -69,6 +92,20 @@ class RabbitSource:
         self.close()
         raise SourceError(error)
 
+    def count_waiting(self) -> int:
+        """How many messages are in the queue, apart from those that consumers have. Takes none. Raises SourceError."""
+        try:
+            return count_messages(self._url, self._queue, self._files)
+        except (ConnectionError, TopologyError) as error:
+            raise SourceError(str(error)) from None
+
+    def look(self) -> Depth | None:
+        """What is in the queue; None: there is none. Takes nothing. Raises SourceError."""
+        try:
+            return look(self._url, self._queue, self._files)
+        except (ConnectionError, TopologyError) as error:
+            raise SourceError(str(error)) from None
+
     def has_news(self, timeout: float) -> bool:
         """Waits at most `timeout` seconds until `take` has something to return, or to raise."""
         link = self._connect()
@@ -79,7 +116,7 @@ class RabbitSource:
         link = self._link
         if link is None or link.error is not None:
             self.close()
-            raise SourceError("the connection was lost")
+            raise SourceError("the connection was lost" if link is None else link.error)
         settled = {*accepted, *rejected}
         if not settled <= self._unsettled.keys():
             raise SourceError("unknown delivery tag")
@@ -103,9 +140,29 @@ class RabbitSource:
                 for tag in singles:
                     link.channel.basic_ack(self._broker_tag(tag))
             except pika.exceptions.AMQPError as error:
-                link.fail(describe(error))
+                link.fail(explain(error, link.address))
 
         link.call(send)
+
+    def widen(self, extra: int) -> None:
+        """A prefetch count is that of a consumer for good: a second consumer on the channel has the others."""
+        link, old = self._link, self._wider
+        if link is None:
+            return
+        self._widened += 1
+        new = self._wider = f"wider.{self._widened}" if extra else None
+
+        def change() -> None:
+            try:
+                if old is not None:
+                    link.channel.basic_cancel(old)
+                if new is not None:
+                    link.channel.basic_qos(prefetch_count=extra)
+                    link.channel.basic_consume(self._queue, _ignore, consumer_tag=new)
+            except pika.exceptions.AMQPError as error:
+                link.fail(explain(error, link.address))
+
+        link.call(change)
 
     def close(self) -> None:
         link, self._link = self._link, None
@@ -113,6 +170,7 @@ class RabbitSource:
             link.close()
         self._ready = deque()
         self._unsettled = {}
+        self._wider = None
 
     def _connect(self) -> Link:
         if self._link is None:
@@ -120,7 +178,13 @@ class RabbitSource:
             # A late delivery of an old connection must not get a tag of the new one.
             offset = self._generation << _GENERATION_BITS
             self._link = Link(
-                self._url, self._consume, self._changed, on_deliveries=partial(_add, self._ready), first_tag=offset
+                self._url,
+                self._consume,
+                self._changed,
+                on_deliveries=partial(_add, self._ready),
+                first_tag=offset,
+                files=self._files,
+                most_bytes=self._most_bytes,
             )
             error = self._link.wait_until_ready(CONNECT_TIMEOUT)
             if error is not None:
@@ -130,10 +194,10 @@ class RabbitSource:
 
     def _consume(self, link: Link) -> None:
         channel = link.channel
-        channel.add_on_cancel_callback(lambda _frame: link.fail("the broker cancelled the consumer"))
+        channel.add_on_cancel_callback(lambda _frame: link.fail(f"{link.address}: the broker cancelled the consumer"))
         channel.basic_qos(prefetch_count=self._prefetch)
         # Deliveries come by `on_deliveries`.
-        channel.basic_consume(self._queue, _ignore, callback=lambda _frame: link.set_ready())
+        channel.basic_consume(self._queue, _ignore, arguments=self._arguments, callback=lambda _frame: link.set_ready())
 
     @staticmethod
     def _broker_tag(tag: int) -> int:
@@ -151,6 +215,7 @@ class RabbitTarget:
         confirm_timeout: float = CONFIRM_TIMEOUT,
         blocked_timeout: float = BLOCKED_TIMEOUT,
         give_up: Callable[[], bool] = lambda: False,
+        files: TlsFiles = NO_FILES,
     ) -> None:
         """`prefix` goes before exchange names; `window` messages may be unconfirmed.
 
@@ -159,6 +224,7 @@ class RabbitTarget:
         for a broker that makes no progress end at once.
         """
         self._url = url
+        self._files = files
         self._prefix = prefix
         self._window = window
         self._chunk = max(1, min(_CHUNK, window // 2))
@@ -203,7 +269,9 @@ class RabbitTarget:
             self.close()
         if self._link is None:
             self._published = 0
-            self._link = Link(self._url, self._prepare, self._changed, on_confirmations=self._on_confirmations)
+            self._link = Link(
+                self._url, self._prepare, self._changed, on_confirmations=self._on_confirmations, files=self._files
+            )
             error = self._link.wait_until_ready(CONNECT_TIMEOUT)
             if error is not None:
                 self.close()
@@ -222,7 +290,7 @@ class RabbitTarget:
                 if link.is_blocked:
                     blocked_since = blocked_since or now
                     if now - blocked_since > self._blocked_timeout or self._give_up():
-                        return f"the broker takes no messages for {now - blocked_since:.0f} s"
+                        return f"{link.address}: the broker takes no messages for {now - blocked_since:.0f} s"
                     self._changed.wait(1.0)
                     continue
                 if blocked_since is not None:
@@ -230,7 +298,7 @@ class RabbitTarget:
                     waiting_since, blocked_since = now, None
                 silence = now - max(waiting_since, job.progressed_at)
                 if silence > self._confirm_timeout or (silence > GIVE_UP_SECONDS and self._give_up()):
-                    return f"no confirmation for {silence:.1f} s"
+                    return f"{link.address}: no confirmation for {silence:.1f} s"
                 self._changed.wait(min(1.0, self._confirm_timeout - silence))
         return None
 
@@ -251,7 +319,7 @@ class RabbitTarget:
                 job.sent += count
                 link.connection.send(frames)
         except Exception as error:
-            link.fail(describe(error))
+            link.fail(explain(error, link.address))
 
     def _on_confirmations(self, link: Link, confirmations: list[Confirmation]) -> None:
         job = self._batch

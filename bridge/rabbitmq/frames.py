@@ -60,7 +60,8 @@ class Confirmation(NamedTuple):
 class FrameConnection(SelectConnection):
     """A connection that reads deliveries and confirmations itself, and hands them over in lists.
 
-    `on_deliveries` and `on_confirmations` run in the thread of the I/O loop.
+    `on_deliveries` and `on_confirmations` run in the thread of the I/O loop. Bodies of more than `most_bytes` are read
+    and forgotten.
     """
 
     def __init__(
@@ -69,13 +70,14 @@ class FrameConnection(SelectConnection):
         on_deliveries: Callable[[list[Delivery]], None],
         on_confirmations: Callable[[list[Confirmation]], None],
         first_tag: int = 0,
+        most_bytes: int | None = None,
         **callbacks: Callable[..., None],
     ) -> None:
         self._on_deliveries = on_deliveries
         self._on_confirmations = on_confirmations
         self._is_established = False
         self._frame_buffer = b""
-        self._reader = FrameReader(first_tag)
+        self._reader = FrameReader(first_tag, most_bytes)
         super().__init__(parameters, **callbacks)
 
     @property
@@ -138,7 +140,8 @@ class FrameConnection(SelectConnection):
 class FrameReader:
     """Puts deliveries together out of their frames. There is one channel, so these come one after the other."""
 
-    def __init__(self, first_tag: int) -> None:
+    def __init__(self, first_tag: int, most_bytes: int | None = None) -> None:
+        self._most_bytes = most_bytes
         self.deliveries: list[Delivery] = []
         self.confirmations: list[Confirmation] = []
         self._is_open = False
@@ -151,6 +154,7 @@ class FrameReader:
         self._type: str | None = None
         self._headers: Headers = {}
         self._missing = 0
+        self._omitted_bytes = 0
         self._parts: list[bytes] = []
 
     def read(self, kind: int, buffer: bytes, start: int, stop: int) -> bool:
@@ -170,11 +174,13 @@ class FrameReader:
             # A heartbeat, or the content of a message that the broker returned.
             return False
         if kind == _HEADER:
-            self._missing = _UINT64.unpack_from(buffer, start + 4)[0]
+            self._missing = size = _UINT64.unpack_from(buffer, start + 4)[0]
+            self._omitted_bytes = size if self._most_bytes is not None and size > self._most_bytes else 0
             self._content_type, self._type, self._headers = read_properties(buffer[start + 12 : stop])
         elif kind == _BODY:
             self._missing -= stop - start
-            self._parts.append(buffer[start:stop])
+            if not self._omitted_bytes:
+                self._parts.append(buffer[start:stop])
         else:
             return False
         if self._missing <= 0:
@@ -205,6 +211,7 @@ class FrameReader:
                 self._headers,
                 parts[0] if len(parts) == 1 else b"".join(parts),
                 self._redelivered,
+                self._omitted_bytes,
             )
         )
 

@@ -7,25 +7,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import pika
-
+from bridge.rabbitmq.access import connection_parameters
+from bridge.rabbitmq.causes import address, explain
 from bridge.rabbitmq.frames import Confirmation, FrameConnection
+from bridge.rabbitmq.tls import NO_FILES, TlsFiles
 from bridge.wire.ports import Delivery
 
 logger = logging.getLogger(__name__)
 
-# The library logs connection URLs and every lost connection; all of that reaches the caller as an exception of ours.
-logging.getLogger("pika").setLevel(logging.CRITICAL)
-
 CLOSE_SECONDS = 3.0
-
-
-def connection_parameters(url: str) -> pika.URLParameters:
-    """Raises ValueError for a malformed URL, without repeating it (it may hold a password)."""
-    try:
-        return pika.URLParameters(url)
-    except Exception:
-        raise ValueError("malformed broker URL") from None
 
 
 class Link:
@@ -42,8 +32,12 @@ class Link:
         on_deliveries: Callable[[Link, list[Delivery]], None] | None = None,
         on_confirmations: Callable[[Link, list[Confirmation]], None] | None = None,
         first_tag: int = 0,
+        files: TlsFiles = NO_FILES,
+        most_bytes: int | None = None,
     ) -> None:
-        """`first_tag` is added to the broker's delivery tags."""
+        """`first_tag` is added to the broker's delivery tags. Bodies of more than `most_bytes` are left out."""
+        parameters = connection_parameters(url, files)
+        self.address = address(parameters)
         self.channel: Any = None
         self.is_ready = False
         self.is_blocked = False
@@ -52,10 +46,11 @@ class Link:
         self.changed = changed
         self._stopped = False
         self.connection = FrameConnection(
-            connection_parameters(url),
+            parameters,
             lambda deliveries: on_deliveries(self, deliveries) if on_deliveries else None,
             lambda confirmations: on_confirmations(self, confirmations) if on_confirmations else None,
             first_tag,
+            most_bytes,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_closed,
             on_close_callback=self._on_closed,
@@ -70,7 +65,7 @@ class Link:
         with self.changed:
             self.changed.wait_for(lambda: self.is_ready or self.error is not None, seconds)
             if self.error is None and not self.is_ready:
-                self.error = f"no connection within {seconds:g} s"
+                self.error = f"{self.address}: no connection within {seconds:g} s"
             return self.error
 
     def call(self, function: Callable[[], None]) -> None:
@@ -105,7 +100,7 @@ class Link:
         try:
             self.connection.ioloop.start()
         except Exception as error:
-            self.fail(describe(error))
+            self.fail(explain(error, self.address))
         with self.changed:
             self._stopped = True
             self.connection.ioloop.close()
@@ -125,7 +120,7 @@ class Link:
         self._set_up(self)
 
     def _on_channel_closed(self, _channel: Any, reason: Exception) -> None:
-        self.fail(describe(reason))
+        self.fail(explain(reason, self.address))
         if self.connection.is_open:
             self.connection.close()
 
@@ -142,11 +137,5 @@ class Link:
             self.changed.notify_all()
 
     def _on_closed(self, _connection: Any, reason: Any) -> None:
-        self.fail(describe(reason))
+        self.fail(explain(reason, self.address))
         self.connection.ioloop.stop()
-
-
-def describe(reason: Any) -> str:
-    """A short text for an error of the library."""
-    text = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
-    return text[:300]

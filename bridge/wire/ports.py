@@ -41,6 +41,8 @@ class Delivery(Struct, frozen=True):
     headers: Headers
     body: bytes
     redelivered: bool = False
+    omitted_bytes: int = 0
+    """The size of a body that was too large to be kept; `body` is empty then."""
 
 
 class PublishError(Exception):
@@ -60,6 +62,10 @@ class Source(Protocol):
 
     def settle(self, accepted: Sequence[int], rejected: Sequence[int] = ()) -> None:
         """Acknowledges `accepted` tags; moves `rejected` ones to the dead-letter queue. Raises `SourceError`."""
+        ...
+
+    def widen(self, extra: int) -> None:
+        """Lets so many unsettled deliveries more be taken than usual, as some are to be held; 0 ends that."""
         ...
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from pipelines.solver.exactly import Inexact, exactly
+from pipelines.solver.files import read_frame
 from pipelines.solver.market import (
     BUY_OFFERS,
     COLLECTOR_ACCOUNTS,
@@ -23,37 +25,50 @@ from sql.statuses import CollectorStatus, TurnPhase
 
 PARAMETERS = ["base_debtor_info_locator", "base_debtor_id", "max_distance_to_base", "min_trade_amount"]
 ROWS_AT_ONCE = 50_000
-FRAMES = ["currencies", "collector_accounts", "sell_offers", "buy_offers"]
+FRAMES = {
+    "currencies": CURRENCIES,
+    "collector_accounts": COLLECTOR_ACCOUNTS,
+    "sell_offers": SELL_OFFERS,
+    "buy_offers": BUY_OFFERS,
+}
 
 
 def load_directory(directory: Path) -> Market:
-    """Reads meta.json and the four parquet files. Raises MarketError when one is missing or wrong."""
-    return Market(_read_parameters(directory / "meta.json"), *(_read_frame(directory / f"{x}.parquet") for x in FRAMES))
+    """Reads meta.json and four frames (see files.py). Raises MarketError when one is missing or wrong."""
+    parameters = _read_parameters(directory / "meta.json")
+    read = [read_frame(directory, name, schema) for name, schema in FRAMES.items()]
+    warnings = tuple(warning for _, found in read for warning in found)
+    return Market(parameters, *(frame for frame, _ in read), warnings=warnings)
 
 
 def _read_parameters(path: Path) -> TurnParameters:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise MarketError(f"{path}: cannot be read: {error.strerror}") from error
+    return parameters_of(content, str(path))
+
+
+def parameters_of(content: bytes, name: str) -> TurnParameters:
+    """The parameters in a meta.json. Raises MarketError, in which the file is called `name`."""
+    try:
+        meta = json.loads(content.decode("utf-8"))
     except ValueError as error:
-        raise MarketError(f"{path}: not JSON: {error}") from error
-    missing = [name for name in PARAMETERS if not isinstance(meta, dict) or name not in meta]
+        raise MarketError(f"{name}: not JSON: {error}") from error
+    missing = [key for key in PARAMETERS if not isinstance(meta, dict) or key not in meta]
     if missing:
-        raise MarketError(f"{path}: missing keys: {', '.join(missing)}")
+        raise MarketError(f"{name}: missing keys: {', '.join(missing)}")
+    base_debtor_id = meta["base_debtor_id"]
+    if isinstance(base_debtor_id, str | int) and not isinstance(base_debtor_id, bool):
+        try:
+            column = exactly(pl.Series("base_debtor_id", [str(base_debtor_id)]), pl.Int64)
+        except Inexact:
+            raise MarketError(f"{name}: base_debtor_id must be a whole number of 64 bits") from None
+        meta["base_debtor_id"] = column[0]
     try:
-        return TurnParameters(**{name: meta[name] for name in PARAMETERS})
+        return TurnParameters(**{key: meta[key] for key in PARAMETERS})
     except MarketError as error:
-        raise MarketError(f"{path}: {error}") from error
-
-
-def _read_frame(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise MarketError(f"{path}: there is no such file")
-    try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise MarketError(f"{path}: not a parquet file: {error}") from error
+        raise MarketError(f"{name}: {error}") from error
 
 
 def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipelines.solver.untraded import UNTRADED
+from pipelines.solver.untraded import UNTRADED, Values
 
 MAX_AMOUNT = 2**63 - 1
 
@@ -64,13 +64,17 @@ class TurnParameters:
 
 @dataclass(frozen=True)
 class Market:
-    """Everything the solver sees of one turn. The collector accounts are the active ones only."""
+    """Everything the solver sees of one turn. The collector accounts are the active ones only.
+
+    `warnings` are about the files that it was read from.
+    """
 
     parameters: TurnParameters
     currencies: pl.DataFrame
     collector_accounts: pl.DataFrame
     sell_offers: pl.DataFrame
     buy_offers: pl.DataFrame
+    warnings: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         """Brings the frames to their schemas. A value that does not fit its type becomes missing."""
@@ -104,8 +108,12 @@ class Trades:
 class Solution:
     """The checked answer for a market. Values are in base tokens; `seconds` is the time of each step.
 
-    `untraded` has every offer that trades nothing, with the reason (see untraded.py), and `untraded_counts` how many
-    there are of each. `left_out` has the counts of those that took no part in the match: something is odd about them.
+    `upper_bound` is that of parts of tokens (see report.py). `untraded` has every offer that trades nothing, with the
+    reason (see untraded.py), and `untraded_counts` how many there are of each. `left_out` has the counts of those that
+    took no part in the match: something is odd about them. `offered_values` is what all offers are worth that have a
+    price, `untraded_values` what those are worth that trade nothing, by reason; both for each side, `sell` and `buy`.
+    With `time_limit_reached` another run may find another answer.
+    `flow` is that of the values before they were rounded (see circles.py), where it was asked for.
     """
 
     trades: Trades
@@ -116,6 +124,10 @@ class Solution:
     seconds: dict[str, float]
     untraded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNTRADED))
     untraded_counts: dict[str, int] = field(default_factory=dict)
+    untraded_values: dict[str, Values] = field(default_factory=dict)
+    offered_values: Values = field(default_factory=dict)
+    time_limit_reached: bool = False
+    flow: pl.DataFrame | None = None
 
 
 def conform(frame: pl.DataFrame, schema: dict[str, type[pl.DataType]], name: str) -> pl.DataFrame:

@@ -40,7 +40,7 @@ def match(offers: pl.DataFrame, minimum: int, untraded: Untraded, watch: Watch, 
     """
     watch.tell("bound", offers=offers.height)
     offers = limit_offers(offers, untraded)
-    search = Search(deadline, watch.count_max_flow)
+    search = Search(deadline, watch.count_max_flow, on_time_up=watch.note_time_up)
     parts: list[pl.DataFrame] = []
     bounds: list[float] = []
     warnings: list[str] = []
@@ -61,6 +61,8 @@ def match(offers: pl.DataFrame, minimum: int, untraded: Untraded, watch: Watch, 
             flow = reach_minimum(network, capacity, least, relaxed, replace(search, on_found=_teller(watch, scale)))
         except (NoTimeLeft, OptimiserFailed) as problem:
             reason = "no time left" if isinstance(problem, NoTimeLeft) else "the optimiser failed"
+            if isinstance(problem, NoTimeLeft):
+                search.on_time_up()
             bounds.append(base_value(int(with_units.filter("is_sell")["most_units"].sum()), scale))
             untraded.add(reason, offers)
             warnings.append(f"{offers.height} offers not matched: {reason}")

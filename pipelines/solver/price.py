@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,28 @@ def price(currencies: pl.DataFrame, parameters: TurnParameters) -> tuple[pl.Data
     pegs reaches the base in at most `max_distance_to_base` steps over usable prices (finite, normal, positive).
     Without a base currency nothing is tradable, which makes an empty turn.
     """
+    walk, warnings = price_walk(currencies, parameters)
+    if walk.no_base:
+        # A wrong document at the base locator must not stop the turn (G4): it runs empty, and the operator is told.
+        logger.error("no base currency, the turn runs empty: %s", walk.no_base)
+    return walk.tradable.select("debtor_id", "price"), warnings
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The walk over the peg tree. Rows are those of `known`; `pegs` has the row of each one's peg currency, or -1.
+
+    `tradable` has (row, debtor_id, price), sorted by debtor. `no_base` says why there is no base currency, if so.
+    """
+
+    known: pl.DataFrame
+    pegs: np.ndarray
+    tradable: pl.DataFrame
+    no_base: str = ""
+
+
+def price_walk(currencies: pl.DataFrame, parameters: TurnParameters) -> tuple[Walk, list[str]]:
+    """The prices as in `price`, with the way to each, and warnings."""
     warnings: list[str] = []
     known, count = _unambiguous(currencies)
     if count:
@@ -28,35 +51,36 @@ def price(currencies: pl.DataFrame, parameters: TurnParameters) -> tuple[pl.Data
     locator, debtor_id = known["debtor_info_locator"], known["debtor_id"]
     confirmed = known["is_confirmed"].fill_null(False).to_numpy()
 
+    pegs = _pegs(known)
     base = np.flatnonzero((locator == parameters.base_debtor_info_locator).to_numpy())
     if base.size and debtor_id[int(base[0])] != parameters.base_debtor_id:
-        return _no_base(warnings, "the locator of the base currency belongs to another debtor")
-    prices, reached = _walk(_pegs(known), known["peg_exchange_rate"], base, parameters.max_distance_to_base)
+        return _no_base(known, pegs, warnings, "the locator of the base currency belongs to another debtor")
+    prices, reached = _walk(pegs, known["peg_exchange_rate"], base, parameters.max_distance_to_base)
     usable = _is_usable(prices)
     tradable = usable & confirmed
     impostor = tradable & (debtor_id == parameters.base_debtor_id).to_numpy()
     impostor[base] = False
     if impostor.any() and not tradable[base].any():
-        return _no_base(warnings, "the debtor of the base currency is confirmed under another locator")
+        return _no_base(known, pegs, warnings, "the debtor of the base currency is confirmed under another locator")
     unusable = int((reached & ~usable).sum())
     if unusable:
         warnings.append(f"{unusable} currencies ignored: their price is not a finite, normal, positive number")
 
-    result = pl.DataFrame({"debtor_id": debtor_id, "price": prices}).filter(pl.Series(tradable)).sort("debtor_id")
+    result = (
+        pl.DataFrame({"row": np.arange(prices.size), "debtor_id": debtor_id, "price": prices})
+        .filter(pl.Series(tradable))
+        .sort("debtor_id")
+    )
     ambiguous = result["debtor_id"].is_duplicated()
     if ambiguous.any():
         warnings.append(f"{int(ambiguous.sum())} currencies ignored: several prices for one debtor")
         result = result.filter(~ambiguous)
-    return result, warnings
+    return Walk(known, pegs, result), warnings
 
 
-def _no_base(warnings: list[str], reason: str) -> tuple[pl.DataFrame, list[str]]:
-    """A wrong document at the base locator must not stop the turn (G4): it runs empty, and the operator is told."""
-    logger.error("no base currency, the turn runs empty: %s", reason)
-    return (
-        pl.DataFrame(schema={"debtor_id": pl.Int64, "price": pl.Float64}),
-        [*warnings, f"no base currency: {reason}"],
-    )
+def _no_base(known: pl.DataFrame, pegs: np.ndarray, warnings: list[str], reason: str) -> tuple[Walk, list[str]]:
+    nothing = pl.DataFrame(schema={"row": pl.Int64, "debtor_id": pl.Int64, "price": pl.Float64})
+    return Walk(known, pegs, nothing, reason), [*warnings, f"no base currency: {reason}"]
 
 
 def _unambiguous(currencies: pl.DataFrame) -> tuple[pl.DataFrame, int]:

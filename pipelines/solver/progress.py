@@ -35,6 +35,7 @@ class Watch:
         self._observer = observer
         self._started = time.perf_counter()
         self.progress = Progress("load")
+        self.is_time_up = False
 
     def tell(
         self,
@@ -58,6 +59,10 @@ class Watch:
     def count_max_flow(self) -> None:
         """One more maximum flow was computed."""
         self._show(replace(self.progress, max_flows=self.progress.max_flows + 1))
+
+    def note_time_up(self) -> None:
+        """The time limit has ended the search for a better answer."""
+        self.is_time_up = True
 
     def _show(self, progress: Progress) -> None:
         self.progress = replace(progress, seconds=time.perf_counter() - self._started)

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.solver.market import Market, Solution
+from pipelines.solver.untraded import Values
 
 
 class Stopwatch:
@@ -36,8 +37,12 @@ class Stopwatch:
 class Report:
     """Values are in base tokens; None stands for a number beyond doubles, or a share of nothing.
 
-    `upper_bound` is the value that could be traded without the minimum amount and with parts of tokens.
+    `upper_bound` is the value that could be traded without the minimum amount and with parts of tokens, or what was
+    traded, if that is more: whole tokens need not be worth exactly the same on both sides of a trader.
+    With `time_limit_reached` another run may find another answer.
     `left_out` counts offers by the reason why they took no part in the match, `untraded` all offers that trade nothing.
+    `offered_values` is what all offers are worth that have a price, `untraded_values` what those of each reason are
+    worth; both for `sell` and `buy`. What is left when these are subtracted was offered beside what was traded.
     """
 
     traded_value: float | None
@@ -54,21 +59,31 @@ class Report:
     seconds: dict[str, float]
     peak_memory_bytes: int
     untraded: dict[str, int]
+    time_limit_reached: bool = False
+    offered_values: dict[str, float | None] = field(default_factory=dict)
+    untraded_values: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Writes the report as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2, allow_nan=False) + "\n")
+        path.write_text(self.as_json())
+
+    def as_json(self) -> str:
+        """The report as an indented JSON object."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def report_on(market: Market, traders: int, solution: Solution, watch: Stopwatch) -> Report:
     """Describes a solution. `watch` knows the steps around the solver's own, `traders` is how many have offers."""
     trades = solution.trades
-    share = solution.traded_value / solution.upper_bound if solution.upper_bound > 0.0 else math.nan
+    # A trader may give a part of a token's value more than he takes. Summed up over whole tokens that can be more than
+    # the greatest circulation, which knows parts of tokens and no such tolerance.
+    upper_bound = max(solution.upper_bound, solution.traded_value)
+    share = solution.traded_value / upper_bound if upper_bound > 0.0 else math.nan
     seconds = {**watch.seconds, **solution.seconds}
     order = ["load", *solution.seconds, "write"]
     return Report(
         traded_value=_finite(solution.traded_value),
-        upper_bound=_finite(solution.upper_bound),
+        upper_bound=_finite(upper_bound),
         share_of_bound=_finite(share),
         traders_served=count_traders(trades.takings, trades.givings),
         traders=traders,
@@ -81,6 +96,9 @@ def report_on(market: Market, traders: int, solution: Solution, watch: Stopwatch
         seconds={step: round(seconds[step], 6) for step in order if step in seconds},
         peak_memory_bytes=peak_memory_bytes(),
         untraded=solution.untraded_counts,
+        time_limit_reached=solution.time_limit_reached,
+        offered_values=_all_finite(solution.offered_values),
+        untraded_values={reason: _all_finite(values) for reason, values in solution.untraded_values.items()},
     )
 
 
@@ -93,6 +111,10 @@ def peak_memory_bytes() -> int:
 
 def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
+
+
+def _all_finite(values: Values) -> dict[str, float | None]:
+    return {side: _finite(value) for side, value in values.items()}
 
 
 def count_traders(*frames: pl.DataFrame) -> int:

@@ -15,12 +15,17 @@ from typing import Any, LiteralString
 import psycopg
 
 from pipelines import hook
+from pipelines.batches import Sizes, is_too_much
 
 logger = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
 
 _BLOCK = 64 * 1024
+_PASSED_OVER = 3
+_NEXT_REQUEST: LiteralString = (
+    "select q.msg_id, q.message from pgmq.q_solver_request as q where q.msg_id > %s order by q.msg_id limit 1"
+)
 
 
 def register_currencies(worker: Connection, solver: Connection, turn_id: int) -> None:
@@ -42,8 +47,11 @@ def register_currencies(worker: Connection, solver: Connection, turn_id: int) ->
     )
 
 
-def load_currencies(worker: Connection, solver: Connection, turn_id: int) -> None:
-    """Phase 2: currencies and collectors come from the solver, prices are made. Ends with the stamp for the lanes."""
+def load_currencies(worker: Connection, solver: Connection, turn_id: int) -> bool:
+    """Phase 2: currencies and collectors come from the solver, prices are made. Ends with the stamp for the lanes.
+
+    Returns True: they can always be had.
+    """
     worker.execute("select worker.clear_staging(%s, 2), worker.clear_active_collectors()", (turn_id,))
     count = _pipe(
         solver,
@@ -72,6 +80,7 @@ def load_currencies(worker: Connection, solver: Connection, turn_id: int) -> Non
     if problem is not None:
         logger.error("turn %d runs empty, it has no base currency: %s", turn_id, problem)
     worker.execute("select worker.stamp_staging(%s, 2, %s)", (turn_id, count))
+    return True
 
 
 def ship_offers(worker: Connection, solver: Connection, turn_id: int) -> None:
@@ -92,8 +101,24 @@ def ship_offers(worker: Connection, solver: Connection, turn_id: int) -> None:
     )
 
 
-def load_results(worker: Connection, solver: Connection, turn_id: int) -> None:
-    """Phase 3: what the solver arranged for this shard's accounts and collectors. Ends with the stamp for the lanes."""
+def load_results(worker: Connection, solver: Connection, turn_id: int) -> bool:
+    """Phase 3: what the solver arranged for this shard's accounts and collectors. Ends with the stamp for the lanes.
+
+    False, and nothing is loaded: the result that this shard was told of is not to be had, not now or never again.
+    """
+    # One snapshot, so that nothing is read of another result.
+    with solver.transaction():
+        solver.execute("set transaction isolation level repeatable read, read only")
+        (collection_started_at,) = _row(
+            worker, "select collection_started_at from worker.worker_turn where turn_id = %s", (turn_id,)
+        )
+        if _row(solver, "select solver.has_results(%s, %s)", (turn_id, collection_started_at)) != (True,):
+            return False
+        _load_results(worker, solver, turn_id)
+    return True
+
+
+def _load_results(worker: Connection, solver: Connection, turn_id: int) -> None:
     worker.execute("select worker.clear_staging(%s, 3)", (turn_id,))
     first_hash, last_hash, *_ = _hash_range(worker)
     participations = _pipe(
@@ -120,31 +145,59 @@ def delete_results(worker: Connection, solver: Connection, turn_id: int) -> None
     solver.execute("select solver.delete_shard_results(%s, %s, %s)", (turn_id, first_hash, last_hash))
 
 
-def send_requests(worker: Connection, solver: Connection, limit: int) -> int:
-    """Carries out what handlers of this shard asked of the solver database, oldest first; returns how many requests."""
+def send_requests(worker: Connection, solver: Connection, limit: int, sizes: Sizes | None = None) -> int:
+    """Carries out what handlers of this shard asked of the solver database, oldest first; returns how many requests.
+
+    One that is too much for a server even alone is told and stays; those behind it have their turn.
+    """
+    batches = (sizes or Sizes()).of("requests to the solver", limit)
+    floor = 0
+
+    def send(size: int) -> int:
+        return _send_requests(worker, solver, size, floor)
+
+    for passed_over in range(_PASSED_OVER + 1):
+        try:
+            return batches.run(send)
+        except psycopg.Error as error:
+            if not is_too_much(error) or passed_over == _PASSED_OVER:
+                raise
+            row = worker.execute(_NEXT_REQUEST, (floor,)).fetchone()
+            if row is None:
+                raise
+            floor, request = row
+            logger.error("the request %s to the solver is too much even alone: %s %s", floor, error.sqlstate, request)
+            hook.tell("passed_over")
+    return 0
+
+
+def _send_requests(worker: Connection, solver: Connection, limit: int, floor: int) -> int:
     with worker.transaction():
-        count, requests, messages, *collector_ids = _row(
+        count, requests, messages, *parameters = _row(
             worker,
             "select count(*), array_agg(r.msg_id)::text, jsonb_agg(r.message order by r.msg_id)::text,"
             " (select c.min_collector_id from worker.configuration as c),"
-            " (select c.max_collector_id from worker.configuration as c)"
-            " from worker.take_solver_requests(%s) as r",
-            (limit,),
+            " (select c.max_collector_id from worker.configuration as c),"
+            " (select c.default_collector_count from worker.configuration as c)"
+            " from worker.take_solver_requests(%s, %s) as r",
+            (limit, floor),
         )
         if count > 0:
-            solver.execute("select solver.apply_worker_requests(%s::jsonb, %s, %s)", (messages, *collector_ids))
+            solver.execute("select solver.apply_worker_requests(%s::jsonb, %s, %s, %s)", (messages, *parameters))
             worker.execute("select worker.delete_solver_requests(%s::bigint[])", (requests,))
     return int(count)
 
 
-def reconcile_collectors(worker: Connection, solver: Connection, page: int) -> int:
+def reconcile_collectors(worker: Connection, solver: Connection, page: int, sizes: Sizes | None = None) -> int:
     """Compares the solver's catalogue with this shard's collectors, so that neither lacks one; returns how many it did.
 
     Either database may have been restored from a backup, or be new. `page`: rows at a time.
     """
     _, _, *realm = _hash_range(worker)
+    batches = (sizes or Sizes()).of("collectors to compare", page)
     restored, after = 0, (None, None)
-    while True:
+
+    def compare(page: int) -> tuple[int, bool, tuple[Any, Any]]:
         count, *catalogue, last_debtor_id, last_collector_id = _row(
             solver,
             "select count(*), coalesce(array_agg(c.debtor_id), '{}')::text,"
@@ -162,6 +215,7 @@ def reconcile_collectors(worker: Connection, solver: Connection, page: int) -> i
             " %s::smallint[], %s, %s, %s) as r",
             (*catalogue, *after, is_last),
         )
+        added = 0
         if missing:
             (added,) = _row(
                 solver,
@@ -170,10 +224,13 @@ def reconcile_collectors(worker: Connection, solver: Connection, page: int) -> i
             )
             if added:
                 logger.warning("put %s collectors back into the solver's catalogue: was it restored?", added)
-            restored += added
+        return added, is_last, (last_debtor_id, last_collector_id)
+
+    while True:
+        added, is_last, after = batches.run(compare)
+        restored += added
         if is_last:
             return restored
-        after = (last_debtor_id, last_collector_id)
 
 
 def judge_unknown_accounts(worker: Connection, solver: Connection, limit: int) -> int:
@@ -181,6 +238,13 @@ def judge_unknown_accounts(worker: Connection, solver: Connection, limit: int) -
     count, *accounts = _collectors(worker, "worker.unknown_accounts_to_judge(%s)", (limit,))
     if count == 0:
         return 0
+    if _row(worker, "select worker.is_suspiciously_empty()", ()) == (True,):
+        logger.error(
+            "authorities report %s accounts of collectors, and this worker database, which is new, knows none: was it "
+            "to be imported, or restored? Nothing is decided about them until it is two weeks old; if it may be "
+            "empty, say so with `swpt-trade configure worker --accept-empty`",
+            count,
+        )
     (known,) = _row(solver, "select solver.are_known(%s::bigint[], %s::bigint[])::text", accounts)
     held = worker.execute(
         "select debtor_id, collector_id, principal, reason"

@@ -12,6 +12,7 @@ import threading
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,7 @@ from sandbox.protocol.identity import u64
 CLIENT_ID, CLIENT_SECRET = "creditors-superuser", "correct horse"
 
 _LEAST_ID = 2**63
-_CREDITOR = re.compile(r"/creditors/(\d+)/(enumerate|accounts-list|accounts|accounts/(\d+)/)")
+_CREDITOR = re.compile(r"/creditors/(\d+)/(enumerate|accounts-list|accounts|accounts/(\d+)/(entries)?)")
 
 Document = dict[str, Any]
 Fault = Callable[[str], tuple[int, dict[str, str]] | None]
@@ -109,7 +110,11 @@ class CreditorsServer:
         if what == "accounts":
             return self._accounts_page(path, creditor_id, sorted(accounts), int(query.get("prev", ["0"])[0]))
         debtor_id = _signed(match[3])
-        return _account(creditor_id, debtor_id, accounts[debtor_id]) if debtor_id in accounts else None
+        if debtor_id not in accounts:
+            return None
+        if match[4]:
+            return _entries_page(path, accounts[debtor_id])
+        return _account(creditor_id, debtor_id, accounts[debtor_id])
 
     def _creditors_page(self, path: str, first: int) -> Document:
         creditors = sorted({creditor_id for creditor_id, _ in self._agent.accounts})
@@ -158,14 +163,40 @@ def _account(creditor_id: int, debtor_id: int, account: CustomerAccount) -> Docu
             "latestUpdateId": account.config_update_id,
             "latestUpdateAt": account.config_changed_at.isoformat(),
         },
+        "info": _info(debtor_id, ledger.account_id),
         "ledger": {
             "type": "AccountLedger",
             "uri": f"{uri}ledger",
             "principal": ledger.principal,
+            "entries": {"type": "PaginatedList", "itemsType": "LedgerEntry", "first": f"{uri}entries"},
+            "nextEntryId": 1 if ledger.last_transfer_number == 0 else 3,
             "latestUpdateId": ledger.update_id,
             "latestUpdateAt": ledger.changed_at.isoformat(),
         },
     }
+
+
+def _info(debtor_id: int, account_id: str) -> Document:
+    info: Document = {"type": "AccountInfo"}
+    if account_id:
+        is_plain = re.fullmatch(r"[A-Za-z0-9_=-]+", account_id)
+        shown = account_id if is_plain else "!" + base64.urlsafe_b64encode(account_id.encode()).decode()
+        info["identity"] = {"type": "AccountIdentity", "uri": f"swpt:{u64(debtor_id)}/{shown}"}
+    return info
+
+
+def _entries_page(uri: str, account: CustomerAccount) -> Document:
+    """A correction, and what the last transfer made."""
+    ledger = account.ledger
+    number = ledger.last_transfer_number
+    page: Document = {"type": "LedgerEntriesPage", "uri": uri, "items": []}
+    if number:
+        transfer = f"transfers/{(ledger.creation_date - date(1970, 1, 1)).days}-{number}"
+        page["items"] = [
+            {"type": "LedgerEntry", "entryId": 2, "principal": ledger.principal},
+            {"type": "LedgerEntry", "entryId": 1, "principal": 0, "transfer": {"uri": transfer}},
+        ]
+    return page
 
 
 def _list(kind: str, uri: str, first: str) -> Document:

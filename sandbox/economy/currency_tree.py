@@ -11,6 +11,7 @@ from sandbox.economy.names import (
     CITY_UNITS,
     COMPANY_CURRENCIES,
     COUNTRIES,
+    CURRENCY_NAMES,
     REGIONAL_UNITS,
     TRADES_OF_CITIES,
     TRADES_OF_OWNERS,
@@ -91,7 +92,7 @@ def make_currency_tree(dice: random.Random, count: int) -> CurrencyTree:
     euros = euros_per_unit(country.code for country in countries)
     nationals = {
         country.code: mint.add(
-            f"{country.name} {country.code}",
+            CURRENCY_NAMES[country.code],
             country.code,
             "national",
             country.name,
@@ -125,7 +126,7 @@ def _regional_currencies(
     return {
         region: mint.add(
             f"{region} {unit}",
-            unit,
+            f"{region} {unit}",
             "regional",
             region,
             nationals[country.code].amount_divisor,
@@ -155,7 +156,7 @@ def _city_currencies(
     return {
         city: mint.add(
             f"{city} {unit}",
-            unit,
+            f"{city} {unit}",
             "city",
             city,
             regions[region].amount_divisor,
@@ -178,5 +179,5 @@ def _company_currencies(
         unit = COMPANY_CURRENCIES[number % len(COMPANY_CURRENCIES)]
         name = f"{city} {trades[trade]} {unit}" + (f" {series + 1}" if series else "")
         peg = cities[city]
-        currency = mint.add(name, unit, "company", city, peg.amount_divisor, peg, dice.choice(_COMPANY_RATES))
+        currency = mint.add(name, name, "company", city, peg.amount_divisor, peg, dice.choice(_COMPANY_RATES))
         companies.setdefault(city, []).append(currency)

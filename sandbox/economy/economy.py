@@ -21,7 +21,8 @@ TraderKind = Literal["regular", "one_sided", "wrong_rate", "without_counterpart"
 class Currency:
     """A currency. One token is worth `peg_rate` tokens of the peg currency and `price` tokens of the base currency.
 
-    `amount_divisor` tokens make one `unit`. `depth` is the number of pegs between the currency and the base.
+    `amount_divisor` tokens make one `unit`; no other currency has a unit of that name. `depth` is the number of pegs
+    between the currency and the base.
     """
 
     debtor_id: int

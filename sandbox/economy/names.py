@@ -170,6 +170,19 @@ COUNTRIES = (
     ),
 )
 
+CURRENCY_NAMES = {
+    "BGN": "Bulgarian lev",
+    "PLN": "Polish zloty",
+    "CZK": "Czech koruna",
+    "HUF": "Hungarian forint",
+    "SEK": "Swedish krona",
+    "CHF": "Swiss franc",
+    "GBP": "Pound sterling",
+    "DKK": "Danish krone",
+    "RON": "Romanian leu",
+    "JPY": "Japanese yen",
+}
+
 # Businesses that are called after their owner, or after their city.
 TRADES_OF_OWNERS = (
     "Dental Clinic",

@@ -1,23 +1,19 @@
-"""Amounts and trades in words."""
+"""Amounts and rates in words."""
 
 from __future__ import annotations
 
 from sandbox.economy.economy import Currency, Economy
-from sandbox.report.outcome import Flow
 
 
 def amount(currency: Currency, tokens: int) -> str:
     """Tokens as people see them: `1,200.50 EUR`."""
-    if currency.decimal_places <= 0 or currency.amount_divisor == 1:
-        return f"{tokens / currency.amount_divisor:,.0f} {currency.unit}"
-    return f"{tokens / currency.amount_divisor:,.{currency.decimal_places}f} {currency.unit}"
+    return f"{number(currency, tokens)} {currency.unit}"
 
 
-def amounts(economy: Economy, tokens_by_currency: dict[int, int]) -> str:
-    """Several amounts, the most valuable first."""
-    currencies = economy.currency_by_id
-    ordered = sorted(tokens_by_currency.items(), key=lambda item: (-item[1] * currencies[item[0]].price, item[0]))
-    return " + ".join(amount(currencies[debtor_id], tokens) for debtor_id, tokens in ordered)
+def number(currency: Currency, tokens: int) -> str:
+    """The amount without its unit."""
+    decimals = 0 if currency.amount_divisor == 1 else max(0, currency.decimal_places)
+    return f"{tokens / currency.amount_divisor:,.{decimals}f}"
 
 
 def base_value(economy: Economy, value: float) -> str:
@@ -25,7 +21,9 @@ def base_value(economy: Economy, value: float) -> str:
     return amount(economy.currency_by_id[economy.base_debtor_id], round(value))
 
 
-def sentence(economy: Economy, flow: Flow) -> str:
-    """`Bakery Sofia gave 1,200 bread coins, got 30.50 EUR`."""
-    name = economy.trader_by_id[flow.creditor_id].name
-    return f"{name} gave {amounts(economy, flow.given)}, got {amounts(economy, flow.received)}"
+def rate(economy: Economy, currency: Currency) -> str:
+    """What one unit of a currency is worth in the one it is pegged to: `1 Sofia Penny = 0.5 Shopluk Thaler`."""
+    if currency.peg_debtor_id is None or currency.peg_rate is None:
+        return "all other values come from it"
+    peg = economy.currency_by_id[currency.peg_debtor_id]
+    return f"1 {currency.unit} = {currency.peg_rate * currency.amount_divisor / peg.amount_divisor:,.6g} {peg.unit}"

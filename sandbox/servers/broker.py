@@ -54,6 +54,11 @@ def tls_url(url: str) -> str:
     return _tls_urls[url]
 
 
+def authority_file(url: str) -> Path:
+    """The certificate of the authority which signed that of a private server; its name is `localhost`."""
+    return Path(_control[url][1]["HOME"]) / "authority.pem"
+
+
 def _certificates(home: Path) -> str:
     """Makes a certificate; returns the server's settings for it."""
     authority = trustme.CA()

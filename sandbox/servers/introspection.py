@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import parse_qs
+
+from service.serving.wsgi_server import WsgiServer
 
 DEVELOPMENT_TOKEN = "sandbox-superuser"
 """Send it as `Authorization: Bearer sandbox-superuser`."""
@@ -13,9 +16,9 @@ DEVELOPMENT_TOKEN = "sandbox-superuser"
 _GRANT = {
     "active": True,
     "sub": "creditors-superuser",
+    "username": "creditors-superuser",
     "scope": "access activate deactivate",
 }
-_MOST_BYTES = 10_000
 
 
 class Introspection:
@@ -23,9 +26,9 @@ class Introspection:
 
     def __init__(self, address: str, port: int) -> None:
         """Listens on this address and port (0: any free one)."""
-        self._server = ThreadingHTTPServer((address, port), _Handler)
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._server = WsgiServer(address, port, _answer)
+        self.port: int = self._server.port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Introspection:
         self._thread.start()
@@ -34,21 +37,12 @@ class Introspection:
     def __exit__(self, *_error: object) -> None:
         self._server.shutdown()
         self._thread.join()
-        self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = 10.0
-
-    def do_POST(self) -> None:
-        length = min(int(self.headers.get("Content-Length", 0)), _MOST_BYTES)
-        tokens = parse_qs(self.rfile.read(length).decode()).get("token", [])
-        body = json.dumps(_GRANT if tokens == [DEVELOPMENT_TOKEN] else {"active": False}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: tokens are looked up with each request."""
+def _answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] != "POST":
+        start_response("405 Method Not Allowed", [("Allow", "POST")])
+        return []
+    tokens = parse_qs(environ["wsgi.input"].read().decode(errors="replace")).get("token", [])
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(_GRANT if tokens == [DEVELOPMENT_TOKEN] else {"active": False}).encode()]

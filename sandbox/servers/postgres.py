@@ -19,6 +19,8 @@ from typing import Any
 import psycopg
 import testing.postgresql
 
+from sql.connections import connect
+
 MINIMUM_VERSION = 15
 
 _SETTINGS = {
@@ -81,22 +83,30 @@ class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
     """A running server with the trusted superuser `postgres`. Use as a context manager, or call `stop()`.
 
     `programs` is a folder with `initdb` and `postgres`; `durable=True` makes commits wait for the disk; `settings` are
-    the server's, by name.
+    the server's, by name; `icu_locale` is the language of its databases.
     """
 
-    def __init__(self, programs: Path | None = None, *, durable: bool = False, **settings: str) -> None:
+    def __init__(
+        self,
+        programs: Path | None = None,
+        *,
+        durable: bool = False,
+        icu_locale: str | None = None,
+        **settings: str,
+    ) -> None:
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
-        self._programs = programs or default_programs()
+        self.programs = programs or default_programs()
+        self._icu_locale = icu_locale
         self._settings = _SETTINGS | ({} if durable else {"fsync": "off", "synchronous_commit": "off"}) | settings
         base_dir = tempfile.mkdtemp(prefix="swpt-postgres-")
         try:
             if self._user:
                 os.chown(base_dir, self._user.pw_uid, self._user.pw_gid)
-                self._programs = _reachable(self._programs, self._user, base_dir)
+                self.programs = _reachable(self.programs, self._user, base_dir)
             super().__init__(
                 base_dir=base_dir,
-                initdb=str(self._programs / "initdb"),
-                postgres=str(self._programs / "postgres"),
+                initdb=str(self.programs / "initdb"),
+                postgres=str(self.programs / "postgres"),
                 boot_timeout=30.0,
             )
         except BaseException:
@@ -109,8 +119,10 @@ class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
             if self._user:
                 os.chown(f"{self.base_dir}/{folder}", self._user.pw_uid, self._user.pw_gid)
         arguments = ["-D", f"{self.base_dir}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        if self._icu_locale is not None:
+            arguments += ["--locale-provider=icu", f"--icu-locale={self._icu_locale}"]
         done = subprocess.run(
-            self._as_user([self.initdb, *arguments, "--no-sync"]), capture_output=True, text=True, cwd=self.base_dir
+            self.as_user([self.initdb, *arguments, "--no-sync"]), capture_output=True, text=True, cwd=self.base_dir
         )
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
@@ -118,11 +130,13 @@ class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
     def get_server_commandline(self) -> list[str]:
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         where = ["-p", str(self.settings["port"]), "-D", f"{self.base_dir}/data", "-k", f"{self.base_dir}/tmp"]
-        return self._as_user([self.postgres, *where, *options])
+        command = self.as_user([self.postgres, *where, *options])
+        # Ctrl-C is for who uses the server, not for the server.
+        return ["setsid", *command] if shutil.which("setsid") else command
 
     def is_server_available(self) -> bool:
         try:
-            psycopg.connect(self.database_url("template1"), connect_timeout=5).close()
+            connect(self.database_url("template1"), "start").close()
         except psycopg.OperationalError:
             return False
         return True
@@ -135,16 +149,17 @@ class PrivateServer(testing.postgresql.Postgresql):  # type: ignore[misc]
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the superuser, in autocommit mode."""
-        return psycopg.connect(self.database_url(database), autocommit=True)
+        return connect(self.database_url(database), "admin")
 
     def keep(self) -> str:
         """Stops the server and leaves its data behind. Returns the command that starts it again."""
-        command = [part for part in self.get_server_commandline() if part not in ("--pdeathsig", "INT")]
+        command = [part for part in self.get_server_commandline() if part not in ("setsid", "--pdeathsig", "INT")]
         self.terminate()
         self._use_tmpdir = False
         return shlex.join(command)
 
-    def _as_user(self, command: list[str]) -> list[str]:
+    def as_user(self, command: list[str]) -> list[str]:
+        """The command as the user whom the server runs as."""
         # The server ends with the process that started it, even if that is killed.
         prefix = ["setpriv", "--pdeathsig", "INT"]
         if self._user:

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from bridge.notices import log_notices
 from bridge.wire.ports import Source, Target
 from pipelines.turns.registry import Reporter
 from pipelines.turns.scan import scan_everything
 from sandbox.servers.documents import DocumentServer
 from service.wiring import Wiring
 from settings.config import Config
+from sql.connections import connect
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -82,11 +82,14 @@ class Shard:
         self._solver = self._connect(config.solver_postgres_url)
         self._reporter = Reporter()
         self._wiring = Wiring(config, documents.client_context())
-        lanes = self._wiring.enroll(self._worker)
+        self._lane_count = lanes = self._wiring.enroll(self._worker)
+        self._prefix = prefix
+        self._inbound_connection = connections[0]
         self._inbound = self._wiring.inbound(source, connections[0], lanes, prefix=prefix)
         self._drain = self._wiring.drain(connections[1], lanes)
         self._outbound = self._wiring.outbound(connections[2], target)
         self._fetcher = self._wiring.fetcher(self._worker)
+        self._closing.callback(self._fetcher.close)
         self._closing.callback(source.close)
         self._closing.callback(target.close)
 
@@ -116,15 +119,12 @@ class Shard:
         done += self._wiring.triggers(self._worker)
         return done
 
-    def empty_queue(self) -> None:
-        """Takes in everything that waits in the broker's queue."""
-        while self._inbound.run_once(QUIET_QUEUE):
+    def replay(self, journal: Source) -> None:
+        """Takes everything in once more that is in the journal, and closes that."""
+        replaying = self._wiring.inbound(journal, self._inbound_connection, self._lane_count, prefix=self._prefix)
+        while replaying.run_once(QUIET_QUEUE):
             pass
-
-    def empty_lanes(self) -> None:
-        """Applies everything that was taken in, and what follows from it within the shard."""
-        while self._drain.run_once():
-            pass
+        journal.close()
 
     def scan(self) -> dict[str, int]:
         """A pass over each table, at once. Returns how many rows of each were removed or handled."""
@@ -156,9 +156,8 @@ class Shard:
                    where (key_hash & realm_mask) = realm) as dispatching_statuses,
                   (select count(*) from worker.early_arrival, own
                    where (key_hash & realm_mask) = realm) as early_arrivals,
-                  (select sum(m.queue_length)::bigint from pgmq.metrics_all() as m)
-                  + (select count(*) from outbox.prepare_transfer)
-                  + (select count(*) from outbox.finalize_transfer) as waiting_messages,
+                  (select sum(f.messages)::bigint from worker.queue_figures(1000000000) as f
+                   where f.kind in ('inbox', 'outbox', 'requests')) as waiting_messages,
                   (select count(*) from worker.set_aside) as set_aside,
                   (select count(*) from worker.unroutable_message) as unroutable
                 """
@@ -172,6 +171,4 @@ class Shard:
         return int(row[0])
 
     def _connect(self, url: str) -> Connection:
-        connection = self._closing.enter_context(psycopg.connect(url, autocommit=True))
-        log_notices(connection)
-        return connection
+        return self._closing.enter_context(connect(url, self.place.queue))

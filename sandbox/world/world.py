@@ -7,15 +7,21 @@ thread steps all parts in turn, so a run is easy to follow and to stop at any po
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+import polars as pl
 import psycopg
 
+from pipelines.solver.archived import NotArchived, archive_of
+from pipelines.solver.archived_frames import archived_frame
+from pipelines.solver.archived_insight import circles_of_turn
+from pipelines.solver.circles import CIRCLES
 from pipelines.solver.report import Report
+from pipelines.solver.untraded import UNTRADED
 from pipelines.turns import roll
 from pipelines.turns.roll import TurnSettings
 from sandbox.authority import Authority, AuthoritySettings, Totals
@@ -28,8 +34,9 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import Exchange, declare_sandbox
 from sandbox.world.shard import Leftovers, Place, Shard
 from service import binding
-from settings.config import load
+from settings.config import Config, load
 from sql import Kind
+from sql.connections import connect
 from sql.install import configure
 from sql.statuses import CollectorStatus
 
@@ -60,6 +67,10 @@ class Settlement:
     totals: dict[int, Totals]
 
 
+SERVICE_ROLE = "swpt_trade_service"
+"""Who works with all databases, and owns none of them."""
+
+
 class Stuck(Exception):
     """Something that should have happened did not, in good time."""
 
@@ -74,16 +85,23 @@ class World:
         shard_count: int,
         settings: WorldSettings,
         documents: DocumentServer,
+        servers: Mapping[str, PrivateServer] | None = None,
     ) -> None:
+        """`servers`: those of databases (`solver`, `worker_0` …) that are not on `server`."""
         self._closing = ExitStack()
         try:
             self.server = server
+            self._servers = {} if servers is None else servers
             self.exchange = exchange
             self.settings = settings
             self.documents = documents
             self.solver_reports: dict[int, Report] = {}
-            self._solver = self._closing.enter_context(self._database(server, "solver", "solver"))
-            self.installation = binding.make_installation(self._solver)
+            for each in {id(each): each for each in (server, *self._servers.values())}.values():
+                with each.admin() as admin:
+                    admin.execute(f"create role {SERVICE_ROLE} login".encode())
+            with self._database("solver", "solver") as owner:
+                self.installation = binding.make_installation(owner)
+            self.reconnect_solver()
             queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[shard_count])}
             self._closing.callback(exchange.close)
             declare_sandbox(exchange, queues)
@@ -104,6 +122,14 @@ class World:
 
     def __exit__(self, *_error: object) -> None:
         self._closing.close()
+
+    def server_of(self, database: str) -> PrivateServer:
+        """Where a database is."""
+        return self._servers.get(database, self.server)
+
+    def reconnect_solver(self) -> None:
+        """Connects the solver's loop to its database, which may have been away."""
+        self._solver = self._closing.enter_context(connect(self.url("solver"), "sandbox"))
 
     def step(self) -> int:
         """Lets every part but the turns do what it has to do. Returns how much was done."""
@@ -177,6 +203,16 @@ class World:
         assert row is not None
         return row[0], row[1]
 
+    def insight(self, turn_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The largest circles of a turn, and its untraded offers with reasons; nothing if it was not archived."""
+        try:
+            started_at = archive_of(self._solver, turn_id)
+            circles = circles_of_turn(self._solver, turn_id, started_at)
+            untraded = archived_frame(self._solver, turn_id, started_at, "untraded_offers")
+        except NotArchived:
+            return pl.DataFrame(schema=CIRCLES), pl.DataFrame(schema=UNTRADED)
+        return circles, pl.DataFrame(schema=UNTRADED) if untraded is None else untraded
+
     def settlement(self) -> Settlement:
         """Takes stock of all accounts. Raises `ConservationError` when the authority's books do not agree."""
         return Settlement(
@@ -193,16 +229,20 @@ class World:
         """Where things stand, for error messages."""
         return f"turn and phase {self.turn()}, {self.leftovers()}"
 
-    def open_shard(self, place: Place, **variables: str) -> Shard:
-        """Starts everything that works on a shard's database; `variables` go beside those of all shards."""
+    def configuration(self, place: Place, **variables: str) -> Config:
+        """The settings of a shard; `variables` go beside those of all shards."""
         environment = {
-            "SOLVER_POSTGRES_URL": self.server.database_url("solver", user="solver_owner"),
-            "WORKER_POSTGRES_URL": self.server.database_url(place.database, user=place.owner),
+            "SOLVER_POSTGRES_URL": self.url("solver"),
+            "WORKER_POSTGRES_URL": self.url(place.database),
             "PROTOCOL_BROKER_QUEUE": place.queue,
             "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": place.binding_key,
             "APP_FETCH_PRIVATE_ADDRESSES": "true",
         }
-        config = load("worker", environment | self.settings.worker | variables)
+        return load("worker", environment | self.settings.worker | variables)
+
+    def open_shard(self, place: Place, **variables: str) -> Shard:
+        """Starts everything that works on a shard's database; see `configuration`."""
+        config = self.configuration(place, **variables)
         source, target = self.exchange.source(place.queue), self.exchange.target()
         shard = Shard(place, config, source, target, self.documents, self.exchange.prefix)
         self._closing.callback(shard.close)
@@ -210,19 +250,26 @@ class World:
 
     def _create_shard(self, queue: str, binding_key: str) -> Shard:
         database = queue.replace("swpt_trade", "worker")
-        with self._database(self.server, database, "worker") as worker:
+        with self._database(database, "worker") as worker:
             binding.bind(worker, self.installation, binding_key)
         return self.open_shard(Place(queue, binding_key, database, f"{database}_owner"))
 
-    @staticmethod
-    def _database(server: PrivateServer, name: str, kind: Kind) -> Connection:
-        """Creates a database as an operator would: an owner without special rights, then `configure`."""
+    def _database(self, name: str, kind: Kind) -> Connection:
+        """Creates a database as an operator would: an owner without special rights, then `configure`.
+
+        Returns the owner's connection. All others are those of a role that may do what processes need.
+        """
+        server = self.server_of(name)
         with server.admin() as admin:
             admin.execute(f"create role {name}_owner login".encode())
             admin.execute(f"create database {name} owner {name}_owner".encode())
-        connection = psycopg.connect(server.database_url(name, user=f"{name}_owner"), autocommit=True)
-        configure(connection, kind)
+        connection = connect(server.database_url(name, user=f"{name}_owner"), "world")
+        configure(connection, kind, grants={SERVICE_ROLE: "service"})
         return connection
+
+    def url(self, database: str) -> str:
+        """Where a database is, for a role that may do what processes need."""
+        return self.server_of(database).database_url(database, user=SERVICE_ROLE)
 
 
 def _now() -> datetime:

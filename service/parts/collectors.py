@@ -6,35 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from service.databases import connect, open_both
+from service.databases import open_both
 from service.loop import Listener, Stop, Work
-from service.loops import Rounds, run_loops
+from service.loops import Part, Rounds
 from service.wiring import Wiring
 from settings.config import Config
+from sql.connections import connect
 
 NAME = "handle_pristine_collectors"
 
 _CHANNEL = "worker_solver_request"
 
 
-def run_collectors(config: Config, quit_early: bool, stop: Stop) -> int:
-    """Returns the exit status. One thread does it all, however many are configured: it works in large batches."""
-    return run_loops(
-        NAME,
-        {NAME: partial(_open, config)},
-        stop,
-        poll_seconds=config.handle_pristine_collectors_period.total_seconds(),
-        quit_early=quit_early,
-    )
+def part(config: Config, quit_early: bool) -> Part:
+    """One thread does it all, however many are configured: it works in large batches."""
+    period = config.handle_pristine_collectors_period.total_seconds()
+    return Part(NAME, {NAME: partial(_open, config, Wiring(config))}, period, quit_early)
 
 
 @contextmanager
-def _open(config: Config) -> Iterator[Work]:
+def _open(config: Config, wiring: Wiring, _stop: Stop) -> Iterator[Work]:
     with (
         open_both(config, NAME) as (worker, solver),
         connect(config.worker_postgres_url, f"{NAME} listener") as listening,
     ):
-        wiring = Wiring(config)
 
         def run() -> int:
             # Requests may be for new collectors, so they come first.

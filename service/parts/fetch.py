@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 from service.databases import open_worker
 from service.loop import Stop, Work
-from service.loops import Rounds, run_loops
+from service.loops import SHORTEST_PERIOD, Part
 from service.wiring import Wiring
 from settings.config import Config
+
+GATHER_SECONDS = 0.05
+"""Results that come within this time are applied together."""
 
 NAME = "fetch_debtor_infos"
 
 
-def run_fetcher(config: Config, quit_early: bool, stop: Stop) -> int:
-    """One process of fetchers. Returns the exit status."""
-    return run_loops(
-        NAME,
-        {NAME: partial(_open, config)},
-        stop,
-        poll_seconds=config.http_fetch_period.total_seconds(),
-        quit_early=quit_early,
-    )
+def part(config: Config, quit_early: bool) -> Part:
+    """One process of fetchers."""
+    open_work = partial(_open, config, Wiring(config), quit_early)
+    return Part(NAME, {NAME: open_work}, config.http_fetch_period.total_seconds(), quit_early)
 
 
 @contextmanager
-def _open(config: Config) -> Iterator[Work]:
-    with open_worker(config, NAME) as worker:
-        fetcher = Wiring(config).fetcher(worker)
-        rounds = Rounds(fetcher.run_once, config.http_fetch_period.total_seconds())
-        yield Work(rounds.step, rounds.wait)
+def _open(config: Config, wiring: Wiring, quit_early: bool, stop: Stop) -> Iterator[Work]:
+    with (
+        open_worker(config, NAME) as worker,
+        closing(wiring.fetcher(worker, give_up=lambda: stop.is_requested)) as fetcher,
+    ):
+
+        def wait(stop: Stop, _seconds: float) -> None:
+            stop.wait(max(SHORTEST_PERIOD, fetcher.rest()), fetcher)
+            stop.wait(GATHER_SECONDS)
+
+        yield Work(fetcher.run_once if quit_early else fetcher.step, wait)

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from service.databases import Connection, open_worker
+from service.databases import open_worker
 from service.loop import Stop, Work
-from service.loops import Rounds, run_loops
+from service.loops import Part, Rounds
 from service.wiring import Wiring
 from settings.config import Config
+from sql.connections import Connection
 
 
-def run_transfers(config: Config, wait: float, quit_early: bool, stop: Stop) -> int:
-    """Lets collectors send and pay as soon as nothing is missing, every `wait` seconds. Returns the exit status."""
-    return _run(config, "roll_transfers", Wiring(config).transfers, wait, quit_early, stop)
+def roll_part(config: Config, wait: float, quit_early: bool) -> Part:
+    """Lets collectors send and pay as soon as nothing is missing, every `wait` seconds."""
+    return _part("roll_transfers", config, Wiring(config).transfers, wait, quit_early)
 
 
-def run_triggers(config: Config, quit_early: bool, stop: Stop) -> int:
-    """Tries postponed transfers again when their time has come. Returns the exit status."""
+def trigger_part(config: Config, quit_early: bool) -> Part:
+    """Tries postponed transfers again when their time has come."""
     wait = config.trigger_transfers_period.total_seconds()
-    return _run(config, "trigger_transfers", Wiring(config).triggers, wait, quit_early, stop)
+    return _part("trigger_transfers", config, Wiring(config).triggers, wait, quit_early)
 
 
-def _run(
-    config: Config, name: str, step: Callable[[Connection], int], wait: float, quit_early: bool, stop: Stop
-) -> int:
-    @contextmanager
-    def open_work() -> Iterator[Work]:
-        with open_worker(config, name) as worker:
-            rounds = Rounds(lambda: step(worker), wait)
-            yield Work(rounds.step, rounds.wait)
+def _part(name: str, config: Config, step: Callable[[Connection], int], wait: float, quit_early: bool) -> Part:
+    return Part(name, {name: partial(_open, name, config, step, wait)}, wait, quit_early)
 
-    return run_loops(name, {name: open_work}, stop, poll_seconds=wait, quit_early=quit_early)
+
+@contextmanager
+def _open(name: str, config: Config, step: Callable[[Connection], int], wait: float, _stop: Stop) -> Iterator[Work]:
+    with open_worker(config, name) as worker:
+        rounds = Rounds(lambda: step(worker), wait)
+        yield Work(rounds.step, rounds.wait)

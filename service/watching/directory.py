@@ -32,18 +32,22 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> Path:
     Sets the variables by which the children of this process find it. To be called once, before there are children.
     Raises DirectoryError.
     """
-    name = environ.get(VARIABLE, "")
+    name = environ.get(VARIABLE, "").strip()
     try:
         path = Path(name) if name else _temporary()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_uid != os.geteuid():
-            # Somebody who owns it could make us overwrite files elsewhere.
+        if path.stat().st_uid not in (0, os.geteuid()):
+            # Somebody who owns it could make us overwrite files elsewhere. Volumes of containers belong to root.
             raise DirectoryError(f"{VARIABLE}={str(path)!r} belongs to another user")
         for pattern in _OURS:
             for left_over in path.glob(pattern):
                 left_over.unlink()
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
-        raise DirectoryError(f"{VARIABLE}={name!r} can not be used: {error.strerror}") from None
+        raise DirectoryError(
+            f"{VARIABLE}={name!r} can not be used: {error.strerror}. Leave it out, or name a folder in TMPDIR"
+        ) from None
     environ[VARIABLE] = environ[LIBRARY_VARIABLE] = str(path)
     return path
 
@@ -65,7 +69,7 @@ def find(environ: MutableMapping[str, str] = os.environ) -> Path | None:
 
     A command that runs without a supervisor makes it, and leaves what is in it alone.
     """
-    name = environ.get(VARIABLE, "")
+    name = environ.get(VARIABLE, "").strip()
     if not name:
         return None
     try:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, LiteralString
 
 import psycopg
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from settings.urls import hide_passwords
+from pipelines.parts import concerns_all
+from pipelines.texts import shown
+from sql import Kind
+from sql.connections import short_transaction
+from sql.permanent import place_of, what_to_do
 
 logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 100_000
 """Longer queues are shown as if they had this length: counting takes time."""
 
-STATEMENT_MILLISECONDS = 2000
-CONNECT_SECONDS = 3
+LIMIT_SECONDS = 2.0
+"""For each question."""
 
 _QUEUES: LiteralString = "select kind, queue, message_type, messages, oldest_seconds from worker.queue_figures(%s)"
 _WORKER_TURNS: LiteralString = "select phase, subphase, deadline_seconds, overdue_seconds from worker.turn_figures()"
 _ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.account_figures()"
+_DOUBTS: LiteralString = "select step_backs, doubtful, lost from worker.doubt_figures()"
+_STEP_BACKS: LiteralString = "select count(*) from solver.step_back_status()"
 _SOLVER_TURNS: LiteralString = (
     "select turn_id, phase, started_seconds_ago, deadline_seconds, overdue_seconds from solver.turn_figures()"
 )
@@ -48,17 +54,15 @@ class Figures(Collector):
         metrics: list[Metric] = []
         try:
             # A connection of its own each time: the server may have been down, and one in half a minute costs nothing.
-            with psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                options=f"-c statement_timeout={STATEMENT_MILLISECONDS}",
-                application_name="swpt-trade serve_metrics",
-            ) as connection:
-                metrics = [*(_worker if self._role == "worker" else _solver)(connection)]
+            with short_transaction(self._url, "serve_metrics", LIMIT_SECONDS) as connection:
+                for ask in _WORKER if self._role == "worker" else _SOLVER:
+                    metrics += _figures(ask, connection)
             is_up = 1.0
         except psycopg.Error as error:
-            logger.warning("no figures of the %s database: %s", self._role, hide_passwords(str(error)).strip())
+            kind: Kind = "worker" if self._role == "worker" else "solver"
+            remedy = what_to_do(error, place_of(self._url, kind))
+            text = shown(str(error).strip()) + (f": {remedy}" if remedy else "")
+            logger.warning("no figures of the %s database: %s", self._role, text)
             is_up = 0.0
         up = GaugeMetricFamily("swpt_trade_database_up", "Whether the database answered", labels=["database"])
         up.add_metric([self._role], is_up)
@@ -67,7 +71,18 @@ class Figures(Collector):
         yield from [up, seconds, *metrics]
 
 
-def _worker(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+def _figures(ask: Ask, connection: psycopg.Connection[Any]) -> list[Metric]:
+    """What one query tells; nothing when it fails, for example because it takes too long: the others still count."""
+    try:
+        return [*ask(connection)]
+    except psycopg.Error as error:
+        if concerns_all(error):
+            raise
+        logger.warning("no figures of %s: %s %s", ask.__name__.strip("_"), error.sqlstate, error.diag.message_primary)
+        return []
+
+
+def _queues(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     labels = ["kind", "queue", "type"]
     messages = GaugeMetricFamily("swpt_trade_queue_messages", f"Waiting messages, up to {QUEUE_LIMIT}", labels=labels)
     oldest = GaugeMetricFamily("swpt_trade_queue_oldest_seconds", "Age of the oldest waiting message", labels=labels)
@@ -75,10 +90,23 @@ def _worker(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
         messages.add_metric([kind, queue, message_type], count)
         oldest.add_metric([kind, queue, message_type], seconds)
     yield from (messages, oldest)
+
+
+def _accounts(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     for held, misconfigured, lacking in connection.execute(_ACCOUNTS):
         yield _gauge("held_accounts", "Accounts with IDs of collectors that wait for an operator", held)
         yield _gauge("misconfigured_accounts", "Collector accounts that somebody else configured", misconfigured)
         yield _gauge("lacking_accounts", "Collector accounts of which no authority has told", lacking)
+
+
+def _doubts(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+    for step_backs, doubtful, lost in connection.execute(_DOUBTS):
+        yield _gauge("step_backs", "Losses of last commits that are not settled yet", step_backs)
+        yield _gauge("doubtful_payments", "Payments of which nobody knows whether they were made", doubtful)
+        yield _gauge("lost_payments", "Payments for turns whose results are lost, not refunded", lost)
+
+
+def _worker_turns(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     turns = connection.execute(_WORKER_TURNS).fetchall()
     yield _gauge("worker_turns_open", "Turns in which this shard has steps left", len(turns))
     yield _gauge(
@@ -92,7 +120,7 @@ def _worker(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
             yield _gauge("worker_turn_deadline_seconds", "Seconds until its phase ends", deadline)
 
 
-def _solver(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+def _solver_turns(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     turns = connection.execute(_SOLVER_TURNS).fetchall()
     yield _gauge("turns_open", "Turns that are not finished", sum(row[1] < 4 for row in turns))
     yield _gauge("turn_overdue_seconds", "Since when a phase should be over", max((row[4] for row in turns), default=0))
@@ -103,6 +131,15 @@ def _solver(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
         yield _gauge("turn_started_seconds_ago", "Since when the latest turn runs", started)
         if deadline is not None:
             yield _gauge("turn_deadline_seconds", "Seconds until its phase ends", deadline)
+
+
+def _step_backs(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+    for (step_backs,) in connection.execute(_STEP_BACKS):
+        meaning = "1 while the database may be an earlier state of itself, and turns wait for shards"
+        yield _gauge("solver_stepped_back", meaning, step_backs)
+
+
+def _shards(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     problems = GaugeMetricFamily("swpt_trade_shard_problems", "Shards with a problem, by kind", labels=["problem"])
     for problem, count in connection.execute(_SHARD_PROBLEMS):
         problems.add_metric([problem], count)
@@ -112,6 +149,12 @@ def _solver(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
     for binding_key, seconds in connection.execute(_SHARDS):
         clocks.add_metric([binding_key], seconds)
     yield from (problems, clocks)
+
+
+Ask = Callable[[psycopg.Connection[Any]], Iterator[Metric]]
+
+_WORKER = (_queues, _accounts, _doubts, _worker_turns)
+_SOLVER = (_solver_turns, _step_backs, _shards)
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -49,6 +49,12 @@ class Verdict:
             "lastError": self.last_error,
         }
 
+    def for_strangers(self) -> dict[str, object]:
+        """The same without what tells of other servers and of this one: errors name hosts."""
+        public = self.as_json()
+        del public["lastError"], public["pid"]
+        return public
+
 
 def allowed_seconds(process: str, period: float) -> float:
     """How long a process that looks for work every `period` seconds may be silent."""

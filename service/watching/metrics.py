@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter(
     "swpt_trade_messages",
-    "Messages by what happened to them: received, drained, sent, dead_letter, unroutable, set_aside",
+    "Messages by what happened to them: received, redelivered, drained, sent, dead_letter, unroutable, set_aside",
     ["event", "type"],
 )
 REPEATED = Counter("swpt_trade_repeated_transactions", "Transactions of the drain that another one disturbed")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from pipelines import hook
 from pipelines.hook import Event
+from pipelines.texts import shown
 from service.watching import directory as shared_directory
 from service.watching import heartbeats
 from service.watching.health import allowed_seconds
 from service.watching.heartbeats import Heartbeat, StepNews
-from settings.urls import hide_passwords
 
 if TYPE_CHECKING:
     from pipelines.solver.report import Report
@@ -63,7 +63,7 @@ class Recorder:
     def on_failure(self, name: str, error: BaseException) -> None:
         """A step of the loop `name` failed; it will be tried again with new connections."""
         self._metrics.STEP_FAILURES.labels(name, type(error).__name__).inc()
-        text = hide_passwords(f"{type(error).__name__}: {error}".strip())[:_LONGEST_ERROR]
+        text = shown(f"{type(error).__name__}: {error}".strip(), _LONGEST_ERROR)
         with self._lock:
             self._failing.add(name)
             news = self._news(name)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from service.serving.wsgi import Application
 from service.watching import heartbeats
 from service.watching.figures import Figures
 from service.watching.health import Verdict, judge
 from service.watching.heartbeats import Heartbeat
 
-logger = logging.getLogger(__name__)
+HEALTH = "/health"
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class ProcessHealth(Collector):
@@ -69,10 +66,10 @@ def application(directory: Path, figures: Figures | None) -> Application:
             return _send(start_response, "405 Method Not Allowed", {"error": "only GET"})
         if path == "/metrics":
             return metrics(environ, start_response)
-        if path == "/health":
+        if path == HEALTH:
             return _health(start_response, verdicts_of(directory))
-        if path.startswith("/health/"):
-            process = path.removeprefix("/health/")
+        if path.startswith(f"{HEALTH}/"):
+            process = path.removeprefix(f"{HEALTH}/")
             verdicts = [verdict for verdict in verdicts_of(directory) if verdict.process == process]
             return _health(start_response, verdicts)
         return _send(start_response, "404 Not Found", {"error": "there are /metrics and /health"})
@@ -80,27 +77,14 @@ def application(directory: Path, figures: Figures | None) -> Application:
     return answer
 
 
-def serve(host: str, port: int, app: Application) -> ThreadingWSGIServer:
-    """Binds the port (0: any free one). Call `serve_forever` on the result. Raises OSError."""
-    return make_server(host, port, app, ThreadingWSGIServer, handler_class=_QuietHandler)
-
-
 def _health(start_response: StartResponse, verdicts: list[Verdict]) -> Iterable[bytes]:
     # A server of which nothing is known is not well.
     is_healthy = bool(verdicts) and all(verdict.is_healthy for verdict in verdicts)
     status = "200 OK" if is_healthy else "503 Service Unavailable"
-    return _send(start_response, status, {"healthy": is_healthy, "processes": [v.as_json() for v in verdicts]})
+    return _send(start_response, status, {"healthy": is_healthy, "processes": [v.for_strangers() for v in verdicts]})
 
 
 def _send(start_response: StartResponse, status: str, content: dict[str, object]) -> Iterable[bytes]:
     body = json.dumps(content, indent=2).encode() + b"\n"
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
-
-
-class _QuietHandler(WSGIRequestHandler):
-    timeout = 30.0
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Scrapes come all the time: they are of interest at the level debug only."""
-        logger.debug(format, *args)

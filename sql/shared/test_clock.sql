@@ -5,6 +5,6 @@ create or replace function shared.now()
   language sql
   stable
   parallel safe
-as $$
-  select coalesce(nullif(current_setting('swpt.now', true), '')::timestamptz, transaction_timestamp())
-$$;
+begin atomic
+  select coalesce(nullif(current_setting('swpt.now', true), '')::timestamptz, transaction_timestamp());
+end;

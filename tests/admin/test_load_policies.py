@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -83,13 +83,14 @@ def policies(db: Connection, columns: str) -> list[tuple[Any, ...]]:
 
 
 def output(result: Result) -> str:
+    """What it said, apart from the accounts that wait."""
     assert result.exit_code == 0, result.output
-    return result.output
+    return "".join(line for line in result.output.splitlines(True) if not line.startswith("waits for"))
 
 
 @covers("G25")
 def test_policies_and_flags_are_loaded(load: Load, worker_db: Connection) -> None:
-    assert output(load()) == "done: 6 creditors, 6 of this shard, 12 accounts, 24 notifications\n"
+    assert output(load()) == "done: 6 creditors, 6 of this shard, 12 accounts, 24 notifications" + waiting(12)
     columns = "creditor_id, debtor_id, policy_name, min_principal, max_principal, peg_debtor_id, peg_exchange_rate"
     expected: list[tuple[Any, ...]] = []
     for creditor_id in CREDITORS:
@@ -103,6 +104,74 @@ def test_policies_and_flags_are_loaded(load: Load, worker_db: Connection) -> Non
     # Of the ledger nothing is invented.
     columns = "latest_ledger_update_id, account_id, principal, last_transfer_number, creation_date = '1970-01-01'"
     assert policies(worker_db, columns) == [(0, "", 0, 0, True)] * 12
+
+
+def waiting(count: int) -> str:
+    return f", {count} accounts wait for their first transfer\n"
+
+
+LEDGER = "creditor_id, account_id, creation_date::text, principal, last_transfer_number, latest_ledger_update_id"
+
+
+@covers("G25")
+@pytest.mark.parametrize("account_id", ["account-5", "with a space/and%"])
+def test_ledgers_with_a_transfer_are_loaded(
+    load: Load, worker_db: Connection, agent: CreditorsAgent, tmp_path: Path, account_id: str
+) -> None:
+    """The agent names a transfer by the two fields that no document has."""
+    ledger = agent.accounts[CREDITORS[0], USD].ledger
+    ledger.account_id, ledger.creation_date, ledger.principal = account_id, date(2025, 6, 1), -51200
+    ledger.last_transfer_number, ledger.update_id = 2**62, 77
+    file = tmp_path / "waiting"
+    assert "12 accounts, 25 notifications" + waiting(11) in output(load("--list-waiting", file))
+    lines = file.read_text().splitlines()
+    assert len(lines) == 11
+    assert f"{2**64 + CREDITORS[0]} {2**63}" in lines
+    assert f"{2**64 + CREDITORS[0]} {USD}" not in lines
+    assert policies(worker_db, LEDGER)[0] == (CREDITORS[0], account_id, "2025-06-01", -51200, 2**62, 77)
+
+
+@covers("G25")
+@pytest.mark.parametrize(
+    "transfer", ["transfers/20240-12a", "transfers/9999999-1", "transfers/20240", f"transfers/20240-{2**63}", "x"]
+)
+def test_a_ledger_is_not_guessed(
+    load: Load, worker_db: Connection, agent: CreditorsAgent, server: CreditorsServer, transfer: str
+) -> None:
+    for key in agent.accounts:
+        agent.accounts[key].ledger.last_transfer_number = 5
+        agent.accounts[key].ledger.account_id = "a"
+
+    def spoil(path: str, document: dict[str, Any]) -> None:
+        if path.endswith("/entries"):
+            document["items"][1]["transfer"]["uri"] = transfer
+
+    server.overwrite = spoil
+    assert "12 accounts, 24 notifications" + waiting(12) in output(load())
+    assert {row[1] for row in policies(worker_db, LEDGER)} == {""}
+
+
+@covers("G25")
+def test_the_accounts_that_wait_are_named(load: Load) -> None:
+    said = load().output.splitlines()
+    assert f"waits for its first transfer: creditor {2**64 + CREDITORS[0]}, currency {2**63}" in said
+    assert len([line for line in said if line.startswith("waits")]) == 12
+
+
+@covers("G25")
+@pytest.mark.parametrize(
+    "rest", ["", "/", "/creditors", "/creditors/", "/creditors/.list", "/creditors/.wallet", "/creditors/2/accounts/1/"]
+)
+def test_the_address_may_be_any_of_the_web_api(load: Load, server: CreditorsServer, rest: str) -> None:
+    assert output(load(LOAD_POLICIES_URL=server.url + rest)).startswith("done: 6 creditors")
+
+
+@covers("G25")
+@pytest.mark.parametrize("url", ["agent.example.com", "ftp://agent/", "https://", "/creditors/"])
+def test_what_is_no_address_is_refused(load: Load, url: str) -> None:
+    result = load(LOAD_POLICIES_URL=url)
+    assert result.exit_code == 1
+    assert "the address of the Web API" in result.output
 
 
 @covers("G25")
@@ -132,7 +201,9 @@ def test_a_shard_loads_its_own_customers(
     assert 0 < len(own) < len(CREDITORS)
     said = output(load(PROTOCOL_BROKER_QUEUE_ROUTING_KEY=binding_key))
     assert (
-        said == f"done: 6 creditors, {len(own)} of this shard, {2 * len(own)} accounts, {4 * len(own)} notifications\n"
+        said
+        == f"done: 6 creditors, {len(own)} of this shard, {2 * len(own)} accounts, {4 * len(own)} notifications"
+        + waiting(2 * len(own))
     )
     assert [row[0] for row in policies(worker_db, "distinct creditor_id, debtor_id")] == sorted(own * 2)
     # Nobody else's wallet was even looked at.

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import trustme
 
 from bridge.coin_info import CONTENT_TYPE
+from bridge.fetch_faults import FetchFaults
+from bridge.fetching.requests import Requests
+from bridge.http_fetch import Outcome, make_requests, outcome_of
+
+FAR = 3600.0
 
 
 class Page:
@@ -37,14 +44,17 @@ class Page:
 class DocumentServer:
     """`pages` may be changed at any time.
 
-    `requests` records path and Accept header of every request, `cookies` its Cookie header.
+    `authority`: who signed its certificate (PEM).
+    `requests` records path and Accept header of every request, `cookies` its Cookie header, `hosts` its Host header.
     """
 
     def __init__(self) -> None:
         authority = trustme.CA()
+        self.authority = authority.cert_pem.bytes().decode()
         self.pages: dict[str, Page] = {}
         self.requests: list[tuple[str, str | None]] = []
         self.cookies: list[str | None] = []
+        self.hosts: list[str | None] = []
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -68,6 +78,7 @@ class DocumentServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.requests.append((self.path, self.headers.get("Accept")))
+                server.hosts.append(self.headers.get("Host"))
                 server.cookies.append(self.headers.get("Cookie"))
                 page = server.pages.get(self.path, Page(status=404))
                 if page.delay:
@@ -100,3 +111,48 @@ def document_server() -> Iterator[DocumentServer]:
         yield server
     finally:
         server.close()
+
+
+@contextmanager
+def silent_host(address: str = "127.0.0.1") -> Iterator[int]:
+    """A port that takes every connection, and never says a word."""
+    with socket.create_server((address, 0), backlog=1000) as listening:
+        yield listening.getsockname()[1]
+
+
+class Lookups:
+    """Stands in for nameservers: gives these answers, one after the other, the last one for ever."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.asked: list[str] = []
+        self._answers = list(answers)
+
+    async def __call__(self, host: str) -> list[str]:
+        self.asked.append(host)
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+def fetch(server: DocumentServer, *urls: str, **options: Any) -> list[Outcome]:
+    """Gets all, and ends."""
+    with closing(requests_to(server, **options)) as requests:
+        return outcomes(requests, *urls)
+
+
+def requests_to(server: DocumentServer, **options: Any) -> Requests:
+    return make_requests(**{"verify": server.trust, "allow_private": True, "timeout": 30.0, **options})
+
+
+def outcomes(requests: Requests, *urls: str, faults: FetchFaults | None = None) -> list[Outcome]:
+    """What comes of all."""
+    faults = faults or FetchFaults()
+    requests.submit(enumerate(urls))
+    found: dict[Any, Outcome] = {}
+    while len(found) < len(urls):
+        requests.wait(FAR)
+        found |= {key: outcome_of(urls[key], result, faults) for key, result in requests.results()}
+    return [found[number] for number in range(len(urls))]
+
+
+def redirect(server: DocumentServer, path: str, location: str) -> str:
+    server.pages[path] = Page(status=302, headers={"Location": location})
+    return server.url + path

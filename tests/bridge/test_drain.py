@@ -8,6 +8,7 @@ from bridge.errors import Remedy, remedy
 from tests.bridge.messages.examples import changed
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 
 
 def put(connection: Connection, lane: int, *messages: bytes) -> None:
@@ -87,7 +88,7 @@ def test_lanes_are_drained_in_batches(worker_db: Connection) -> None:
 def test_a_busy_lane_is_left_to_its_owner(worker_db: Connection) -> None:
     put(worker_db, 0, *flags(1))
     put(worker_db, 1, *flags(2))
-    with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password) as other:
+    with connection_to(worker_db.info.dsn, autocommit=False) as other:
         other.execute("select worker.try_lock_lane(0)")
         drain = Drain(worker_db, 8)
         assert drain.run_once() == 1
@@ -153,3 +154,114 @@ def test_a_floor_hides_no_late_message_for_long(worker_db: Connection) -> None:
     put(worker_db, 0, *flags(3))  # its ID is below the floor
     assert sum(drain.run_once() for _ in range(4)) == 2
     assert left(worker_db) == 0
+
+
+def be_slow_for(connection: Connection, condition: str) -> None:
+    """Makes the handler of UpdatedFlags slow for some debtors: `condition` is about the row `new`."""
+    connection.execute(
+        f"""
+        create function worker.be_slow() returns trigger language plpgsql as $$
+        begin
+          if {condition} then
+            perform pg_sleep(5);
+          end if;
+          return new;
+        end $$;
+        create trigger be_slow before insert or update on worker.trading_policy
+        for each row execute function worker.be_slow()
+        """.encode()
+    )
+    connection.execute("set statement_timeout = '300ms'")
+
+
+def set_aside(connection: Connection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "select message_type, (body ->> 'debtor_id')::int, sqlstate, failures from worker.set_aside order by 2"
+    ).fetchall()
+
+
+def test_a_message_that_takes_too_long_is_found_and_set_aside(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    be_slow_for(worker_db, "new.debtor_id = 20")
+    put(worker_db, 0, *flags(*range(1, 33)))
+    drain = Drain(worker_db, 8)
+    for _ in range(60):
+        drain.run_once()
+    assert policies(worker_db) == set(range(1, 33)) - {20}
+    assert set_aside(worker_db) == [("UpdatedFlags", 20, "57014", 2)]
+    assert "a message of type UpdatedFlags (flags,4294967306,20, ID 20) is too much even alone" in caplog.text
+    assert left(worker_db) == 0
+
+
+def test_a_batch_that_takes_too_long_is_halved_and_nothing_is_set_aside(worker_db: Connection) -> None:
+    worker_db.execute(
+        """
+        create function worker.be_slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(0.05); return new; end $$;
+        create trigger be_slow before insert or update on worker.trading_policy
+        for each row execute function worker.be_slow()
+        """
+    )
+    worker_db.execute("set statement_timeout = '300ms'")
+    put(worker_db, 0, *flags(*range(1, 33)))
+    drain = Drain(worker_db, 8)
+    while drain.run_once():
+        pass
+    assert policies(worker_db) == set(range(1, 33))
+    assert set_aside(worker_db) == []
+
+
+def test_a_lone_message_that_takes_too_long_is_passed_over_until_others_go_well(worker_db: Connection) -> None:
+    be_slow_for(worker_db, "new.debtor_id = 1")
+    put(worker_db, 0, *flags(1))
+    drain = Drain(worker_db, 8)
+    assert drain.run_once() == 0
+    assert (set_aside(worker_db), left(worker_db)) == ([], 1)
+    put(worker_db, 0, *flags(2))
+    drain.run_once()
+    assert policies(worker_db) == {2}
+    assert set_aside(worker_db) == [("UpdatedFlags", 1, "57014", 2)]
+
+
+def test_a_server_that_is_too_slow_for_everything_sets_nothing_aside(worker_db: Connection) -> None:
+    be_slow_for(worker_db, "true")
+    put(worker_db, 0, *flags(*range(1, 7)))
+    drain = Drain(worker_db, 8)
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            drain.run_once()
+    assert (set_aside(worker_db), left(worker_db)) == ([], 6)
+    worker_db.execute("drop trigger be_slow on worker.trading_policy")
+    assert sum(Drain(worker_db, 8).run_once() for _ in range(6)) == 6
+
+
+def test_a_message_that_waits_for_a_lock_is_passed_over_and_not_set_aside(worker_db: Connection) -> None:
+    put(worker_db, 0, *flags(1))
+    assert Drain(worker_db, 8).run_once() == 1
+    put(worker_db, 0, changed("UpdatedFlags", debtor_id=1, update_id=2**40), *flags(2, 3))
+    worker_db.execute("set lock_timeout = '100ms'")
+    with connection_to(worker_db.info.dsn, autocommit=False) as other:
+        other.execute("select from worker.trading_policy for update")
+        drain = Drain(worker_db, 8)
+        assert sum(drain.run_once() for _ in range(4)) == 2
+        assert (set_aside(worker_db), left(worker_db)) == ([], 1)
+    assert Drain(worker_db, 8).run_once() == 1
+
+
+def test_a_type_whose_handler_fails_stops_no_other(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    worker_db.execute(
+        "create or replace function worker.apply_updated_ledger(p_messages jsonb[]) returns void language plpgsql as "
+        "$$ begin raise exception using errcode = '42501', message = 'permission denied for table x'; end $$"
+    )
+    put(worker_db, 0, changed("UpdatedLedger"), *flags(1, 2), changed("UpdatedLedger", debtor_id=7))
+    put(worker_db, 1, changed("UpdatedLedger", debtor_id=3))
+    put(worker_db, 2, *flags(5))
+    drain = Drain(worker_db, 8)
+    assert drain.run_once() == 3
+    assert policies(worker_db) == {1, 2, 5}
+    assert (left(worker_db), left(worker_db, 1), set_aside(worker_db)) == (2, 1, [])
+    assert "drain: UpdatedLedger failed, next attempt in 1 s, the others go on: 42501" in caplog.text
+    put(worker_db, 0, *flags(6))
+    assert drain.run_once() == 1
+    assert left(worker_db) == 2

@@ -11,8 +11,9 @@ import pika
 import pytest
 from pika import frame, spec
 
-from bridge.messages.catalogue import CONSUMED_TYPES, OUTGOING_TYPES, STRUCTS
+from bridge.messages.catalogue import STRUCTS
 from bridge.messages.codec import BadMessage, Message, build, decode
+from bridge.messages.names import CONSUMED_TYPES, OUTGOING_TYPES
 from bridge.messages.publications import publication
 from bridge.outbound import Outbound
 from bridge.rabbitmq.broker import RabbitTarget

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from bridge.loopback import LoopbackBroker
-from bridge.messages.catalogue import OUTGOING_TYPES
 from bridge.messages.codec import decode
+from bridge.messages.names import OUTGOING_TYPES
 from bridge.messages.publications import publication
 from bridge.outbound import ForeignRow, Outbound
 from bridge.wire.ports import Publication, PublishError
@@ -20,6 +20,7 @@ from tests.bridge import outgoing
 from tests.bridge.messages.examples import EXAMPLES, WORKED, delivery
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 
 
 class RecordingTarget:
@@ -142,14 +143,14 @@ def test_a_publisher_that_dies_after_the_confirmation_publishes_again(worker_db:
         def publish(self, batch: Sequence[Publication]) -> list[int]:
             target.publish(batch)
             worker_pid = worker_db.info.backend_pid
-            with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password, autocommit=True) as other:
+            with connection_to(worker_db.info.dsn) as other:
                 other.execute("select pg_terminate_backend(%s, 10000)", (worker_pid,))
             return []
 
-    dsn, password = worker_db.info.dsn, worker_db.info.password
+    dsn = worker_db.info.dsn
     with pytest.raises(psycopg.OperationalError):
         outbound(worker_db, Dying()).run_once()
-    with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+    with connection_to(dsn) as connection:
         assert outbound(connection, target).run_once() == 1
     assert len(target.sent) == 2
     assert target.sent[0].body == target.sent[1].body
@@ -209,14 +210,19 @@ def test_unroutable_internal_messages_are_parked(worker_db: Connection) -> None:
     assert [item.body for item in target.sent if item.type == "StartSending"] == [target.sent[-1].body] * 2
 
 
-def test_rows_of_another_shard_stay_and_stop_no_other_type(worker_db: Connection) -> None:
+def test_rows_of_another_shard_stay_and_stop_no_other_type(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     target = RecordingTarget()
     put(worker_db, "ConfigureAccount", creditor_id=1)
     put(worker_db, "ConfigureAccount", creditor_id=0)
     put(worker_db, "FinalizeTransfer", creditor_id=0)
     put(worker_db, "StartSending", collector_id=1)
-    with pytest.raises(ForeignRow, match=r"creditor 1 is outside 0\.#"):
-        outbound(worker_db, target, "0.#").run_once()
+    flusher = outbound(worker_db, target, "0.#")
+    assert flusher.run_once() == 2
+    assert "outbound: ConfigureAccount failed, next attempt in 1 s, the others go on: ForeignRow" in caplog.text
+    assert "creditor 1 is outside 0.#" in caplog.text
+    assert "Traceback" not in caplog.text
     assert [item.type for item in target.sent] == ["FinalizeTransfer", "StartSending"]
     assert waiting(worker_db, "ConfigureAccount") == 2
 
@@ -306,7 +312,7 @@ def test_two_flushers_share_the_rows(worker_db: Connection) -> None:
     first, second = RecordingTarget(), RecordingTarget()
     for number in range(4):
         put(worker_db, "StartSending", collector_id=number)
-    with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password, autocommit=True) as other:
+    with connection_to(worker_db.info.dsn) as other:
         rival = outbound(other, second, types=["StartSending"], burst_counts={"StartSending": 2})
 
         class Interrupted(RecordingTarget):
@@ -318,3 +324,57 @@ def test_two_flushers_share_the_rows(worker_db: Connection) -> None:
         outbound(worker_db, Interrupted(), types=types, burst_counts={"StartSending": 2}).run_once()
     bodies = [item.body for item in first.sent + second.sent]
     assert len(bodies) == len(set(bodies)) == 4
+
+
+def be_slow(connection: Connection, type_name: str, condition: str) -> None:
+    """Makes it slow to take some messages out of a queue: `condition` is about the row `old`."""
+    connection.execute(
+        f"""
+        create function worker.be_slow() returns trigger language plpgsql as $$
+        begin
+          if {condition} then
+            perform pg_sleep(5);
+          end if;
+          return old;
+        end $$;
+        create trigger be_slow before delete on {outgoing.table_of(type_name)}
+        for each row execute function worker.be_slow()
+        """.encode()
+    )
+    connection.execute("set statement_timeout = '300ms'")
+
+
+@pytest.mark.parametrize("type_name", ["StartSending", "FinalizeTransfer"])
+def test_a_message_that_takes_too_long_is_named_and_passed_over(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture, type_name: str
+) -> None:
+    column = "outbox_id" if type_name == "FinalizeTransfer" else "msg_id"
+    be_slow(worker_db, type_name, f"old.{column} = 3")
+    target = RecordingTarget()
+    for _ in range(6):
+        put(worker_db, type_name)
+    put(worker_db, "ConfigureAccount")
+    flusher = outbound(worker_db, target, burst_counts={type_name: 4})
+    assert sum(flusher.run_once() for _ in range(5)) == 6
+    assert waiting(worker_db, type_name) == 1
+    assert f"an outgoing {type_name} (ID 3) is too much even alone, it is passed over: 57014" in caplog.text
+
+
+def test_a_type_without_a_queue_stops_no_other(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    target = RecordingTarget()
+    for type_name in OUTGOING_TYPES:
+        put(worker_db, type_name)
+    worker_db.execute("alter table pgmq.q_out_account_id_request rename to q_out_account_ıd_request")
+    flusher = outbound(worker_db, target)
+    assert flusher.run_once() == len(OUTGOING_TYPES) - 1
+    assert "outbound: AccountIdRequest failed, next attempt in 1 s, the others go on: 42P01" in caplog.text
+    put(worker_db, "StartSending")
+    assert flusher.run_once() == 1
+
+
+def test_a_type_that_may_not_be_read_alone_is_raised(worker_db: Connection) -> None:
+    worker_db.execute("alter table pgmq.q_out_account_id_request rename to q_out_account_ıd_request")
+    flusher = outbound(worker_db, RecordingTarget())
+    for _ in range(3):
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            flusher.run_once()

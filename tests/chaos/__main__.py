@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Failure, Summary, run
+from tests.faults_document import write_part
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
         return 1
     _show(console, summary)
     if options.save:
-        options.save.write_text(document(summary))
+        write_part(options.save, document(summary))
     return 0
 
 
@@ -54,6 +55,9 @@ def facts(summary: Summary) -> list[str]:
         f"and everything was at its end {summary.ending_seconds:.0f} s later",
         f"{summary.turns} turns, {summary.trading_turns} of them with trades: {summary.takings:,} takings",
         f"{summary.messages:,} messages of the world outside; of those it sent: {network}",
+        f"{summary.replayed:,} times a journal was handled once more after a step back; an operator decided about "
+        f"{summary.decided:,} payments, and had {summary.refunded:,} paid back; {summary.kept_tokens:,} tokens are "
+        f"left with collectors beyond rounding; {summary.given_up:,} locks of accounts were given up",
         f"{summary.wishes:,} times a trader changed his mind",
     ]
 

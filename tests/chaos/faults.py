@@ -6,10 +6,11 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from tests.chaos.installation import SERVERS, Installation
+from tests.chaos.step_backs import STEP_BACKS
 from tests.chaos.strangers import STRANGERS
 from tests.chaos.surroundings import STORM, USUAL, Surroundings
 
@@ -106,15 +107,16 @@ FAULTS: dict[Fault, float] = {
     crash_broker: 0.5,
     storm: 3,
     **STRANGERS,
+    **STEP_BACKS,
 }
 """How often each fault comes, in relation to the others."""
 
 
-def draw(dice: random.Random, count: int) -> list[Fault]:
-    """So many faults in random order; from a dozen on each kind is among them."""
-    kinds = list(FAULTS)
+def draw(dice: random.Random, count: int, weights: Mapping[Fault, float]) -> list[Fault]:
+    """So many faults in random order; each kind is among them if there are enough."""
+    kinds = list(weights)
     first = kinds if count >= len(kinds) else dice.sample(kinds, count)
-    drawn = [*first, *dice.choices(kinds, list(FAULTS.values()), k=count - len(first))]
+    drawn = [*first, *dice.choices(kinds, list(weights.values()), k=count - len(first))]
     dice.shuffle(drawn)
     return drawn
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,12 +21,15 @@ from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_
 from sandbox.servers.broker import PrivateBroker
 from sandbox.servers.documents import DocumentServer
 from sandbox.servers.installation import Environment, Server, children, run
-from sandbox.servers.postgres import PrivateServer
 from tests.bridge.proxy import Proxy
+from tests.databases import make_hostile
+from tests.step_backs.servers import RestorableServer
 
 BINDING_KEYS = {"worker_0": "0.#", "worker_1": "1.#"}
 SERVERS = (*BINDING_KEYS, "solver")
 DATABASES = ("solver", *BINDING_KEYS)
+JOURNAL_LEAD = timedelta(seconds=30)
+"""What was published so long before a moment may not have been stored by then."""
 
 _LEFTOVERS = """
 select
@@ -32,7 +37,7 @@ select
   (select count(*) from worker.creditor_participation) as participations,
   (select count(*) from worker.transfer_attempt) as attempts,
   (select count(*) from worker.dispatching_status) as statuses,
-  (select count(*) from worker.early_arrival) as early_arrivals,
+  (select count(*) from worker.early_arrival where not worker.is_lost_turn(turn_id)) as early_arrivals,
   (select sum(m.queue_length)::bigint from pgmq.metrics_all() as m) as messages,
   (select count(*) from outbox.prepare_transfer) as prepare_transfers,
   (select count(*) from outbox.finalize_transfer) as finalize_transfers,
@@ -55,11 +60,17 @@ class Installation:
         """Messages that authorities should not send, and that have to be dead letters in the end."""
         self.forged = 0
         """How many addresses of forged documents were told."""
+        self.decided = self.refunded = 0
+        """Payments that an operator had to decide about, and those that he had paid back."""
+        self.replayed = 0
+        """How often the journal of a worker was handled once more, after its database had stepped back."""
         try:
             # Commits wait for the disk: what a server has said must be true after its death.
-            self.database_server = self._closing.enter_context(PrivateServer(durable=True))
+            self.database_server = self._closing.enter_context(RestorableServer(durable=True))
+            make_hostile(self.database_server)
             self.broker = self._closing.enter_context(closing(PrivateBroker(script)))
             self.proxy = self._closing.enter_context(closing(Proxy(self.broker.url)))
+            self._awaited: dict[str, tuple[int, datetime]] = {}
             self._create_databases()
             for name in BINDING_KEYS:
                 done = run(self._environment(name), "configure")
@@ -115,6 +126,31 @@ class Installation:
         """Returns when they accept connections."""
         self.database_server.start()
 
+    def expect_step_back(self, databases: Sequence[str]) -> None:
+        """Some databases are about to step back: workers will need what their queues get from now on once more."""
+        for name in databases:
+            if name in BINDING_KEYS:
+                count = self._row(name, "select count(*) as count from worker.step_back")["count"]
+                self._awaited.setdefault(name, (count, datetime.now(UTC) - JOURNAL_LEAD))
+
+    def replay_journals(self) -> bool:
+        """Has workers that are ready for it handle lost messages once more; returns whether any is not yet."""
+        for name, (count, since) in [*self._awaited.items()]:
+            row = self._row(
+                name,
+                "select worker.is_ready_for_journal() as is_ready, worker.doubtful_turns() is null as is_certain,"
+                " (select count(*) from worker.step_back) as count",
+            )
+            if row["count"] > count and (row["is_ready"] or row["is_certain"]):
+                options = ("--since", f"{since:%Y-%m-%dT%H:%M:%S}", "--even-if-unneeded")
+                done = self.try_command(name, {}, "replay_journal", *options)
+                if done.returncode == 0:
+                    self.replayed += 1
+                    del self._awaited[name]
+                elif "run it again" not in done.stdout:
+                    raise AssertionError(f"replay_journal of {name} ended with {done.returncode}:\n{done.stdout}")
+        return bool(self._awaited)
+
     def leftovers(self) -> dict[str, int]:
         """What is not finished, over all databases."""
         found: dict[str, int] = {}
@@ -130,7 +166,9 @@ class Installation:
             "select (select count(*) from solver.turn) as turns,"
             " (select count(*) from solver.turn where phase < 4) as open,"
             " (select coalesce(sum(takings), 0)::bigint from solver.transfer_statistic) as takings,"
-            " (select count(distinct turn_id) from solver.transfer_statistic where takings > 0) as trading_turns",
+            " (select count(distinct turn_id) from solver.transfer_statistic where takings > 0) as trading_turns,"
+            " (select coalesce(max(turn_id), 0) from solver.turn) as last_turn,"
+            " (select coalesce(max(turn_id), 0) from solver.transfer_statistic where takings > 0) as last_trading_turn",
         )
 
     def queue_lengths(self) -> dict[str, int]:
@@ -221,9 +259,11 @@ class Installation:
             "PROTOCOL_BROKER_QUEUE": name,
             "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": BINDING_KEYS[name],
             "PROTOCOL_BROKER_PREFETCH_COUNT": "1000",
+            "APP_JOURNAL_PERIOD": "1d",
             "PROTOCOL_BROKER_PROCESSES": "2" if name == "worker_1" else "1",
             "SETUP_RABBITMQ_BINDINGS": "yes",
             "APP_VERIFY_SSL_CERTS": "false",
+            "APP_FETCH_PRIVATE_ADDRESSES": "true",
             "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "48s",
             "TRANSFERS_AMOUNT_CUT": str(AMOUNT_CUT),
             "APP_ROLL_WORKER_TURNS_WAIT": "0.5",

@@ -7,14 +7,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.economy.generator import make_economy
 from sandbox.servers.broker import server_script
 from sandbox.servers.documents import DocumentServer
-from tests.chaos.faults import draw
+from tests.chaos.aftermath import decide, give_up_locks, let_time_pass
+from tests.chaos.faults import FAULTS, Fault, draw
 from tests.chaos.installation import SERVERS, Installation
 from tests.chaos.surroundings import Surroundings
 
@@ -40,12 +41,20 @@ class Summary:
     trading_turns: int = 0
     takings: int = 0
     wishes: int = 0
+    decided: int = 0
+    refunded: int = 0
+    replayed: int = 0
+    given_up: int = 0
+    kept_tokens: int = 0
     faults_seconds: float = 0.0
     ending_seconds: float = 0.0
 
 
-def run(seed: int, count: int, tell: Callable[[str], None]) -> Summary:
-    """Runs `count` faults. Raises `Failure` with all that is wrong; the servers' logs are kept then."""
+def run(seed: int, count: int, tell: Callable[[str], None], weights: Mapping[Fault, float] = FAULTS) -> Summary:
+    """Runs `count` faults of some kinds; `weights` says how often each comes.
+
+    Raises `Failure` with all that is wrong; the servers' logs are kept then.
+    """
     script = server_script()
     if script is None:
         raise RuntimeError("no RabbitMQ server program: `make system` installs it")
@@ -63,15 +72,23 @@ def run(seed: int, count: int, tell: Callable[[str], None]) -> Summary:
                 tell("the first trades are arranged, now the faults begin")
                 surroundings.start_faults()
                 began = time.monotonic()
-                for number, fault in enumerate(draw(dice, count), 1):
+                for number, fault in enumerate(draw(dice, count, weights), 1):
                     time.sleep(dice.uniform(0.2, 2.0))
                     started = time.monotonic()
                     fault(dice, installation, surroundings)
                     _check_alive(installation, surroundings)
+                    installation.replay_journals()
                     summary.faults[fault.__name__] += 1
                     summary.damage_seconds[fault.__name__] += time.monotonic() - started
                     tell(f"{number:4} of {count}  {fault.__name__:16} {time.monotonic() - started:5.1f} s")
                 summary.faults_seconds = time.monotonic() - began
+                last = installation.turns()["last_turn"]
+                _wait(
+                    lambda: installation.turns()["last_trading_turn"] > last,
+                    surroundings,
+                    FIRST_TURN_SECONDS,
+                    "no turn trades after the last fault",
+                )
                 _end(installation, surroundings, summary, tell)
             except BaseException as error:
                 raise Failure(f"seed {seed}: {error}; the logs: {folder}") from error
@@ -91,7 +108,17 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
 
     def is_over() -> bool:
         left.clear()
+        if installation.replay_journals():
+            left["journals"] = 1
+            return False
         left.update(_left(installation, surroundings))
+        if surroundings.is_quiet:
+            let_time_pass(installation)
+            # Also about payments for lost turns, which stay on their list; some of those were paid out before.
+            if decide(installation, surroundings.ledger):
+                left["decisions"] = 1
+            if left.keys() <= {"locks", "open transfers"}:
+                summary.given_up += give_up_locks(installation)
         return not left
 
     try:
@@ -104,6 +131,7 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
         issued = sum(a.principal for a in surroundings.economy.accounts if a.debtor_id == debtor_id)
         if (totals.circulating, totals.locked, totals.in_flight) != (issued, 0, 0):
             problems.append(f"currency {debtor_id}: {issued} tokens were issued, now {totals}")
+    problems += [f"paid twice: {key}" for key in surroundings.ledger.paid_twice()]
     if surroundings.dead_letters:
         problems.append(f"{surroundings.dead_letters} messages of the service could not be read")
     for name in SERVERS:
@@ -113,6 +141,12 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
         raise Failure("; ".join(problems))
     turns = installation.turns()
     summary.turns, summary.trading_turns, summary.takings = turns["turns"], turns["trading_turns"], turns["takings"]
+    summary.decided, summary.refunded, summary.replayed = (
+        installation.decided,
+        installation.refunded,
+        installation.replayed,
+    )
+    summary.kept_tokens = sum(surroundings.ledger.kept(0).values())
     summary.messages, summary.wishes = surroundings.messages, surroundings.wishes
     summary.network_faults = surroundings.network_faults
 

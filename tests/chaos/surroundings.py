@@ -15,13 +15,13 @@ from typing import Self
 from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
 from bridge.wire.ports import PublishError, SourceError
 from sandbox.authority import Authority, AuthoritySettings, Rule, ScriptedFaults, Totals
-from sandbox.authority.gateway import AuthorityPeer
 from sandbox.creditors.agent import AgentSettings, CreditorsAgent, CreditorsPeer, Policy
 from sandbox.economy.economy import Economy, TraderAccount
 from sandbox.economy.setup import set_up
 from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE
 from sandbox.servers.documents import DocumentServer
 from sandbox.world.transit import FaultyTarget, TransitRule
+from tests.step_backs.ledger import Ledger, ObservedAuthority
 
 USUAL = TransitRule(
     duplicate=0.03,
@@ -69,10 +69,9 @@ class Surroundings:
         sources = [
             self._closing.enter_context(closing(RabbitSource(url, q, 1000))) for q in (AUTHORITY_QUEUE, CREDITORS_QUEUE)
         ]
-        self._peers = [
-            AuthorityPeer(sources[0], self._targets[0], self.authority),
-            CreditorsPeer(sources[1], self._targets[1], self.agent),
-        ]
+        authority_peer = ObservedAuthority(sources[0], self._targets[0], self.authority)
+        self.ledger = authority_peer.ledger = Ledger()
+        self._peers = [authority_peer, CreditorsPeer(sources[1], self._targets[1], self.agent)]
         self._thread = threading.Thread(target=self._run, name="surroundings")
         self._stop = threading.Event()
         self._quiet_since = time.monotonic()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import psycopg
-
 from sandbox.demo import AMOUNT_CUT
 from sandbox.economy.economy import Economy
 from sandbox.protocol.identity import DEFAULT_MAX_COLLECTOR_ID, DEFAULT_MIN_COLLECTOR_ID
@@ -14,12 +12,13 @@ from sandbox.report.outcome import judge
 from sandbox.world.shard import Place
 from sandbox.world.world import Settlement, World, WorldSettings
 from tests.conftest import Connection
+from tests.databases import connection_to
 
 LIMIT = timedelta(minutes=2)
 
 
 def database(world: World, place: Place) -> Connection:
-    return psycopg.connect(world.server.database_url(place.database), autocommit=True)
+    return connection_to(world.server.database_url(place.database))
 
 
 def run_to_offers(world: World) -> int:
@@ -67,7 +66,7 @@ def check(world: World, economy: Economy, before: Settlement) -> None:
         reached_phase_4=turn is not None and turn[1] == 4,
         leftovers=world.leftovers(),
     )
-    assert outcome.problems() == []
+    assert outcome.problems() == [], outcome
 
 
 def want_the_same_again(world: World, economy: Economy) -> None:

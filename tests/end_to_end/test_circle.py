@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import polars as pl
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from admin.cli import main
 from sandbox.demo import AMOUNT_CUT, Progress, pace_of, trade
 from sandbox.servers.documents import DocumentServer
-from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.world import World
+from tests.databases import hostile_server
 from tests.end_to_end.towns import BASE, COPPER, FIRST_TRADER, SILVER, circle
 
 pytestmark = pytest.mark.slow
 
 
-def test_five_traders_trade_in_a_circle() -> None:
+def test_five_traders_trade_in_a_circle_and_the_turn_is_solved_again_to_the_same_answer(tmp_path: Path) -> None:
     economy = circle()
     with (
-        PrivateServer() as server,
+        hostile_server() as server,
         DocumentServer() as documents,
         World(server, InProcessExchange(), 1, pace_of(economy, documents), documents) as world,
     ):
-        outcome, report = trade(world, economy, Progress(Console(quiet=True)))
+        story = trade(world, economy, Progress(Console(quiet=True)))
+        outcome, report = story.outcome, story.report
         principals = world.settlement().principals
+        (turn_id,) = [number for number, solved in world.solver_reports.items() if solved.offers]
+        environment = {"SOLVER_POSTGRES_URL": world.url("solver")}
+        for arguments in (
+            ["export_turn", str(turn_id), str(tmp_path / "turn")],
+            ["solve", str(tmp_path / "turn"), str(tmp_path / "again")],
+            ["compare", str(tmp_path / "turn"), str(tmp_path / "again")],
+        ):
+            done = CliRunner().invoke(main, arguments, env=environment)
+            assert done.exit_code == 0, done.output
+            if arguments[0] == "solve":
+                assert f"this is the answer that turn {turn_id} had" in done.output
+    assert done.output.startswith("the same is paid in both: nothing changed\n")
+    # The exported market is what the shards had sent, and the exported answer is what they then paid.
+    offers = pl.read_parquet(tmp_path / "turn" / "sell_offers.parquet")
+    assert offers.height == 3 == story.report.takings
+    takings = pl.read_parquet(tmp_path / "turn" / "takings.parquet")
+    for creditor_id, debtor_id, amount in takings.select("creditor_id", "debtor_id", "amount").iter_rows():
+        key = (creditor_id, debtor_id)
+        assert story.before.principals[key] - story.after.principals[key] == amount
     assert outcome.problems() == []
     assert report.share_of_bound is not None
     assert report.share_of_bound > 0.999

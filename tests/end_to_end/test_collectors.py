@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -10,11 +9,11 @@ from admin.cli import main
 from sandbox.demo import pace_of
 from sandbox.economy.setup import set_up
 from sandbox.servers.documents import DocumentServer
-from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.world import World
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to, hostile_server
 from tests.end_to_end.runs import LIMIT, brisk, check, run_to_end, run_to_offers, want_the_same_again
 from tests.end_to_end.towns import BASE, circle
 from tests.settings.environments import ENVIRONMENTS
@@ -27,7 +26,7 @@ SLACK = ("turn_max_commit_period", "collecting_slack", "sending_slack", "dispatc
 
 
 def solver(world: World) -> Connection:
-    return psycopg.connect(world.server.database_url("solver"), autocommit=True)
+    return connection_to(world.server.database_url("solver"))
 
 
 def operate(world: World, *arguments: str | int) -> str:
@@ -49,7 +48,7 @@ def known_principal(world: World, collector_id: int) -> int:
     """What the collector's shard believes to be on its account."""
     total = 0
     for shard in world.shards:
-        with psycopg.connect(world.server.database_url(shard.place.database)) as connection:
+        with connection_to(world.server.database_url(shard.place.database), autocommit=False) as connection:
             query = "select coalesce(sum(principal), 0)::bigint from worker.worker_account where creditor_id = %s"
             row = connection.execute(f"{query} and debtor_id = %s".encode(), (collector_id, BASE)).fetchone()
         assert row is not None
@@ -61,7 +60,7 @@ def wait_no_longer_than(world: World, seconds: int) -> dict[str, tuple[object, .
     """Makes the slack periods of all shards that short; returns the values before, by database."""
     before = {}
     for shard in world.shards:
-        with psycopg.connect(world.server.database_url(shard.place.database)) as connection:
+        with connection_to(world.server.database_url(shard.place.database), autocommit=False) as connection:
             row = connection.execute(f"select {', '.join(SLACK)} from worker.configuration".encode()).fetchone()
             assert row is not None
             before[shard.place.database] = row
@@ -72,7 +71,7 @@ def wait_no_longer_than(world: World, seconds: int) -> dict[str, tuple[object, .
 
 def restore(world: World, values: dict[str, tuple[object, ...]]) -> None:
     for database, row in values.items():
-        with psycopg.connect(world.server.database_url(database)) as connection:
+        with connection_to(world.server.database_url(database), autocommit=False) as connection:
             settings = ", ".join(f"{name} = %s" for name in SLACK)
             connection.execute(f"update worker.configuration set {settings}".encode(), row)
 
@@ -81,7 +80,7 @@ def restore(world: World, values: dict[str, tuple[object, ...]]) -> None:
 def test_a_collector_is_removed_and_trade_goes_on() -> None:
     economy = circle()
     with (
-        PrivateServer() as server,
+        hostile_server() as server,
         DocumentServer() as documents,
         World(server, InProcessExchange(), 2, brisk(pace_of(economy, documents)), documents) as world,
     ):

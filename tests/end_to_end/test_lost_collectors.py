@@ -10,11 +10,11 @@ import pytest
 from sandbox.demo import pace_of
 from sandbox.economy.setup import set_up
 from sandbox.servers.documents import DocumentServer
-from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.shard import Shard
 from sandbox.world.world import Settlement, World
 from tests.covering import covers
+from tests.databases import connection_to, hostile_server
 from tests.end_to_end.runs import LIMIT, brisk, check, database, run_to_end, run_to_offers, want_the_same_again
 from tests.end_to_end.towns import BASE, COPPER, SILVER, circle
 
@@ -28,7 +28,7 @@ def town() -> Iterator[World]:
     """After a turn; much money is on the collectors' accounts."""
     economy = circle()
     with (
-        PrivateServer() as server,
+        hostile_server() as server,
         DocumentServer() as documents,
         World(server, InProcessExchange(), 2, brisk(pace_of(economy, documents)), documents) as world,
     ):
@@ -41,7 +41,7 @@ def town() -> Iterator[World]:
 
 
 def solver(world: World) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(world.server.database_url("solver"), autocommit=True)
+    return connection_to(world.server.database_url("solver"))
 
 
 def catalogue(world: World) -> list[tuple[object, ...]]:
@@ -118,7 +118,7 @@ def test_a_solver_database_finds_its_collectors_again(town: World) -> None:
 
 @covers("G43")
 def test_both_databases_find_their_collectors_again(town: World) -> None:
-    """Nobody knows the accounts any more: they are held."""
+    """Nobody knows the accounts any more: they wait for an operator. Databases that new might have to be restored."""
     before, known = town.settlement(), catalogue(town)
     with solver(town) as connection:
         connection.execute("delete from solver.collector_account")
@@ -135,7 +135,7 @@ def test_both_databases_find_their_collectors_again(town: World) -> None:
             for debtor_id, collector_id, _ in rows:
                 worker.execute("select worker.adopt_held_account(%s, %s)", (debtor_id, collector_id))
             held += rows
-    assert sorted(held) == [(debtor_id, collector_id, "held") for debtor_id, collector_id, *_ in known]
+    assert sorted(held) == [(debtor_id, collector_id, "listed") for debtor_id, collector_id, *_ in known]
     town.settle(LIMIT)
     assert catalogue(town) == known
     trade_again(town)

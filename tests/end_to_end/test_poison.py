@@ -14,7 +14,8 @@ import pytest
 from bridge.drain import Drain
 from bridge.inbound import Inbound
 from bridge.loopback import LoopbackBroker
-from bridge.messages.catalogue import CONSUMED_TYPES, SHARDING_FIELDS
+from bridge.messages.catalogue import SHARDING_FIELDS
+from bridge.messages.names import CONSUMED_TYPES
 from bridge.wire.ports import Publication
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import worker_topology

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-import psycopg
 import pytest
 
 from pipelines.turns.exchange import load_results
@@ -14,12 +13,12 @@ from sandbox.demo import pace_of
 from sandbox.economy.generator import make_economy
 from sandbox.economy.setup import set_up
 from sandbox.servers.documents import DocumentServer
-from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import InProcessExchange
 from sandbox.world.shard import Shard
 from sandbox.world.splitting import complete_split, split_shard
 from sandbox.world.world import World
 from tests.conftest import Connection
+from tests.databases import connection_to, hostile_server
 from tests.end_to_end.runs import LIMIT, check, database, run_to_end, run_to_offers, want_the_same_again
 
 pytestmark = pytest.mark.slow
@@ -57,7 +56,7 @@ def in_the_middle_of_the_verdicts(world: World, parent: Shard) -> None:
     """Half of the lanes have run step 3/0; the rows for the others are loaded for the whole parent."""
     with (
         database(world, parent.place) as worker,
-        psycopg.connect(world.server.database_url("solver"), autocommit=True) as solver,
+        connection_to(world.server.database_url("solver")) as solver,
     ):
         turns = solver.execute("select jsonb_agg(to_jsonb(t))::text from solver.unfinished_turns() as t").fetchone()
         worker.execute("select worker.upsert_turns(%s)", turns)
@@ -109,7 +108,7 @@ def with_payments_under_way(world: World, parent: Shard) -> None:
 
 def shards_in_registry(world: World) -> list[str]:
     """The keys that the solver knows, if nothing is wrong with them: the parent's is not among them any more."""
-    with psycopg.connect(world.server.database_url("solver"), autocommit=True) as solver:
+    with connection_to(world.server.database_url("solver")) as solver:
         assert solver.execute("select problem, detail from solver.shard_problems()").fetchall() == []
         return [key for (key,) in solver.execute("select binding_key from solver.list_shards()")]
 
@@ -127,7 +126,7 @@ def shards_in_registry(world: World) -> list[str]:
 def test_a_shard_is_split_in_phase_3(shards: int, empty_lanes: bool, moment: Moment, children: tuple[str, str]) -> None:
     """The databases change their key by themselves, and the registry of shards follows."""
     economy = make_economy(5, traders=80, currencies=12)
-    with PrivateServer() as server, DocumentServer() as documents:
+    with hostile_server() as server, DocumentServer() as documents:
         pace = pace_of(economy, documents)
         pace = replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=4)))
         with World(server, InProcessExchange(), shards, pace, documents) as world:

@@ -115,8 +115,14 @@ MUTATIONS = (
         "if worker.try_lock_turn_shared(v_turn_id) then",
         "if true then",
     ),
-    Mutation("G18", "bridge/http_fetch.py", "if len(body) > MAX_BODY_BYTES", "if len(body) > 9 * MAX_BODY_BYTES"),
-    Mutation("G18", "bridge/addresses.py", "return ip.is_global and not (", "return not ("),
+    Mutation(
+        "G18",
+        "bridge/fetching/fetching.py",
+        "if len(body) > self._limits.max_bytes",
+        "if len(body) > 9 * self._limits.max_bytes",
+    ),
+    Mutation("G18", "bridge/fetching/policy.py", "not all(map(is_public", "not any(map(is_public"),
+    Mutation("G18", "bridge/fetching/addresses.py", "return ip in _GLOBAL_UNICAST and not", "return not"),
     Mutation(
         "G18",
         f"{_W}/debtors/take_due_fetches.sql",
@@ -239,7 +245,7 @@ MUTATIONS = (
     Mutation(
         "G50",
         "bridge/messages/catalogue.py",
-        "CREDITORS_IN: frozenset(struct.__name__ for struct in SMP_RECEIVED)",
+        "CREDITORS_IN: frozenset(SMP_RECEIVED_TYPES)",
         "CREDITORS_IN: CONSUMED_TYPES",
     ),
     Mutation(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.authority import Totals
-from sandbox.report.circles import find_circles, tell
 from sandbox.report.outcome import Outcome, judge
 from sandbox.world.shard import Leftovers
 from sandbox.world.world import Settlement
@@ -101,8 +100,3 @@ def test_what_is_left_behind_is_noticed() -> None:
 def test_unfinished_and_empty_turns_are_noticed() -> None:
     assert "the turn did not reach phase 4" in outcome(settlement(AFTER), phase_4=False).problems()
     assert outcome(settlement(BEFORE)).problems() == ["nothing was traded"]
-
-
-def test_a_circle_is_told_in_one_line() -> None:
-    (found,) = find_circles(circle(), outcome(settlement(AFTER)).flows, 10)
-    assert tell(circle(), found) == "Clara → 11,996 copper → Anna → 5,998 base → Boris → 2,999 silver → Clara"

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from admin.web.introspection import Introspector
+from admin.web.introspection_client import IntrospectionClient
 from bridge.loopback import LoopbackBroker
 from bridge.rabbitmq.broker import RabbitSource
 from bridge.rabbitmq.setup import declare, delete
@@ -47,7 +48,10 @@ def worker_queue(rabbitmq_url: str) -> Iterator[str]:
 
 
 @pytest.mark.rabbitmq
-def test_the_service_waits_for_the_exchanges_and_makes_an_economy(rabbitmq_url: str, worker_queue: str) -> None:
+def test_the_service_waits_for_the_exchanges_and_makes_an_economy(
+    rabbitmq_url: str, worker_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.service.LIFE_SECONDS", PATIENCE)
     stop = Stop()
     with DocumentServer() as documents:
         scene = ServiceScene(rabbitmq_url, 12, 5, 1, DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID)
@@ -78,6 +82,34 @@ def test_the_service_waits_for_the_exchanges_and_makes_an_economy(rabbitmq_url: 
     assert {key: amount for key, amount in money.items() if amount} == {
         (a.creditor_id, a.debtor_id): a.principal for a in books if a.creditor_id and a.principal
     }
+
+
+@pytest.mark.rabbitmq
+def test_the_services_people_earn_and_spend(
+    rabbitmq_url: str, worker_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has all he wants trades no more: without life nothing is traded after the first turns."""
+    monkeypatch.setattr("sandbox.service.LIFE_SECONDS", 0.1)
+    stop = Stop()
+    declare(rabbitmq_url, worker_topology(worker_queue, "#"))
+    with DocumentServer() as documents:
+        scene = ServiceScene(rabbitmq_url, 30, 5, 1, DEFAULT_MIN_COLLECTOR_ID, DEFAULT_MAX_COLLECTOR_ID)
+        service = Service(scene, documents)
+        thread = threading.Thread(target=run_service, args=(service, stop))
+        thread.start()
+        try:
+            money = {(a.creditor_id, a.debtor_id): a.principal for a in service.economy.accounts}
+            ends = time.monotonic() + PATIENCE
+            changed = 0
+            while changed < 5:
+                assert time.monotonic() < ends
+                time.sleep(0.05)
+                books = list(service.authority.books.accounts.values()) if service.is_set_up else []
+                changed = sum(a.principal != money.get((a.creditor_id, a.debtor_id)) for a in books if a.creditor_id)
+        finally:
+            stop.request()
+            thread.join()
+    assert service.authority.audit()
 
 
 def heard(url: str, queue: str, policies: int) -> Counter[str | None]:
@@ -114,6 +146,9 @@ class ForgetfulSource:
         self._source.settle(accepted, rejected)
         self.settled += accepted
 
+    def widen(self, extra: int) -> None:
+        self._source.widen(extra)
+
     def close(self) -> None:
         self._source.close()
 
@@ -143,9 +178,10 @@ def test_the_command_explains_itself() -> None:
 
 def test_one_token_may_do_everything() -> None:
     with Introspection("127.0.0.1", 0) as server:
-        introspector = Introspector(f"http://127.0.0.1:{server.port}/introspect")
+        introspector = Introspector(IntrospectionClient(f"http://127.0.0.1:{server.port}/introspect"))
         grant = introspector.grant(DEVELOPMENT_TOKEN)
         assert grant is not None
         assert grant.subject == FIELDS["OAUTH2_SUPERUSER_USERNAME"].default
         assert grant.scopes == {"access", "activate", "deactivate"}
         assert introspector.grant("another") is None
+        introspector.close()

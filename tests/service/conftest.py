@@ -4,12 +4,12 @@ import os
 import secrets
 from collections.abc import Callable
 
-import psycopg
 import pytest
 
 from sandbox.servers.installation import Environment
 from service import binding
 from sql import Kind
+from tests.databases import connection_to
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 def environment(new_database: Callable[[Kind], str]) -> Environment:
     """The smallest one for solver and worker, with fresh databases and no broker."""
     solver_url, worker_url = new_database("solver"), new_database("worker")
-    with psycopg.connect(solver_url, autocommit=True) as solver, psycopg.connect(worker_url, autocommit=True) as worker:
+    with connection_to(solver_url) as solver, connection_to(worker_url) as worker:
         binding.bind(worker, binding.make_installation(solver), "#")
     return {
         "SOLVER_POSTGRES_URL": solver_url,

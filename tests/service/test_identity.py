@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from sandbox.servers.installation import Environment, eventually, run, server
@@ -16,23 +15,17 @@ from service.set_up import run as set_up
 from settings.config import Config
 from sql import Kind
 from tests.covering import covers
+from tests.databases import connection_to
+from tests.service.bound import configured, start
 from tests.settings.environments import load_with
 
 NewDatabase = Callable[[Kind], str]
 
 
 def query(url: str, text: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connection_to(url) as connection:
         cursor = connection.execute(text.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
-
-
-def configured(solver_url: str, worker_url: str, key: str, **variables: str) -> Config:
-    """The settings of a worker whose databases `configure` has set up."""
-    urls = {"SOLVER_POSTGRES_URL": solver_url, "WORKER_POSTGRES_URL": worker_url}
-    urls["PROTOCOL_BROKER_QUEUE_ROUTING_KEY"] = key
-    set_up(load_with("configure", **urls), lambda _line: None)
-    return load_with(**urls, **variables)
 
 
 def changed(config: Config, **variables: str) -> Config:
@@ -46,12 +39,6 @@ def split_to(config: Config, key: str) -> Config:
     return changed(config, PROTOCOL_BROKER_QUEUE_ROUTING_KEY=key, DELETE_PARENT_SHARD_RECORDS="true")
 
 
-def start(config: Config) -> None:
-    """What every process of a worker does first."""
-    with open_worker(config, "test"):
-        pass
-
-
 @pytest.fixture
 def config(new_database: NewDatabase) -> Config:
     """Of the shard `0.#`."""
@@ -61,6 +48,7 @@ def config(new_database: NewDatabase) -> Config:
 # Bound at configure, checked at each start
 
 
+@pytest.mark.slow
 @covers("G47")
 def test_a_process_with_the_key_of_another_shard_deletes_nothing(
     environment: Environment, new_database: NewDatabase
@@ -255,6 +243,7 @@ def _starts(config: Config) -> bool:
     return True
 
 
+@pytest.mark.slow
 @covers("G47")
 def test_nothing_is_split_while_the_parent_works(environment: Environment, tmp_path: Path) -> None:
     url = environment["WORKER_POSTGRES_URL"]

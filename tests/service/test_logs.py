@@ -13,7 +13,7 @@ import pika
 import psycopg
 import pytest
 
-from bridge.rabbitmq.link import connection_parameters
+from bridge.rabbitmq.access import connection_parameters
 from service.logs import APPLICATION_LOGGERS, JsonFormatter, TextFormatter, set_up_logging
 from tests.settings.environments import load_with
 
@@ -59,7 +59,7 @@ def test_json_format() -> None:
         "asctime": "2026-01-05T02:00:00+0000",
         "levelname": "INFO",
         "name": "swpt_trade.actors",
-        "message": 'say "Grüezi"\n',
+        "message": 'say "Grüezi"\\n',
     }
 
 
@@ -70,6 +70,32 @@ def test_json_format_of_exceptions() -> None:
     assert fields.keys() == {"asctime", "levelname", "name", "message", "exc_info"}
     assert fields["exc_info"].startswith("Traceback (most recent call last):\n")
     assert fields["exc_info"].endswith("ValueError: no amqp://guest:***@host")
+
+
+def _forged(text: str) -> Any:
+    try:
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            error.add_note(text)
+            raise ExceptionGroup(text, [KeyError(text)]) from error
+    except ExceptionGroup:
+        return sys.exc_info()
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_no_text_from_outside_forges_a_record_or_speaks_to_a_terminal(formatter: logging.Formatter) -> None:
+    text = "bad\n2026-01-05 02:00:00+0000:INFO:service:all is well\r\n\x1b[2J\u202e"
+    line = formatter.format(_record("%s", text, exc_info=_forged(text)))
+    assert not any(row.startswith("2026-01-05 02:00:00+0000:INFO:service:") for row in line.split("\n"))
+    fields = json.loads(line).values() if line.startswith("{") else [line]
+    assert "".join(map(str, fields)).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_long_texts_are_cut(formatter: logging.Formatter) -> None:
+    text = "x" * 1_000_000
+    assert len(formatter.format(_record("%s", text, exc_info=_forged(text)))) < 20_000
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
@@ -140,7 +166,6 @@ def test_levels(level: str, application: int, other: int) -> None:
     names = ("swpt_trade.actors", *ours, "httpx.client")
     assert {logging.getLogger(name).getEffectiveLevel() for name in names} == {application}
     assert {logging.getLogger(name).getEffectiveLevel() for name in ("pika.connection", "")} == {other}
-    assert config.logs_http_access is (level == "debug")
 
 
 @pytest.mark.usefixtures("clean_logging")

@@ -14,6 +14,7 @@ from bridge.inbound import ForeignShard
 from service import loop as daemon
 from service.loop import Listener, Stop, Unusable, Work, run
 from tests.conftest import Connection
+from tests.databases import connection_to
 
 LONG = 3600.0
 
@@ -29,7 +30,7 @@ class Recorder:
         self.waits = 0
 
     @contextmanager
-    def open(self) -> Iterator[Work]:
+    def open(self, _stop: Stop) -> Iterator[Work]:
         self.opened += 1
         try:
             yield Work(self.step, self.wait)
@@ -70,6 +71,21 @@ def test_pauses_grow_and_connections_are_made_anew(pauses: list[float]) -> None:
     assert run("test", work.open, stop, poll_seconds=LONG) == 0
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 0.5]
     assert work.opened == work.closed == 11
+
+
+def test_pauses_grow_on_until_trouble_is_shown_to_be_over(pauses: list[float]) -> None:
+    """Connections that are made, and steps that found nothing to do, are no proof for a consumer."""
+    stop = Stop()
+    trouble = [0, OSError("x")]
+    work = Recorder(stop, [*trouble, *trouble, *trouble, 1, *trouble, *trouble, 1])
+    proofs = iter([False, False, False, True, False, False, True])
+
+    @contextmanager
+    def open_work(_stop: Stop) -> Iterator[Work]:
+        yield Work(work.step, lambda _stop, _seconds: None, lambda: next(proofs))
+
+    assert run("test", open_work, stop, poll_seconds=LONG) == 0
+    assert pauses == [0.5, 1, 2, 0.5, 1]
 
 
 def test_a_foreign_shard_ends_the_daemon(pauses: list[float]) -> None:
@@ -126,7 +142,7 @@ def test_a_signal_ends_the_wait_at_once() -> None:
 
 def test_a_notification_ends_the_wait(new_database: Callable[[Any], str]) -> None:
     url = new_database("worker")
-    with psycopg.connect(url, autocommit=True) as listening, psycopg.connect(url, autocommit=True) as sending:
+    with connection_to(url) as listening, connection_to(url) as sending:
         listener = Listener(listening, ["worker_inbox", "worker_outbox"])
         stop = Stop()
         threading.Timer(0.2, sending.execute, ("select pg_notify('worker_outbox', '')",)).start()
@@ -138,7 +154,7 @@ def test_a_notification_ends_the_wait(new_database: Callable[[Any], str]) -> Non
 
 
 def test_a_lost_listener_raises(worker_db: Connection) -> None:
-    with psycopg.connect(worker_db.info.dsn, password=worker_db.info.password, autocommit=True) as listening:
+    with connection_to(worker_db.info.dsn) as listening:
         listener = Listener(listening, ["worker_inbox"])
         worker_db.execute("select pg_terminate_backend(%s)", (listening.info.backend_pid,))
 

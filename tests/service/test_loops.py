@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from admin.commands import flushes
@@ -17,6 +16,9 @@ from service.loops import Rounds
 from service.parts.turns import pause_after
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,28 +48,32 @@ def test_a_command_does_one_round(command: str, environment: Environment) -> Non
     assert "secret" not in result.stdout
 
 
-@pytest.mark.slow
 def test_several_processes_do_one_round_each(environment: Environment) -> None:
     result = run(environment | {"APP_LOG_LEVEL": "debug"}, "trigger_transfers", "-p", "2", "--quit-early")
     assert result.returncode == 0, result.stdout
     assert result.stdout.count("trigger_transfers: nothing to do") == 2
+    # Each of them says who it is, and so does the one that looks after them.
+    assert result.stdout.count(":INFO:service.introduction:trigger_transfers of swpt-trade") == 3
 
 
 def test_no_processes_are_none(environment: Environment) -> None:
     result = run(environment | {"APP_LOG_LEVEL": "debug"}, "trigger_transfers", "-p", "0", "--quit-early")
-    assert (result.returncode, result.stdout) == (0, "")
+    assert result.returncode == 0
+    (line,) = result.stdout.splitlines()
+    assert ":INFO:service.introduction:" in line
 
 
 def test_a_worker_takes_its_settings_into_the_database(environment: Environment) -> None:
     result = run(environment | {"MAX_DISTANCE_TO_BASE": "7"}, "trigger_transfers", "--quit-early")
     assert result.returncode == 0, result.stdout
-    with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker:
+    with connection_to(environment["WORKER_POSTGRES_URL"], autocommit=False) as worker:
         assert worker.execute("select max_distance_to_base from worker.configuration").fetchone() == (7,)
 
 
 def test_a_database_that_was_not_set_up_is_named(environment: Environment, postgres: PrivateServer) -> None:
     result = run(environment | {"WORKER_POSTGRES_URL": postgres.database_url("postgres")}, "trigger_transfers")
-    assert (result.returncode, result.stdout.count("\n")) == (1, 1), result.stdout
+    # The first one says who speaks.
+    assert (result.returncode, result.stdout.count("\n")) == (1, 2), result.stdout
     assert "the worker database has not been set up: run `swpt-trade configure` first" in result.stdout
 
 
@@ -88,7 +94,7 @@ def test_other_functions_than_ours_are_worth_a_warning(worker_db: Connection, ca
 
 
 def test_pending_messages_are_shown(environment: Environment) -> None:
-    with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker:
+    with connection_to(environment["WORKER_POSTGRES_URL"], autocommit=False) as worker:
         worker.execute("select worker.send_internal('NeededCollector', array[0, 0], array['{}', '{}']::jsonb[])")
         worker.execute(
             "insert into worker.set_aside (queue, message_type, body, sqlstate, error, failures, set_aside_at)"

@@ -12,26 +12,32 @@ from click.testing import CliRunner
 from admin.cli import main
 from admin.commands import flushes
 from admin.commands.sections import ALL as SECTIONS
-from bridge.messages.catalogue import OUTGOING_TYPES
+from bridge.messages.names import OUTGOING_TYPES
 from sandbox.servers.installation import Environment, run
 from settings.config import ConfigError, Role, load
-from settings.scan_days import SCAN_DAYS
+from sql.scans import SCANS
 from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS
 
+BROKERS = "-u --url -q --queue -U --internal-url -Q --internal-queue"
+CONSUMER = "-u --url -q --queue -p --processes -t --threads -s --prefetch-size -c --prefetch-count --draining-mode"
 OPTIONS = {
     "roll_turns": "-p --period -o --period-offset -c --check-interval --quit-early",
     "roll_worker_turns": "-w --wait --quit-early",
     "roll_transfers": "-w --wait --quit-early",
-    "consume_messages": "-u --url -q --queue -p --processes -t --threads -s --prefetch-size -c --prefetch-count",
-    "fetch_debtor_infos": "-p --processes -c --connections -t --timeout -w --wait --quit-early",
+    "consume_messages": CONSUMER,
+    "consume_internal_messages": CONSUMER,
+    "subscribe": BROKERS + " -k --queue-routing-key",
+    "unsubscribe": BROKERS + " -k --queue-routing-key",
+    "delete_queue": BROKERS,
+    "fetch_debtor_infos": "-p --processes -c --connections -t --timeout -w --wait -f --cafile --quit-early",
     "trigger_transfers": "-p --processes -w --wait --quit-early",
     "handle_pristine_collectors": "-t --threads -w --wait --quit-early",
     "worker": "",
     "solver": "",
     "webserver": "",
     **dict.fromkeys([flushes.ALL, *flushes.TYPES], "-p --processes -w --wait --quit-early"),
-    **dict.fromkeys([f"scan_{table}" for table in SCAN_DAYS], "-d --days --quit-early"),
+    **dict.fromkeys([f"scan_{table}" for table in SCANS], "-d --days --quit-early"),
 }
 
 
@@ -58,13 +64,13 @@ def test_the_help_groups_the_commands() -> None:
 
 
 def test_a_command_without_its_settings_names_all_of_them() -> None:
-    result = run({"FLUSH_PERIOD": "fast", "MIN_TRADE_AMOUNT": "9"}, "flush_all")
+    result = run({"FLUSH_PERIOD": "fast", "HTTP_FETCH_CONNECTIONS": "0"}, "flush_all")
     assert result.returncode == 1
     for text in (
         "WORKER_POSTGRES_URL is not set",
         "SOLVER_POSTGRES_URL is not set",
         "FLUSH_PERIOD='fast'",
-        "MIN_TRADE_AMOUNT='9'",
+        "HTTP_FETCH_CONNECTIONS='0'",
     ):
         assert text in result.stdout
     assert "Traceback" not in result.stdout
@@ -121,10 +127,9 @@ def test_turns_start_at_two_by_default() -> None:
 def test_variables_of_later_releases_are_ignored(environment: Environment) -> None:
     later = dict.fromkeys(
         [
-            *(f"INTERNAL_BROKER_{name}" for name in ("URL", "QUEUE", "PROCESSES", "THREADS", "PREFETCH_COUNT")),
-            "OWNER_CREDITOR_ID",
-            "TRANSFERS_COLLECTOR_LIMIT",
-            "SOLVER_INCREASED_WORK_MEM",
+            "TOKEN_INTROSPECTION_CACHE_MAX_COST",
+            "APP_SURPLUS_BLOCKING_DELAY_DAYS",
+            "APP_COLLECTOR_ACTIVITY_MIN_DAYS",
         ],
         "no such thing",
     )
@@ -156,3 +161,26 @@ def test_the_entrypoint_runs_a_worker_by_default(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("WORKER_POSTGRES_URL", raising=False)
     nothing = entrypoint()
     assert (nothing.returncode, "WORKER_POSTGRES_URL is not set" in nothing.stderr) == (1, True)
+
+
+def test_kubernetes_may_have_a_service_that_is_called_like_the_web_server(environment: Environment) -> None:
+    links = {"WEBSERVER_PORT": "tcp://10.96.0.1:8080", "WEBSERVER_SERVICE_HOST": "10.96.0.1"}
+    result = run(environment | links, "trigger_transfers", "--quit-early")
+    assert (result.returncode, "WARNING" in result.stdout) == (0, False), result.stdout
+
+
+def test_a_misspelt_setting_is_told_of_at_the_start(environment: Environment) -> None:
+    result = run(environment | {"TRUN_PERIOD": "1d", "APP_LOG_LEVEL": "warning"}, "trigger_transfers", "--quit-early")
+    assert result.returncode == 0
+    assert (
+        "WARNING:admin.commands.options:TRUN_PERIOD is ignored, there is no such setting: is TURN_PERIOD"
+        in result.stdout
+    )
+
+
+def test_a_server_finds_its_databases_in_files(environment: Environment, tmp_path: Path) -> None:
+    for name in ("SOLVER_POSTGRES_URL", "WORKER_POSTGRES_URL"):
+        (tmp_path / name).write_text(f"{environment.pop(name)}\n")
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    result = run(environment, "trigger_transfers", "--quit-early")
+    assert result.returncode == 0, result.stdout

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bridge.rabbitmq.setup import declare
 from bridge.wire.topology import worker_topology
 from sandbox.servers.installation import Environment, children, eventually, is_running, server
 from tests.covering import covers
+from tests.databases import connection_to
 
 SLOW = pytest.mark.slow
 AT_ONCE = 5.0
@@ -25,7 +26,7 @@ def listening(environment: Environment, name: str) -> Callable[[], bool]:
     """Whether the process is connected to the worker's database and has nothing to do."""
 
     def is_idle() -> bool:
-        with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker:
+        with connection_to(environment["WORKER_POSTGRES_URL"], autocommit=False) as worker:
             query = "select 1 from pg_stat_activity where datname = current_database() and application_name = %s"
             return worker.execute(query + " and state = 'idle'", (f"swpt-trade {name}",)).fetchone() is not None
 
@@ -43,6 +44,33 @@ def test_a_signal_ends_a_wait_of_hours(number: int, environment: Environment, tm
         asked = time.monotonic()
         assert process.wait() == 0, process.text()
         assert time.monotonic() - asked < AT_ONCE
+
+
+@covers("C14")
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--quit-early",)])
+def test_requests_that_hang_are_broken_off_and_given_back(
+    options: tuple[str, ...], environment: Environment, tmp_path: Path
+) -> None:
+    settings = {"APP_FETCH_PRIVATE_ADDRESSES": "true", "HTTP_FETCH_TIMEOUT": "3600"}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        connection_to(environment["WORKER_POSTGRES_URL"]) as worker,
+    ):
+        worker.execute(
+            "insert into worker.debtor_info_fetch (iri, debtor_id, is_locator_fetch, scheduled_at, next_attempt_at)"
+            " select 'https://127.0.0.1:' || %s || '/' || n, 1, true, worker.now(), worker.now()"
+            " from generate_series(1, 20) as n",
+            (silent.getsockname()[1],),
+        )
+        due = "select count(*) from worker.debtor_info_fetch where next_attempt_at <= worker.now()"
+        with server(environment | settings, tmp_path, "fetch_debtor_infos", *options) as process:
+            eventually(lambda: worker.execute(due).fetchone() == (0,), "all are under way")
+            process.send(signal.SIGTERM)
+            asked = time.monotonic()
+            assert process.wait() == 0, process.text()
+            assert time.monotonic() - asked < AT_ONCE
+        assert worker.execute(due).fetchone() == (20,)
 
 
 def catches(pid: int, number: int) -> bool:
@@ -68,14 +96,14 @@ def test_no_processes_wait_for_a_signal(environment: Environment, tmp_path: Path
 def test_the_batch_in_work_is_finished(environment: Environment, tmp_path: Path) -> None:
     """A lock of ours holds up the first step until after the signal."""
     with (
-        psycopg.connect(environment["WORKER_POSTGRES_URL"]) as worker,
+        connection_to(environment["WORKER_POSTGRES_URL"], autocommit=False) as worker,
         server(environment, tmp_path, "trigger_transfers", "-w", "9999") as process,
     ):
         worker.execute("lock table worker.configuration in access exclusive mode")
         query = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
         def is_held_up() -> bool:
-            with psycopg.connect(environment["WORKER_POSTGRES_URL"]) as other:
+            with connection_to(environment["WORKER_POSTGRES_URL"], autocommit=False) as other:
                 return other.execute(query).fetchone() is not None
 
         eventually(is_held_up, "a step waits for the lock")

@@ -13,10 +13,22 @@ from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
 from settings.checks import ROLES
-from settings.config import FIELDS, Config, ConfigError, Role, Scan, load
+from settings.config import (
+    FIELDS,
+    SECRETS,
+    Config,
+    ConfigError,
+    Role,
+    Scan,
+    default_text,
+    doubts,
+    kind_of,
+    load,
+    used_by,
+)
 from settings.internal import BURST_COUNTS
 from settings.localhost import gateway_of, substitute_localhost
-from settings.scan_days import SCAN_DAYS
+from sql.scans import SCANS
 from tests.covering import covers
 from tests.settings.environments import ENVIRONMENTS, load_with, problems_with
 
@@ -65,10 +77,70 @@ def test_a_configuration_can_be_handed_to_another_process() -> None:
 
 @covers("C5")
 @pytest.mark.parametrize("role", ROLES)
-def test_every_role_reads_every_variable(role: Role) -> None:
+def test_a_variable_that_a_role_uses_is_checked_at_its_start(role: Role) -> None:
     for variable in ("TURN_PERIOD", "TURN_CHECK_INTERVAL", "FLUSH_PERIOD", "WEBSERVER_PORT", "APP_ENABLE_CORS"):
-        (problem,) = problems_with(role, **{variable: "7 parsecs"})
-        assert problem.startswith(f"{variable}='7 parsecs': must be ")
+        problems = problems_with(role, **{variable: "7 parsecs"})
+        assert len(problems) == (variable in used_by(role))
+        assert all(problem.startswith(f"{variable}='7 parsecs': must be ") for problem in problems)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_variable_that_a_role_does_not_use_never_stops_it(role: Role) -> None:
+    unused = set(FIELDS) - used_by(role)
+    for nonsense in ("7 parsecs", "", "-1", "tcp://10.96.0.1:8080", "mysql://a:b@c/d", "\n", "("):
+        environ = ENVIRONMENTS[role] | dict.fromkeys(unused, nonsense)
+        environ |= {f"{name}_FILE": "/nowhere" for name in SECRETS if name in unused}
+        load(role, environ)
+
+
+def test_it_is_told_of_what_it_does_not_use_and_can_not_read() -> None:
+    environ = ENVIRONMENTS["worker"] | {"TURN_PERIOD": "1H", "WEBSERVER_PORT": "tcp://10.96.0.1:8080", "API_TITLE": "x"}
+    assert [line.partition(":")[0] for line in doubts("worker", environ)] == ["TURN_PERIOD='1H'"]
+    assert doubts("worker", ENVIRONMENTS["worker"]) == []
+
+
+@pytest.mark.parametrize(("role", "variable"), [("webserver", "WEBSERVER_PORT"), ("solver", "APP_METRICS_PORT")])
+def test_a_port_that_kubernetes_has_set_is_recognized(role: Role, variable: str) -> None:
+    (problem,) = problems_with(role, **{variable: "tcp://10.96.0.1:8080"})
+    assert problem.startswith(f"{variable}='tcp://10.96.0.1:8080': must be a decimal integer. Kubernetes")
+    assert "enableServiceLinks: false" in problem
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n", "\t", "\N{NO-BREAK SPACE}", " \n\n "])
+def test_white_space_around_values_does_not_count(space: str) -> None:
+    written = {name: text for name, field in FIELDS.items() if (text := default_text(name)) and field.repr}
+    written = {name: text for name, text in written.items() if kind_of(FIELDS[name]).can_read(text)}
+    # Their defaults are words, not files.
+    written = {name: text for name, text in written.items() if not name.endswith("_FILE")}
+    written |= ENVIRONMENTS["worker"] | {"PROTOCOL_BROKER_URL": "amqp://host"}
+    assert len(written) > 100
+    assert load("worker", {name: f"{space}{text}{space}" for name, text in written.items()}) == load("worker", written)
+
+
+def test_elements_of_lists_may_be_on_lines_of_their_own() -> None:
+    config = load_with(
+        "webserver",
+        APP_WORKER_POSTGRES_URLS="\n  postgresql://a/b\n  postgresql://c/d\n",
+        APP_ASSOCIATED_LOGGERS="\tx \n y\n",
+    )
+    assert config.app_worker_postgres_urls == ("postgresql://a/b", "postgresql://c/d")
+    assert config.app_associated_loggers == ("x", "y")
+
+
+@pytest.mark.parametrize("variable", ["PROTOCOL_BROKER_QUEUE", "PROTOCOL_BROKER_URL", "WORKER_POSTGRES_URL"])
+def test_a_value_of_several_lines_is_refused(variable: str) -> None:
+    (problem,) = problems_with(**{variable: "postgresql://a/b\nc"})
+    assert problem.startswith(variable)
+    assert "\n" not in problem
+
+
+def test_commands_that_need_little_check_little() -> None:
+    environ = {"WORKER_POSTGRES_URL": "postgresql://a/b", "FLUSH_PERIOD": "x", "MIN_COLLECTOR_ID": "0"}
+    assert load("worker", environ, used=("WORKER_POSTGRES_URL",)).worker_postgres_url == "postgresql://a/b"
+    with pytest.raises(ConfigError, match=r"\AWORKER_POSTGRES_URL is not set: must be set\Z"):
+        load("worker", {}, used=("WORKER_POSTGRES_URL",))
+    with pytest.raises(ConfigError, match="APP_LOG_LEVEL"):
+        load("worker", environ | {"APP_LOG_LEVEL": "x"}, used=("WORKER_POSTGRES_URL",))
 
 
 @covers("C9")
@@ -91,7 +163,7 @@ def test_solver_and_web_server_ignore_the_worker_database() -> None:
 
 
 @covers("C11")
-@pytest.mark.parametrize("table", SCAN_DAYS)
+@pytest.mark.parametrize("table", SCANS)
 def test_scan_days_are_numbers(table: str) -> None:
     config = load_with(**{f"APP_{table.upper()}_SCAN_DAYS": "0.5"})
     assert config.scan(table) == Scan(timedelta(hours=12), 40, timedelta(milliseconds=100))
@@ -111,29 +183,24 @@ def test_settings_of_scans_and_flushers_have_families() -> None:
         "PrepareTransfer": 11,
         "StartSending": 12,
     }
-    assert (len(BURST_COUNTS), len(SCAN_DAYS)) == (16, 16)
+    assert (len(BURST_COUNTS), len(SCANS)) == (16, 16)
     assert "APP_FLUSH_START_SENDING_BURST_COUNT" not in FIELDS
 
 
-@pytest.mark.parametrize(
-    ("verify", "fetch_private", "expected"),
-    [(None, None, False), ("no", None, True), ("yes", "yes", True), ("no", "no", False)],
-)
-def test_private_addresses_are_fetched_if_wanted_or_without_certificates(
-    verify: str | None, fetch_private: str | None, expected: bool
-) -> None:
-    variables = {"APP_VERIFY_SSL_CERTS": verify, "APP_FETCH_PRIVATE_ADDRESSES": fetch_private}
-    given = {name: text for name, text in variables.items() if text is not None}
-    assert load_with(**given).fetches_private_addresses is expected
+@pytest.mark.parametrize("others", [{}, {"APP_VERIFY_SSL_CERTS": "no"}, {"APP_FETCH_PRIVATE_ADDRESSES": ""}])
+def test_private_addresses_are_fetched_by_their_own_setting_only(others: dict[str, str]) -> None:
+    assert load_with(**others).app_fetch_private_addresses is False
+    assert load_with(**others | {"APP_FETCH_PRIVATE_ADDRESSES": "yes"}).app_fetch_private_addresses is True
 
 
 def test_subjects_are_exact_user_names_unless_there_is_a_pattern() -> None:
     config = load_with(OAUTH2_SUPERUSER_USERNAME="a.b", APP_SUPERVISOR_SUBJECT_REGEX="boss")
-    assert config.superuser_subject.match("a.b")
-    assert not any(config.superuser_subject.match(name) for name in ("axb", "a.bc", "a.b\n", "", "xa.b"))
-    assert config.supervisor_subject.match("bossy")
-    assert not config.supervisor_subject.match("creditors-supervisor")
-    assert load_with().supervisor_subject.match("creditors-supervisor")
+    assert config.superuser_subject.fullmatch("a.b")
+    assert not any(config.superuser_subject.fullmatch(name) for name in ("axb", "a.bc", "a.b\n", "", "xa.b"))
+    assert config.supervisor_subject.fullmatch("boss")
+    assert not config.supervisor_subject.fullmatch("bossy")
+    assert not config.supervisor_subject.fullmatch("creditors-supervisor")
+    assert load_with().supervisor_subject.fullmatch("creditors-supervisor")
 
 
 def test_the_pool_size_of_the_worker_database_is_read() -> None:
@@ -213,6 +280,8 @@ def test_worker_settings_are_the_columns_of_the_worker_database(worker_db: psyco
             APP_MIN_TRANSFER_NOTE_MAX_BYTES="100",
             APP_TURN_MAX_COMMIT_PERIOD="1d",
             APP_TURN_PHASE_CUSHION_PERIOD="2m",
+            OFFERS_POURING_DURATION="20m",
+            APP_DEFAULT_NUMBER_OF_COLLECTOR_ACCOUNTS="2",
             APP_INTEREST_RATE_HISTORY_PERIOD="999d",
             APP_LOCATOR_CLAIM_EXPIRY_DAYS="40",
             APP_DEBTOR_INFO_EXPIRY_DAYS="1.5",
@@ -244,6 +313,8 @@ def test_worker_settings_are_the_columns_of_the_worker_database(worker_db: psyco
         "min_transfer_note_max_bytes": 100,
         "turn_max_commit_period": timedelta(days=1),
         "turn_phase_cushion": timedelta(minutes=2),
+        "offers_pouring": timedelta(minutes=20),
+        "default_collector_count": 2,
         "interest_rate_history_period": timedelta(days=999),
         "locator_claim_expiry": timedelta(days=40),
         "debtor_info_expiry": timedelta(days=1.5),
@@ -276,3 +347,31 @@ def test_the_longest_settings_are_times_that_the_database_can_add(worker_db: psy
         """
     ).fetchone()
     assert row == (True, True, True)
+
+
+@covers("N5.2")
+@pytest.mark.parametrize(
+    ("internal", "is_other"),
+    [
+        ("", False),
+        ("amqp://guest:guest@rabbit", False),
+        ("amqp://other:pw@RABBIT:5672/", False),
+        ("amqp://guest:guest@rabbit:5672/%2F?heartbeat=30", False),
+        ("amqps://guest:guest@rabbit", True),
+        ("amqp://guest:guest@rabbit:5673", True),
+        ("amqp://guest:guest@rabbit/internal", True),
+        ("amqp://guest:guest@rabbit-2", True),
+    ],
+)
+def test_another_broker_has_another_host_port_or_virtual_host(internal: str, is_other: bool) -> None:
+    config = load_with(PROTOCOL_BROKER_URL="amqp://guest:guest@rabbit", INTERNAL_BROKER_URL=internal)
+    assert config.has_internal_broker is is_other
+    assert config.internal_queue.url == internal or not internal
+
+
+@covers("N5.2")
+def test_the_internal_queue_is_named_after_the_other_one() -> None:
+    assert load_with(PROTOCOL_BROKER_QUEUE="q").internal_queue.name == "q-internal"
+    config = load_with(INTERNAL_BROKER_QUEUE="i", INTERNAL_BROKER_PREFETCH_COUNT="7", INTERNAL_BROKER_THREADS="3")
+    queue = config.internal_queue
+    assert (queue.name, queue.processes, queue.threads, queue.prefetch_count) == ("i", 1, 3, 7)

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings import parsers
-from settings.parsers import parse_boolean, parse_duration, parse_id, parse_integer, parse_number, parse_regex
+from settings.parsers import (
+    parse_boolean,
+    parse_duration,
+    parse_id,
+    parse_integer,
+    parse_number,
+    parse_ports,
+    parse_regex,
+)
 from tests.covering import covers
 from tests.settings.environments import load_with, problems_with
 
@@ -123,7 +131,7 @@ def test_binding_keys_are_kept_as_they_are(key: str) -> None:
     assert (config.protocol_broker_queue_routing_key, config.realm.binding_key) == (key, key)
 
 
-@pytest.mark.parametrize("key", ["", "0", "01.#", "2.#", "0.#\n", "#.0", "*.#", "1." * 17 + "#"])
+@pytest.mark.parametrize("key", ["", "0", "01.#", "2.#", "0.\n#", "#.0", "*.#", "1." * 17 + "#"])
 def test_texts_that_are_no_binding_keys(key: str) -> None:
     (problem,) = problems_with(PROTOCOL_BROKER_QUEUE_ROUTING_KEY=key)
     assert problem.startswith(f"PROTOCOL_BROKER_QUEUE_ROUTING_KEY={key!r}: must be 0 to 16 bits")
@@ -140,8 +148,8 @@ def test_names_are_split_at_spaces() -> None:
     assert load_with(APP_ASSOCIATED_LOGGERS="").app_associated_loggers == ()
 
 
-def test_text_is_taken_verbatim() -> None:
-    assert load_with(PROTOCOL_BROKER_QUEUE=" a b ").protocol_broker_queue == " a b "
+def test_text_is_taken_verbatim_but_for_white_space_around_it() -> None:
+    assert load_with(PROTOCOL_BROKER_QUEUE=" a  'b'\n").protocol_broker_queue == "a  'b'"
 
 
 @covers("C1")
@@ -157,7 +165,7 @@ def test_these_texts_are_false(text: str) -> None:
 
 
 @covers("C1")
-@pytest.mark.parametrize("text", ["treu", "2", " ", "true ", "nope"])
+@pytest.mark.parametrize("text", ["treu", "2", "-", "tr ue", "nope"])
 def test_any_other_boolean_is_an_error(text: str) -> None:
     (problem,) = problems_with(APP_LOCAL_DELIVERY=text)
     assert problem.startswith(f"APP_LOCAL_DELIVERY={text!r}: must be true, on, yes, y, t, 1, or false, off,")
@@ -190,7 +198,7 @@ def test_empty_texts_and_booleans_are_values() -> None:
     config = load_with("solver", PROTOCOL_BROKER_QUEUE="", APP_VERIFY_SSL_CERTS="", APP_FETCH_PRIVATE_ADDRESSES="")
     assert config.protocol_broker_queue == ""
     assert config.app_verify_ssl_certs is False
-    assert config.fetches_private_addresses is False
+    assert config.app_fetch_private_addresses is False
 
 
 @covers("C4")
@@ -216,9 +224,24 @@ def test_infinite_numbers_are_refused(variable: str, text: str) -> None:
 )
 def test_durations_are_below_a_billion_days(variable: str, longest: str, too_long: str) -> None:
     assert getattr(load_with(**{variable: longest}), variable.lower()) > timedelta(days=9.9e8)
-    (problem,) = problems_with(**{variable: too_long})
+    (problem,) = problems_with("solver" if variable == "TURN_PERIOD" else "worker", **{variable: too_long})
     assert problem.startswith(f"{variable}={too_long!r}: must be a ")
     assert "below 10^9" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [("443", ((443, 443),)), ("443,1024-65535", ((443, 443), (1024, 65535))), (" 1 - 2 , 3-3", ((1, 2), (3, 3)))],
+)
+def test_ports_are_read_and_written(text: str, ranges: tuple[tuple[int, int], ...]) -> None:
+    assert parse_ports(text) == ranges
+    assert parse_ports(parsers.write_ports(ranges)) == ranges
+
+
+@pytest.mark.parametrize("text", [",", "443,", "0", "65536", "2-1", "-1", "1-2-3", "https", "443 444"])
+def test_texts_that_are_no_ports(text: str) -> None:
+    (problem,) = problems_with(APP_FETCH_PORTS=text)
+    assert problem.startswith("APP_FETCH_PORTS=")
 
 
 def test_numbers_are_read_as_python_reads_them() -> None:

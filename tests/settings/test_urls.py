@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from settings.urls import hide_passwords, libpq_url
+from pipelines.texts import hide_passwords
+from settings.urls import libpq_url
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from psycopg import sql
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
 from sql.install import configure, install_test_clock
+from tests.databases import make_hostile
 
 SHARD_COUNTS = (1, 2, 3)
 
@@ -49,6 +50,7 @@ class SimulationServer:
 
     def __init__(self) -> None:
         self._server = PrivateServer()
+        make_hostile(self._server)
         self._admin = self._server.admin()
         self._admin.execute("alter system set autovacuum = off")
         self._admin.execute("select pg_reload_conf()")

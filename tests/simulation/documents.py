@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-import ssl
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from bridge.coin_info import parse_coin_info
-from bridge.http_fetch import HttpFetch, Outcome
+from bridge.fetching.fetching import Answer
 from sandbox.protocol.coin_info import CoinInfo, render_coin_info
 from sandbox.protocol.identity import u64
 from tests.simulation.process import Process
@@ -44,26 +41,37 @@ class Documents:
         self.bodies[address] = render_coin_info(forgery, self.locator(victim_debtor_id))
         return address
 
-    def answer(self, url: str) -> Outcome:
+    def answer(self, url: str) -> Answer | Exception:
         """What comes of a request."""
         if self.dice.random() < self.trouble:
             self.failures += 1
-            return self.dice.choice((Outcome("retry"), Outcome("retry", 503)))
+            return self.dice.choice((TimeoutError(), Answer(503)))
         body = self.bodies.get(url)
-        return Outcome("retry", 404) if body is None else Outcome("document", document=parse_coin_info(body))
+        return Answer(404) if body is None else Answer(200, body)
 
 
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+class SimulatedRequests:
+    """Stands in for HTTPS."""
 
-
-class SimulatedFetch(HttpFetch):
-    """The fetcher with its database half only."""
-
-    def __init__(self, process: Process, documents: Documents, connection: Any, **settings: Any) -> None:
-        super().__init__(connection, **{**settings, "verify": _NO_TLS})
+    def __init__(self, process: Process, documents: Documents) -> None:
         self._process = process
         self._documents = documents
+        self._results: list[tuple[Hashable, Answer | Exception]] = []
 
-    def fetch(self, urls: Sequence[str]) -> list[Outcome]:
-        self._process.may_crash("during requests for documents")
-        return [self._documents.answer(url) for url in urls]
+    def submit(self, urls: Iterable[tuple[Hashable, str]]) -> None:
+        self._results += [(key, self._documents.answer(url)) for key, url in urls]
+
+    def results(self) -> list[tuple[Hashable, Answer | Exception]]:
+        if self._results:
+            self._process.may_crash("during requests for documents")
+        found, self._results = self._results, []
+        return found
+
+    def fileno(self) -> int:
+        raise NotImplementedError
+
+    def wait(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from sandbox.authority import PaymentError
 from sandbox.authority.state import Account, PreparedTransfer
+from tests.simulation.again import want_again
 from tests.simulation.databases import SimulationServer
 from tests.simulation.ending import check_end, leftovers
 from tests.simulation.faults import INTEREST_RATES
@@ -81,6 +82,8 @@ class Driver:
     trace: list[str] = field(default_factory=list)
     _idle: set[str] = field(default_factory=set)
     _changed: bool = True
+    _has_solved: bool = False
+    """Has somebody taken a turn further?"""
     _is_over: bool = False
     _pending: set[str] = field(default_factory=set)
     closed: list[tuple[int, int]] = field(default_factory=list)
@@ -101,8 +104,12 @@ class Driver:
         for key in self.closed:
             self._open_again(*key)
         self.paused.clear()
+        pace = world.turn_settings
         world.stop_turns()
         self._finish()
+        if world.plan.step_back and world.payments.arranged:
+            world.turn_settings = pace
+            self._trade_again()
 
     def settle(self) -> None:
         """Lets everybody work, in order, until nobody has anything to do; only seconds pass."""
@@ -114,6 +121,34 @@ class Driver:
                 return
             self.world.clock.advance(timedelta(seconds=5))
         raise Violation("the messages do not end")
+
+    def _trade_again(self) -> None:
+        """Whatever databases stepped back before: everybody wants the same trade once more, and gets it."""
+        last = max(turn_id for _, turn_id, *_ in self.world.payments.arranged)
+        want_again(self.world)
+        payments = self.world.payments
+        # The first turn may find that documents or collectors are missing.
+        for _ in range(100):
+            self.settle()
+            if any(kind == "dispatching" and turn_id > last for kind, turn_id, *_ in payments.paid):
+                self.world.stop_turns()
+                if not any(turn_id > last for _, turn_id, *_ in payments.missing):
+                    return
+            self._wait_for_turns()
+        raise Violation(f"no turn trades any more: {len(payments.missing)} payments of sellers are missing")
+
+    def _wait_for_turns(self) -> None:
+        """Time passes until a phase ends soon, or has ended, or another turn may start."""
+        pace, now = self.world.turn_settings, self.world.now("solver")
+        query: LiteralString = "select max(phase_deadline), count(*) from solver.turn where phase < 4"
+        row = self.world.watchers["solver"].execute(query).fetchone()
+        assert row is not None
+        deadline, open_turns = row
+        moments = [deadline - pace.phase2_duration / 20, deadline + timedelta(seconds=1)] if deadline else []
+        spans = [moment - now for moment in moments if moment > now]
+        self.world.clock.advance(
+            min(spans, default=timedelta(minutes=10) if open_turns else pace.period / 4 or timedelta(hours=1))
+        )
 
     def _calm_turn(self) -> None:
         """The first turn, as it should be."""
@@ -148,6 +183,7 @@ class Driver:
             if self._step(name):
                 self._look_around()
                 self._changed = True
+                self._has_solved |= name == "solver.solver" or name.endswith("loops.turns")
                 if name == "solver.solver" and world.plan.pause and world.dice.random() < 0.2:
                     # One shard is late for the new phase.
                     self._pause()
@@ -228,6 +264,11 @@ class Driver:
         if dice.random() < plan.lose_catalogue:
             world.faults["F17 catalogue lost"] += lose_catalogue(world.watchers["solver"], dice)
             world.see_change("solver")
+            self._look_around()
+        # Mostly near the moments when phases end.
+        likelihood = plan.step_back * (50 if self._has_solved else 1)
+        self._has_solved = False
+        if plan.step_back and dice.random() < likelihood and world.step_back():
             self._look_around()
         if dice.random() < plan.garbage and world.litter.drop_some(now):
             self._look_around()
@@ -320,6 +361,9 @@ class Driver:
         """Without faults time goes on until nothing is left to do."""
         self.settle()
         for jump in _LAST_JUMPS:
+            if self.world.plan.step_back:
+                self.world.refund()
+                self.settle()
             if not leftovers(self.world):
                 break
             self.world.clock.advance(jump)

@@ -75,12 +75,23 @@ def check_end(world: World) -> None:
             problems.append(f"currency {debtor_id}: {issued} issued, now {totals}")
     if (dead_letters := world.dead_letters()) != world.litter.rejected:
         problems.append(f"{dead_letters} dead letters, {world.litter.rejected} pieces of garbage")
+    problems += _unrefunded(world)
     if world.plan.is_kind:
         problems += _unpaid(world)
         if not world.payments.missing:
             problems += _losers(world)
     if problems:
         raise Violation("; ".join(problems))
+
+
+def _unrefunded(world: World) -> list[str]:
+    """Payments to collectors whose shard never learns what they were for, and that did not go back."""
+    return [
+        f"{(kind, turn_id, debtor_id, payer, payee)} did not go back"
+        for kind, turn_id, debtor_id, payer, payee in world.payments.received
+        if (world.owner_of(payee), turn_id) in world.lost_turns
+        and ("dispatching", turn_id, debtor_id, payee, payer) not in world.payments.paid
+    ]
 
 
 def _unpaid(world: World) -> list[str]:

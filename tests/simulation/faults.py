@@ -77,6 +77,7 @@ class Plan:
     lose_collectors: float = 0.0
     lose_catalogue: float = 0.0
     start_wrongly: float = 0.0
+    step_back: float = 0.0
 
     @property
     def is_kind(self) -> bool:
@@ -135,7 +136,10 @@ _KINDS: dict[str, tuple[float, float]] = {
     "start_wrongly": (0.002, 0.02),
 }
 
-_UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize")
+_STEP_BACK = (0.0005, 0.004)
+"""How often the solver's database is copied, or becomes the copy."""
+
+_UNKIND = ("lose", "fail_commit", "reject_fatally", "spend", "hold_finalize", "step_back")
 
 _OFTEN = ("refuse_sale",)
 """In most runs: collectors have to pay less than was arranged, in proportion, and rarely is as much looked at."""
@@ -152,11 +156,14 @@ def make_plan(dice: random.Random) -> Plan:
     share = dice.choices((0.0, 0.3, 0.6, 1.0), (1, 4, 3, 2))[0]
     kinds = {name: limits for name, limits in _KINDS.items() if name not in _UNKIND} if dice.random() < 0.5 else _KINDS
     chosen = {name: dice.uniform(*limits) for name, limits in kinds.items() if dice.random() < _likelihood(name, share)}
-    return Plan(
+    plan = Plan(
         **chosen,
         delay_by=timedelta(seconds=dice.choice((60, 3600, 86400, 3 * 86400))),
         reorder_window=timedelta(seconds=dice.choice((0, 5, 60))) if share else timedelta(),
     )
+    # In some runs only: results are lost, and then nothing is known of what should have been paid.
+    aside = random.Random(plan.delay_by.total_seconds() + sum(chosen.values()))
+    return replace(plan, step_back=aside.uniform(*_STEP_BACK)) if share and aside.random() < 0.25 else plan
 
 
 def _likelihood(name: str, share: float) -> float:

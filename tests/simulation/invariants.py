@@ -16,7 +16,11 @@ WORKER: LiteralString = """
 select 'a lock without a verdict after 3/0', to_jsonb(l)
 from worker.account_lock as l
 join worker.worker_turn as t on t.turn_id = l.turn_id
-where t.phase = 3 and t.worker_turn_subphase >= 5 and not l.has_been_revised and l.finalized_at is null
+where t.phase = 3
+  and t.worker_turn_subphase >= 5
+  and not t.is_lost
+  and not l.has_been_revised
+  and l.finalized_at is null
 union all
 select 'a lock before phase 2', to_jsonb(l)
 from worker.account_lock as l
@@ -33,12 +37,12 @@ union all
 select 'a participation after 3/0', to_jsonb(p)
 from worker.creditor_participation as p
 join worker.worker_turn as t on t.turn_id = p.turn_id
-where t.phase = 3 and t.worker_turn_subphase >= 5
+where t.phase = 3 and t.worker_turn_subphase >= 5 and not t.is_lost
 union all
 select 'an early arrival after 3/0', to_jsonb(e)
 from worker.early_arrival as e
 join worker.worker_turn as t on t.turn_id = e.turn_id
-where t.phase = 3 and t.worker_turn_subphase >= 5
+where t.phase = 3 and t.worker_turn_subphase >= 5 and not t.is_lost
 union all
 select 'a collecting row of a collector that has collected', to_jsonb(w)
 from worker.worker_collecting as w
@@ -170,7 +174,7 @@ select
 SOLVER_STATE: LiteralString = """
 select
   (select array_agg(t.turn_id || '/' || least(t.phase, 3) order by t.turn_id) from solver.turn as t) as turns,
-  (select max(t.started_at) from solver.turn as t) as latest_start,
+  (select max(t.started_at) from solver.turn as t where t.closed_by_force_at is null) as latest_start,
   exists (select from solver.turn as t where t.phase < 4) as has_open_turn,
   exists (
     select
@@ -185,7 +189,8 @@ select
       and not exists (select from solver.collector_dispatching)
   ) as has_due_turn,
   exists (select from solver.collector_account as a where a.status = 0) as has_pristine,
-  (select array_agg(array[a.debtor_id, a.collector_id]) from solver.collector_account as a) as collectors
+  (select array_agg(array[a.debtor_id, a.collector_id]) from solver.collector_account as a) as collectors,
+  solver.is_stepped_back() or exists (select from solver.life where database_id = 0) as is_stepped_back
 """
 
 

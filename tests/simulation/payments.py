@@ -50,7 +50,8 @@ class Payments:
     """Sellers' commits that the authority did not execute: these are missing for good."""
     started: dict[int, datetime] = field(default_factory=dict)
     """When the collection of each turn began."""
-    solved: set[int] = field(default_factory=set)
+    refunds: dict[PaymentKey, int] = field(default_factory=dict)
+    """What goes back because it came in for a lost turn."""
     reckoned: int = 0
     """How many commits of collectors were reckoned once more."""
     interest: Interest = field(default_factory=Interest, repr=False)
@@ -67,14 +68,24 @@ class Payments:
     def learn(self, solver: psycopg.Connection[Any]) -> None:
         """Reads what the solver arranged, while its tables still have it."""
         rows = solver.execute("select turn_id, collection_started_at from solver.turn where phase = 3").fetchall()
-        new = {turn_id for turn_id, _ in rows} - self.solved
+        new = {turn_id for turn_id, moment in rows if self.started.get(turn_id) != moment}
         if not new:
             return
         self.started |= dict(rows)
+        # A turn that is solved once more has another result, and nobody may have acted on the first one.
+        self.arranged = {key: amount for key, amount in self.arranged.items() if key[1] not in new}
         for kind, turn_id, debtor_id, payer, payee, amount in solver.execute(_ARRANGED).fetchall():
             if turn_id in new and payer != payee:
                 self.arranged[kind, turn_id, debtor_id, payer, payee] = amount
-        self.solved |= new
+
+    def expect_refund(self, turn_id: int, debtor_id: int, collector_id: int, payer: int, amount: int) -> None:
+        """An operator has a payment paid back. Raises `Violation` if nobody made it, or it goes back already."""
+        kinds = ("collecting", "sending")
+        paid = [self.paid.get((kind, turn_id, debtor_id, payer, collector_id)) for kind in kinds]
+        key = ("dispatching", turn_id, debtor_id, collector_id, payer)
+        if amount not in paid or key in self.refunds or key in self.arranged:
+            raise Violation(f"{amount} go back, paid was {paid}: {key}")
+        self.refunds[key] = amount
 
     @property
     def missing(self) -> set[PaymentKey]:
@@ -89,7 +100,7 @@ class Payments:
             if request.coordinator_type == "agent":
                 self._requests[request.coordinator_id, request.coordinator_request_id] = request
         elif isinstance(request, smp.FinalizeTransfer) and request.committed_amount > 0:
-            key = _key(request.transfer_note, request.debtor_id, request.creditor_id)
+            key = payment_key(request.transfer_note, request.debtor_id, request.creditor_id)
             self._commits[request.coordinator_id, request.coordinator_request_id] = key
             if key[1] == 0:
                 return
@@ -134,6 +145,9 @@ class Payments:
 
     def _wanted(self, key: PaymentKey, request: smp.PrepareTransfer) -> set[int]:
         """The amounts that may be committed: one, unless the shard learned of a new interest rate at that moment."""
+        if key in self.refunds:
+            # Negative interest may have taken some.
+            return set(range(1, self.refunds[key] + 1)) if self.interest.is_borne else {self.refunds[key]}
         if key not in self.arranged:
             return set()
         if key[0] == "collecting":
@@ -174,7 +188,7 @@ class Payments:
 
     def _see_transfer(self, message: smp.AccountTransfer) -> None:
         pays = message.acquired_amount < 0
-        key = _key(message.transfer_note, message.debtor_id, message.creditor_id, pays=pays)
+        key = payment_key(message.transfer_note, message.debtor_id, message.creditor_id, pays=pays)
         kind, turn_id, debtor_id, payer, payee = key
         if turn_id == 0:
             return
@@ -193,7 +207,7 @@ class Payments:
     def _pay(self, key: PaymentKey, amount: int, committed_at: datetime) -> None:
         if key in self.paid:
             raise Violation(f"paid twice: {key}, {self.paid[key]} and {amount}")
-        if amount > self.arranged.get(key, 0):
+        if amount > self.arranged.get(key, self.refunds.get(key, 0)):
             raise Violation(f"paid {amount}, arranged {self.arranged.get(key)}: {key}")
         self.paid[key] = amount
         self.paid_at[key] = committed_at
@@ -209,7 +223,7 @@ class Payments:
             raise Violation(f"{payee} did not wait for {amount}: {key}")
 
 
-def _key(note: str, debtor_id: int, account: int, *, pays: bool = True) -> PaymentKey:
+def payment_key(note: str, debtor_id: int, account: int, *, pays: bool = True) -> PaymentKey:
     """What the note of a payment says, which must be about the account that pays or is paid."""
     session, first, second = note.splitlines()
     label, _, first_id = first.partition(": ")

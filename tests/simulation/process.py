@@ -13,6 +13,7 @@ from psycopg import Transaction
 from psycopg.pq import TransactionStatus
 
 from bridge.wire.ports import Delivery, Publication, PublishError, Source, Target
+from sql.connections import connect_as
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.wrong_clocks import WrongClocks
@@ -36,7 +37,7 @@ class Process:
 
     def connect(self, database: str) -> SimulatedConnection:
         """A new connection in autocommit mode, with dice of its own that the seed has set."""
-        connection = SimulatedConnection.connect(self.server.url(database), autocommit=True)
+        connection = connect_as(SimulatedConnection, self.server.url(database), "simulation")
         connection.execute("select setseed(%s)", (self.dice.uniform(-1, 1),))
         connection.owner = self
         connection.database = database
@@ -140,6 +141,9 @@ class MortalSource:
         self.process.may_crash("before the acknowledgement")
         self.source.settle(accepted, rejected)
         self.process.may_crash("after the acknowledgement")
+
+    def widen(self, extra: int) -> None:
+        self.source.widen(extra)
 
     def close(self) -> None:
         self.source.close()

@@ -6,16 +6,17 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Protocol
 
 from bridge.floors import Floors
 from bridge.wire.ports import Source, Target
 from pipelines.turns import roll
-from pipelines.turns.scan import TABLES, Pace, Scanner, full_pass
+from pipelines.turns.registry import Reporter
+from pipelines.turns.scan import Pace, Scanner, full_pass
 from service.wiring import Wiring
+from sql.scans import SCANS
 from tests.simulation.clock import Clock
-from tests.simulation.documents import Documents, SimulatedFetch
+from tests.simulation.documents import Documents, SimulatedRequests
 from tests.simulation.process import MortalSource, MortalTarget, Process
 
 Part = Callable[[], int]
@@ -61,7 +62,7 @@ class BridgeUnit:
         self._inbound = context.wiring.inbound(source, connection, context.lane_count, limit=limit)
         target = MortalTarget(context.target, self.process, context.fails)
         self._outbound = context.wiring.outbound(connection, target)
-        self._fetcher = context.wiring.fetcher(connection, partial(SimulatedFetch, self.process, context.documents))
+        self._fetcher = context.wiring.fetcher(connection, SimulatedRequests(self.process, context.documents))
 
     def parts(self) -> dict[str, Part]:
         return {
@@ -107,18 +108,23 @@ class LoopsUnit:
         self._worker = self.process.connect(context.database)
         self._solver = self.process.connect("solver")
         self._wiring = context.wiring
+        self._reporter = Reporter(context.clock.monotonic)
         self._wiring.enroll(self._worker)
 
     def parts(self) -> dict[str, Part]:
         worker, solver, wiring = self._worker, self._solver, self._wiring
         return {
-            "turns": lambda: wiring.turns(worker, solver).done,
+            "turns": self._turns,
             "transfers": lambda: wiring.transfers(worker),
             "trigger": lambda: wiring.triggers(worker),
             "requests": lambda: wiring.requests(worker, solver),
             "collectors": lambda: wiring.collectors(worker, solver),
-            "scans": lambda: sum(full_pass(worker, scan, sleep=lambda _seconds: None) for scan in TABLES),
+            "scans": lambda: sum(full_pass(worker, scan, sleep=lambda _seconds: None) for scan in SCANS),
         }
+
+    def _turns(self) -> int:
+        self._reporter.run(self._worker, self._solver)
+        return self._wiring.turns(self._worker, self._solver).done
 
     def die(self) -> None:
         pass
@@ -131,7 +137,7 @@ class ScanUnit:
         self.process = context.new_process()
         self._connection = self.process.connect(context.database)
         self._clock = context.clock.monotonic
-        paces = dict.fromkeys(TABLES, Pace(context.scan_period))
+        paces = dict.fromkeys(SCANS, Pace(context.scan_period))
         self._scanner = Scanner(paces, self._clock, context.dice.randrange)
         self._next = 0.0
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.databases import connection_to
 from tests.simulation.databases import SimulationServer
 from tests.simulation.losses import lose_collectors
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def worker() -> Iterator[psycopg.Connection[Any]]:
-    with SimulationServer() as server, psycopg.connect(server.url("worker_0"), autocommit=True) as connection:
+    with SimulationServer() as server, connection_to(server.url("worker_0")) as connection:
         connection.execute(
             "insert into worker.needed_worker_account (creditor_id, debtor_id, configured_at)"
             " select 1099511627776 + n, 666, now() from generate_series(1, 20) as n"

@@ -18,7 +18,7 @@ DEBTOR, COLLECTOR, S1, S2, B1, B2 = 666, 0x10000000001, 0x20000000001, 0x2000000
 
 @pytest.fixture
 def payments() -> Payments:
-    found = Payments(amount_cut=1e-5, started={7: NOW}, solved={7})
+    found = Payments(amount_cut=1e-5, started={7: NOW})
     found.arranged = {
         ("collecting", 7, DEBTOR, S1, COLLECTOR): 60_000,
         ("collecting", 7, DEBTOR, S2, COLLECTOR): 40_000,

@@ -31,6 +31,7 @@ from sandbox.world.exchange import InProcessExchange, declare_sandbox
 from sandbox.world.transit import FaultyTarget
 from service.wiring import Wiring
 from settings.config import load
+from tests.databases import connection_to
 from tests.simulation.clock import Clock
 from tests.simulation.databases import SimulationServer
 from tests.simulation.documents import Documents
@@ -42,6 +43,7 @@ from tests.simulation.market import make_market
 from tests.simulation.payments import Payments
 from tests.simulation.process import Crash, MortalTarget, Process
 from tests.simulation.shard import BridgeUnit, DrainUnit, LoopsUnit, Part, ScanUnit, ShardContext, SolverUnit, Unit
+from tests.simulation.step_backs import SolverCopy, lost_turns, refund_lost_payments
 from tests.simulation.violation import Violation
 from tests.simulation.wrong_clocks import WrongClocks
 from tests.simulation.wrong_settings import bind, start_wrongly
@@ -106,6 +108,9 @@ class World:
         self._closing.enter_context(self.clock.rules())
         self._build_peers()
         self._build_units(databases)
+        self._copy: SolverCopy | None = None
+        self.lost_turns: set[tuple[str, int]] = set()
+        """Which shards (their databases) never got the result of which turns."""
         self._states: dict[str, tuple[Any, ...]] = {}
         self._stale = set(self.watchers)
         self._looked_at = self.clock.now()
@@ -137,7 +142,7 @@ class World:
         )
 
     def _watch(self, name: str) -> psycopg.Connection[Any]:
-        return self._closing.enter_context(psycopg.connect(self._server.url(name), autocommit=True))
+        return self._closing.enter_context(connection_to(self._server.url(name)))
 
     def _choose_lanes(self, databases: Sequence[str]) -> None:
         self._lane_counts = {name: self.dice.choice((1, 1, 2, 2, 4, 8)) for name in databases}
@@ -328,13 +333,15 @@ class World:
         names = {"authority", "agent"}
         if any(network.held for network in self.networks):
             names.add("network")
-        turns, latest_start, has_open_turn, has_due_turn, has_pristine, catalogue = self._state("solver", SOLVER_STATE)
-        if has_due_turn or (not has_open_turn and self._may_start(latest_start)):
+        turns, latest_start, has_open_turn, has_due_turn, has_pristine, catalogue, is_stepped_back = self._state(
+            "solver", SOLVER_STATE
+        )
+        if is_stepped_back or has_due_turn or (not has_open_turn and self._may_start(latest_start)):
             names.add("solver.solver")
         for database, queue in zip(self._lane_counts, self._queues, strict=True):
             lanes, collectors, has_unknown, *others, has_step, known_turns = self._state(database, PENDING)
             names |= {f"{database}.drain.drain {lane - 1}" for lane in lanes or ()}
-            if has_step or known_turns != turns:
+            if has_step or known_turns != turns or is_stepped_back:
                 names.add(f"{database}.loops.turns")
             if has_pristine or has_unknown or self._differ(database, collectors or (), catalogue or ()):
                 names.add(f"{database}.loops.collectors")
@@ -353,6 +360,32 @@ class World:
         """Somebody starts a process of another shard, or with another range of IDs, on this database."""
         if start_wrongly(self.watchers[database], self._realms[database].binding_key, self.dice):
             self.faults["F20 started wrongly"] += 1
+
+    def step_back(self) -> bool:
+        """The solver's database becomes what it was at the last call but for this one; returns whether it does."""
+        copy, self._copy = self._copy, None
+        if copy is not None:
+            copy.restore(self.watchers["solver"])
+            self.see_change("solver")
+            self.faults["F21 solver stepped back"] += 1
+            return True
+        copy = SolverCopy(self.watchers["solver"])
+        self._copy = copy if copy.is_alive else None
+        return False
+
+    def refund(self) -> None:
+        """An operator has paid back what came in for lost turns."""
+        for name, connection in self.watchers.items():
+            if name != "solver":
+                with connection.transaction():
+                    connection.execute("select set_config('swpt.now', %s, true)", (self.now(name).isoformat(),))
+                    self.lost_turns |= {(name, turn_id) for turn_id in lost_turns(connection)}
+                    self.faults["F21 refund"] += refund_lost_payments(connection, self.payments)
+                self.see_change(name)
+
+    def owner_of(self, key: int) -> str:
+        """The database of the shard that has the accounts of a creditor or a collector."""
+        return next(name for name, realm in self._realms.items() if realm.matches(key))
 
     def see_change(self, database: str) -> None:
         """Somebody else has changed the database."""

@@ -38,8 +38,9 @@ def test_every_plpgsql_body_is_checked(database: Connection, kind: Kind) -> None
         select p.oid::regprocedure::text, c.*
         from pg_catalog.pg_proc as p
         join pg_catalog.pg_language as l on l.oid = p.prolang
+        left join pg_catalog.pg_trigger as t on t.tgfoid = p.oid
         cross join lateral plpgsql_check_function(
-          p.oid, other_warnings => true, extra_warnings => true, security_warnings => true,
+          p.oid, coalesce(t.tgrelid, 0), other_warnings => true, extra_warnings => true, security_warnings => true,
           performance_warnings => false, fatal_errors => false
         ) as c (problem)
         where l.lanname = 'plpgsql' and p.pronamespace = %s::regnamespace

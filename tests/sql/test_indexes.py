@@ -16,7 +16,7 @@ def test_the_index_names_each_function_once_and_says_what_it_does(folder: Path) 
 
 
 def test_every_message_type_has_its_handler() -> None:
-    from bridge.messages.catalogue import CONSUMED_TYPES
+    from bridge.messages.names import CONSUMED_TYPES
     from tests.sql_index import ROOT
 
     handlers = functions(ROOT / "worker" / "functions" / "handlers")

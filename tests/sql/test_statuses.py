@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from pathlib import Path
 
@@ -36,3 +37,20 @@ def test_the_database_knows_no_others(solver_db: Connection, table: str, column:
 def test_a_query_takes_them_as_numbers(solver_db: Connection) -> None:
     states = (CollectorStatus.ACTIVE, psycopg.sql.Literal(TurnPhase.DONE).as_string())
     assert solver_db.execute("select %s = 2, %s = '4'", states).fetchone() == (True, True)
+
+
+@pytest.mark.parametrize("status", CollectorStatus)
+def test_each_status_of_a_collector_has_a_function_of_its_name(solver_db: Connection, status: CollectorStatus) -> None:
+    assert solver_db.execute(f"select solver.{status.name.lower()}()".encode()).fetchone() == (status,)
+
+
+def test_no_function_names_the_status_of_a_collector_by_its_number() -> None:
+    sql = Path(__file__).parents[2] / "sql"
+    for path in (*sql.glob("solver/functions/**/*.sql"), *sql.glob("worker/functions/collectors/*.sql")):
+        assert not re.search(r"\bstatus\s*(?:=|<>|<|>|in \()\s*[0-9]", path.read_text()), path
+
+
+def test_the_name_of_a_status_does_not_keep_a_query_from_its_index(solver_db: Connection) -> None:
+    solver_db.execute("set local enable_seqscan = off")
+    plan = solver_db.execute("explain select from solver.collector_account where status = solver.pristine()").fetchall()
+    assert "collector_account_pristine_idx" in str(plan)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -16,9 +15,11 @@ from admin.web.services import services_of
 from settings.config import load
 from sql import Kind
 from tests.conftest import Connection
+from tests.databases import as_role, connection_to
 from tests.web.introspection_server import IntrospectionServer, introspection_server
 
 EVERY_SCOPE = "access activate deactivate"
+OWNER = 12345
 
 
 @dataclass
@@ -52,12 +53,13 @@ def authorization_server() -> Iterator[IntrospectionServer]:
 
 @pytest.fixture
 def tokens(authorization_server: IntrospectionServer) -> IntrospectionServer:
-    """The authorization server, which knows a superuser, a supervisor, a creditor and somebody else."""
+    """The authorization server, which knows a superuser, a supervisor, a creditor, the owner and somebody else."""
     authorization_server.answers.clear()
     authorization_server.requests.clear()
     authorization_server.allow("superuser", "creditors-superuser", EVERY_SCOPE)
     authorization_server.allow("supervisor", "creditors-supervisor", EVERY_SCOPE)
     authorization_server.allow("creditor", "creditors:123", EVERY_SCOPE)
+    authorization_server.allow("owner", f"creditors:{OWNER}", EVERY_SCOPE)
     authorization_server.allow("somebody", "somebody", EVERY_SCOPE)
     return authorization_server
 
@@ -74,18 +76,23 @@ def make_client(tokens: IntrospectionServer) -> Iterator[Callable[..., FlaskClie
 
     yield make
     for app in apps:
-        services_of(app).close()
+        if (introspector := services_of(app).introspector) is not None:
+            introspector.close()
 
 
 @pytest.fixture
 def web(
     new_database: Callable[[Kind], str], tokens: IntrospectionServer, make_client: Callable[..., FlaskClient]
 ) -> Iterator[Web]:
-    """The whole API, with one worker database."""
+    """The whole API, with one worker database. It has the rights of an operator, the tests those of the owner."""
     solver_url, worker_url = new_database("solver"), new_database("worker")
-    client = make_client(SOLVER_POSTGRES_URL=solver_url, APP_WORKER_POSTGRES_URLS=worker_url)
+    client = make_client(
+        SOLVER_POSTGRES_URL=as_role(solver_url, "operator"),
+        APP_WORKER_POSTGRES_URLS=as_role(worker_url, "operator"),
+        OWNER_CREDITOR_ID=str(OWNER),
+    )
     with (
-        psycopg.connect(solver_url, autocommit=True) as solver,
-        psycopg.connect(worker_url, autocommit=True) as worker,
+        connection_to(solver_url) as solver,
+        connection_to(worker_url) as worker,
     ):
         yield Web(client, tokens, solver, worker)

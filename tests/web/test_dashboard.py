@@ -79,7 +79,7 @@ def busy(web: Web) -> Web:
     for debtor_id in (1, 2, -1):
         for status in range(4):
             insert_collector(web.solver, debtor_id, 2**40 + status, status)
-    set_aside(web.worker, {"type": "<script>alert(1)</script>"})
+    set_aside(web.worker, {"type": "<script>alert(1)</script>\u202e\u2066"})
     web.worker.execute(
         "insert into pgmq.q_inbox_3 (vt, message, enqueued_at)"
         " select '-infinity', '{}', '2026-03-01' from generate_series(1, 1234)"
@@ -103,6 +103,7 @@ def test_an_operator_sees_what_goes_on(
         page = visit(program, url, tmp_path / "profile", f"--screenshot={picture}", *arguments)
     assert "Turn 8, phase 2: offers" in page
     assert "343\N{THIN SPACE}000" in page
+    assert r"alert(1)&lt;/script&gt;\u202e\u2066" in page
     assert "1\N{THIN SPACE}234" in page
     assert "18446744073709551615" in page
     assert '<form id="login" hidden="">' in page

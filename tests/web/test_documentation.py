@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import booleans, data, integers, sampled_from
 from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from tests.covering import covers
 from tests.web.conftest import Web
@@ -27,6 +29,7 @@ SCOPES = {
     ("/trade/collectors/{debtorId}/{collectorId}", "get"): ("getCollectorAccount", ["access.readonly"]),
     ("/trade/turns/", "get"): ("getTurns", ["access.readonly"]),
     ("/trade/turns/{turnId}", "get"): ("getTurn", ["access.readonly"]),
+    ("/trade/statistics/most-bought-currencies.csv", "get"): ("getMostBoughtCurrenciesCsv", ["access.readonly"]),
     ("/trade/queues/", "get"): ("getAllQueues", ["access.readonly"]),
     ("/trade/queues/{workerNumber}", "get"): ("getQueues", ["access.readonly"]),
     ("/trade/set-aside/{workerNumber}/", "get"): ("getSetAsideMessages", ["access.readonly"]),
@@ -48,10 +51,36 @@ def document(make_client: Callable[..., FlaskClient]) -> dict[str, Any]:
 def test_the_document_has_a_title_servers_and_scopes(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.0.2"
     assert document["info"] == {"title": "Trade API", "version": "v1"}
-    assert document["servers"] == [{"url": "$API_ROOT"}, {"url": "/"}]
+    assert document["servers"] == [{"url": "/"}]
     flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
-    assert (flow["tokenUrl"], flow["refreshUrl"]) == ("$OAUTH2_TOKEN_URL", "$OAUTH2_REFRESH_URL")
     assert set(flow["scopes"]) == {"access.readonly", "access", "activate", "deactivate"}
+    assert "$" not in re.sub(r'"pattern": "[^"]*"|"\$ref"', "", json.dumps(document))
+
+
+def test_the_document_says_where_everything_is(make_client: Callable[..., FlaskClient]) -> None:
+    places = {
+        "API_ROOT": "https://example.com/api",
+        "OAUTH2_TOKEN_URL": "https://login.example.com/token",
+        "OAUTH2_REFRESH_URL": "https://login.example.com/refresh",
+    }
+    client = make_client(**places)
+    document = client.get(DOCUMENT).json
+    assert document is not None
+    assert document["servers"] == [{"url": "https://example.com/api"}, {"url": "/"}]
+    flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
+    assert (flow["tokenUrl"], flow["refreshUrl"]) == (places["OAUTH2_TOKEN_URL"], places["OAUTH2_REFRESH_URL"])
+    assert "authorizationCode" not in document["components"]["securitySchemes"]["oauth2"]["flows"]
+    policy = client.get("/trade/.docs/").headers["Content-Security-Policy"]
+    assert "connect-src 'self' https://example.com https://login.example.com;" in policy
+
+
+def test_users_may_log_in_where_the_authorization_server_is_known(make_client: Callable[..., FlaskClient]) -> None:
+    login = "https://login.example.com/authorize"
+    document = make_client(OAUTH2_AUTHORIZATION_URL=login).get(DOCUMENT).json
+    assert document is not None
+    flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["authorizationCode"]
+    assert (flow["authorizationUrl"], flow["tokenUrl"]) == (login, "/oauth2/token")
+    assert set(flow["scopes"]) == {"access.readonly", "access"}
 
 
 def test_operations_and_their_scopes(document: dict[str, Any]) -> None:
@@ -59,7 +88,8 @@ def test_operations_and_their_scopes(document: dict[str, Any]) -> None:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method != "parameters":
-                security = [name for scheme in operation["security"] for name in scheme["oauth2"]]
+                security = [name for scheme in operation["security"] for name in scheme.get("oauth2", [])]
+                assert operation["security"] == ([] if not security else [{"oauth2": security}, {"bearer": []}])
                 documented[path, method] = (operation["operationId"], security)
     assert documented == SCOPES
 
@@ -85,26 +115,28 @@ def test_the_body_is_documented(document: dict[str, Any]) -> None:
     assert (number["type"], number["minimum"], number["maximum"], number["default"]) == ("integer", 1, 2**63 - 1, 1)
 
 
-def test_the_pages_are_served(make_client: Callable[..., FlaskClient]) -> None:
-    client = make_client(API_TITLE="My API")
-    redoc = client.get("/trade/.docs/")
-    assert (redoc.status_code, redoc.mimetype) == (200, "text/html")
-    assert DOCUMENT in redoc.text
-    assert "My API" in redoc.text
-    assert client.get("/trade/.docs/swagger-ui").status_code == 404
-    health = client.get("/trade/health/check/public")
-    assert (health.status_code, health.mimetype, health.data) == (200, "text/plain", b"I am healthy.")
+@pytest.mark.parametrize("elsewhere", ["", "https://cdn.example.com/swagger-ui/"])
+def test_the_pages_need_no_other_server(make_client: Callable[..., FlaskClient], elsewhere: str) -> None:
+    client = make_client(API_TITLE="My API", OPENAPI_SWAGGER_UI_URL=elsewhere)
+    assert client.get("/trade/.docs/swagger-ui").status_code == (200 if elsewhere else 404)
+    for path in ["/trade/.docs/", *(["/trade/.docs/swagger-ui"] if elsewhere else [])]:
+        page = client.get(path)
+        assert (page.status_code, page.mimetype) == (200, "text/html")
+        assert "My API" in page.text
+        assert "://" not in page.text
+        assert "'unsafe" not in page.headers["Content-Security-Policy"]
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+        files = re.findall(r'(?:src|href|data-document)="(/[^"]+)"', page.text)
+        assert len(files) >= 4
+        for file in files:
+            assert client.get(file).status_code == 200
 
 
-def test_swagger_ui_needs_no_other_server(make_client: Callable[..., FlaskClient]) -> None:
-    client = make_client(OPENAPI_SWAGGER_UI_URL="/trade/.docs/swagger-ui-files/")
-    page = client.get("/trade/.docs/swagger-ui")
-    assert page.status_code == 200
-    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(files) >= 2
-    for file in files:
-        assert file.startswith("/trade/.docs/swagger-ui-files/")
-        assert client.get(file).status_code == 200
+def test_the_files_are_those_of_the_page_only(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client()
+    for name in ("index.html", "oauth2-redirect.html", "../__init__.py", "%2e%2e/__init__.py", "swagger-ui.js"):
+        assert client.get(f"/trade/.docs/swagger-ui-files/{name}").status_code in (401, 404)
+    assert "Apache License" in client.get("/trade/.docs/swagger-ui-files/LICENSE").text
 
 
 @pytest.mark.slow
@@ -142,7 +174,12 @@ def test_random_requests_get_documented_answers(web: Web) -> None:
         response = case.call(headers=headers, base_url="http://localhost")
         answers.add((operation.label, response.status_code))
         # Refusals of sensible requests are documented as 500.
-        excluded = [not_a_server_error] if operation.path.endswith("/activate") else []
+        refusals = [not_a_server_error] if operation.path.endswith("/activate") else []
+        # It invents a token, and does not see that ours goes with the request.
+        excluded = [*refusals, ignored_auth]
+        # No pattern says that some numbers of 20 digits are too large.
+        if "Not an unsigned 64-bit integer." in response.text:
+            excluded.append(positive_data_acceptance)
         case.validate_response(response, excluded_checks=excluded)
 
     check()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from admin.web.services import services_of
+from sandbox.servers.installation import eventually
+from tests.databases import connection_to
 from tests.web.conftest import Web
 from tests.web.introspection_server import IntrospectionServer
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
@@ -214,20 +217,27 @@ def test_databases_that_are_down(
     ]
 
 
-def test_connections_that_were_cut_are_replaced(web: Web) -> None:
+def test_no_connection_is_kept(web: Web) -> None:
+    """It could lead to a server that is no longer the right one."""
+    ours = "select count(*) from pg_stat_activity where application_name = 'swpt-trade webserver'"
     assert web.get("/trade/turns/").status_code == 200
-    web.solver.execute(
-        "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-        " where datname = current_database() and application_name = 'swpt-trade webserver'"
-    )
+    eventually(lambda: web.solver.execute(ours).fetchone() == (0,), "no connection")
+
+
+def test_who_asks_when_all_connections_are_in_use_waits_a_moment(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admin.web.database.WAIT_SECONDS", 1)
+    database = services_of(web.client.application).solver
+    with ExitStack() as closing:
+        for _ in range(services_of(web.client.application).config.webserver_threads):
+            closing.enter_context(database.transaction())
+        response = web.get("/trade/turns/")
+        assert (response.status_code, response.json) == (503, DOWN)
     assert web.get("/trade/turns/").status_code == 200
 
 
 def test_slow_databases_are_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    from admin.web import database
-
-    monkeypatch.setattr(database, "_LIMITS", database._LIMITS.replace("'10s'", "'100ms'"))
-    with psycopg.connect(web.solver.info.dsn, password=web.solver.info.password) as blocker:
+    monkeypatch.setattr("admin.web.database.LIMIT_SECONDS", 0.1)
+    with connection_to(web.solver.info.dsn, autocommit=False) as blocker:
         blocker.execute("lock table solver.turn in access exclusive mode")
         response = web.get("/trade/turns/")
         assert (response.status_code, response.json) == (503, DOWN)
@@ -251,7 +261,7 @@ def test_the_dashboard_shows_what_goes_on(web: Web, tokens: IntrospectionServer)
     insert_turn(web.solver, 2, phase=2, deadline="2026-03-01T12:00:00Z")
     insert_collector(web.solver, -1, 1, status=2)
     set_aside(web.worker, {"type": "UpdatedFlags"})
-    web.solver.execute("alter role current_user set swpt.now = '2026-03-01T10:54:59Z'")
+    web.solver.execute("alter role operator set swpt.now = '2026-03-01T10:54:59Z'")
     try:
         web.solver.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
@@ -259,10 +269,30 @@ def test_the_dashboard_shows_what_goes_on(web: Web, tokens: IntrospectionServer)
         )
         text = web.get("/trade/dashboard/").text
     finally:
-        web.solver.execute("alter role current_user reset swpt.now")
+        web.solver.execute("alter role operator reset swpt.now")
     assert "Turn 2, phase 2: offers" in text
     assert "<dt>Phase ends in</dt><dd>1 h 5 min</dd>" in text
     assert "12\N{THIN SPACE}345" in text
     assert "18446744073709551615" in text
     assert '<div class="problem">\n        <dt>Set aside</dt>\n        <dd>1 ' in text
     assert "default-src 'none'" in empty.headers["Content-Security-Policy"]
+
+
+def test_texts_of_others_are_shown_as_texts(web: Web) -> None:
+    """What a message says is data: in JSON, and on the page, whose policy would run no script of its own either."""
+    evil = "<script>alert(1)</script>"
+    set_aside(web.worker, {"type": evil, "name": evil})
+    page = web.get("/trade/dashboard/")
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script>alert" not in page.text
+    assert "script-src" in page.headers["Content-Security-Policy"]
+    (message,) = web.get("/trade/set-aside/0/").get_json()["items"]
+    assert message["body"]["name"] == evil
+
+
+def test_the_dashboard_says_that_turns_wait_for_shards(web: Web) -> None:
+    assert "stepped back" not in web.get("/trade/dashboard/").text
+    web.solver.execute("select solver.notice_step_back('it was promoted')")
+    text = web.get("/trade/dashboard/").text
+    assert "database stepped back: it was promoted" in text
+    assert "Turns wait for #" in text

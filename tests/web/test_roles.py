@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from admin.web.roles import UserType, user_type
@@ -18,6 +16,7 @@ READABLE = {
     "/trade/collectors/1/2": 200,
     "/trade/turns/": 200,
     "/trade/turns/7": 200,
+    "/trade/statistics/most-bought-currencies.csv": 200,
     "/trade/queues/": 200,
     "/trade/queues/0": 200,
     "/trade/set-aside/0/": 200,
@@ -35,6 +34,9 @@ PUBLIC = [
     "/trade/health/check/public",
     "/trade/.docs/openapi.json",
     "/trade/.docs/",
+    "/trade/.docs/swagger-ui-files/LICENSE",
+    "/trade/.docs/swagger-ui-files/page.js",
+    "/trade/.docs/swagger-ui-files/swagger-ui-bundle.js",
     "/trade/.docs/swagger-ui-files/swagger-ui.css",
     "/trade/dashboard/public",
     "/trade/dashboard/style.public",
@@ -52,18 +54,11 @@ def rows(web: Web) -> Web:
 
 
 def test_the_lists_above_are_complete(web: Web) -> None:
-    example = {
-        "debtorId": "1",
-        "collectorId": "2",
-        "turnId": "7",
-        "workerNumber": "0",
-        "setAsideId": "1",
-        "filename": "swagger-ui.css",
-        "name": "style.public",
-    }
-    rules = [rule.rule for rule in web.client.application.url_map.iter_rules()]
-    paths = {re.sub(r"<(?:\w+:)?(\w+)>", lambda name: example[name[1]], rule) for rule in rules}
-    assert paths | {"/trade/dashboard/script.public"} == {*READABLE, *(path for path, _, _ in WRITABLE), *PUBLIC}
+    listed = {*READABLE, *(path for path, _, _ in WRITABLE), *PUBLIC}
+    match = web.client.application.url_map.bind("").match
+    methods = dict.fromkeys((path for path, _, _ in WRITABLE), "POST")
+    endpoints = {match(path, methods.get(path, "GET"), return_rule=True)[0].rule for path in listed}
+    assert endpoints == {rule.rule for rule in web.client.application.url_map.iter_rules()}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -80,6 +75,7 @@ def test_who_may_read(rows: Web, method: str) -> None:
             "readonly": 200,
             "superuser": 200,
             "supervisor": 200,
+            "owner": 200,
             "creditor": 403,
             "somebody": 403,
         }.items():
@@ -102,6 +98,7 @@ def test_who_may_write(rows: Web, path: str, scope: str, supervisor_may: bool) -
         ("expired", 401),
         ("wrong-scope", 403),
         ("creditor", 403),
+        ("owner", 403),
         ("somebody", 403),
         ("supervisor", 204 if supervisor_may else 403),
         ("right-scope", 204),
@@ -129,13 +126,21 @@ def test_public_paths_need_no_token(rows: Web) -> None:
         ("", {}, "unknown"),
         ("creditors:", {}, "unknown"),
         ("creditors:18446744073709551615", {}, "creditor"),
+        ("creditors:7", {"OWNER_CREDITOR_ID": "7"}, "owner"),
+        ("creditors:8", {"OWNER_CREDITOR_ID": "7"}, "creditor"),
+        ("creditors:18446744073709551615", {"OWNER_CREDITOR_ID": "-1"}, "owner"),
         ("root", {"OAUTH2_SUPERUSER_USERNAME": "root"}, "superuser"),
         ("creditors-superuser", {"OAUTH2_SUPERUSER_USERNAME": "root"}, "unknown"),
-        ("admin-7", {"APP_SUPERUSER_SUBJECT_REGEX": "admin-"}, "superuser"),
+        ("admin-7", {"APP_SUPERUSER_SUBJECT_REGEX": "admin-[0-9]+"}, "superuser"),
+        ("admin-7x", {"APP_SUPERUSER_SUBJECT_REGEX": "admin-[0-9]+"}, "unknown"),
+        ("admin-7\n", {"APP_SUPERUSER_SUBJECT_REGEX": "admin-[0-9]+$"}, "unknown"),
+        ("admin", {"APP_SUPERUSER_SUBJECT_REGEX": "root|admin"}, "superuser"),
+        ("administrator", {"APP_SUPERUSER_SUBJECT_REGEX": "root|admin"}, "unknown"),
         ("the-admin-7", {"APP_SUPERUSER_SUBJECT_REGEX": "admin-"}, "unknown"),
         ("x", {"APP_SUPERUSER_SUBJECT_REGEX": "x", "APP_SUPERVISOR_SUBJECT_REGEX": "x"}, "superuser"),
         ("boss", {"APP_SUPERVISOR_SUBJECT_REGEX": "boss"}, "supervisor"),
         ("c7", {"APP_CREDITOR_SUBJECT_REGEX": "c([0-9]+)"}, "creditor"),
+        ("c7x", {"APP_CREDITOR_SUBJECT_REGEX": "c([0-9]+)"}, "unknown"),
         ("c", {"APP_CREDITOR_SUBJECT_REGEX": "c([0-9]+)?"}, "unknown"),
     ],
 )

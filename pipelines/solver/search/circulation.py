@@ -47,11 +47,15 @@ class Circulation:
 
 @dataclass(frozen=True)
 class Search:
-    """How long to search (a moment of `time.monotonic`), whom to tell of each maximum flow, and of values (units)."""
+    """How long to search (a moment of `time.monotonic`), whom to tell of each maximum flow, and of values (units).
+
+    `on_time_up` is called when the deadline has cut something short.
+    """
 
     deadline: float | None = None
     on_max_flow: Callable[[], None] = lambda: None
     on_found: Callable[[int], None] = lambda value: None
+    on_time_up: Callable[[], None] = lambda: None
 
     def go_on(self) -> None:
         """Raises NoTimeLeft when it is time."""

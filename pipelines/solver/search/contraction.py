@@ -52,7 +52,8 @@ class Contraction:
         if buy.size * 2 < WORTH_IT * network.trader.size:
             return None
         low, high = np.maximum(least[buy], least[sell]), np.minimum(capacity[buy], capacity[sell])
-        is_joined = (low <= high) & (outside[network.trader[buy]] == 0)
+        # A joint trader sells what counts.
+        is_joined = (low <= high) & (outside[network.trader[buy]] == 0) & network.worth[sell] & ~network.worth[buy]
         if not is_joined.any():
             return None
         if not is_joined.all():
@@ -77,7 +78,13 @@ class Contraction:
         )
         return Contraction(
             original=network,
-            network=replace(contracted, currencies=network.currencies),
+            network=replace(
+                contracted,
+                currencies=network.currencies,
+                counted=None
+                if network.counted is None
+                else np.concatenate([network.counted[kept], np.tile([False, True], first.size)]),
+            ),
             capacity=np.concatenate([capacity[kept], np.repeat(np.add.reduceat(high, first), 2)]),
             least=np.concatenate([least[kept], np.repeat(np.add.reduceat(low, first), 2)]),
             kept=kept,

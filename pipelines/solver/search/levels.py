@@ -27,10 +27,10 @@ class Levels:
     currency: np.ndarray
 
     def reduced_costs(self, network: Network) -> np.ndarray:
-        """The reduced cost of each offer; selling a unit of value is worth 1, buying 0."""
+        """The reduced cost of each offer; selling a unit of value is worth 1, buying 0, or as the network says."""
         costs: np.ndarray = self.trader[network.trader] - self.currency[network.currency]
         np.negative(costs, out=costs, where=~network.is_sell)
-        costs -= network.is_sell
+        costs -= network.worth
         return costs
 
 

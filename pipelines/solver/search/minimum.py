@@ -97,6 +97,7 @@ def reach_minimum(
             else:
                 found = reopen(network, capacity, least, found, search)
         except NoTimeLeft:
+            search.on_time_up()
             break
         gain = _value(network, found.flow) - best
         best += gain
@@ -124,6 +125,7 @@ def _vary(
             other = raise_or_close(network, without, least, other, nearly, search)
             other = reopen(network, capacity, least, other, search)
         except NoTimeLeft:
+            search.on_time_up()
             break
         gain = np.zeros(network.traders, np.int64)
         np.add.at(gain, component, np.where(network.is_sell, other.flow - best, 0))

@@ -23,7 +23,7 @@ class Network:
     """Offers in the order of their traders, so that the offers of each trader stand together.
 
     Traders and currencies are numbered from 0 without gaps (int32). The offers of trader `i` are those from
-    `first[i]` up to but not including `first[i + 1]`.
+    `first[i]` up to but not including `first[i + 1]`. What is sold counts, unless `counted` says which offers do.
     """
 
     trader: np.ndarray
@@ -31,6 +31,7 @@ class Network:
     is_sell: np.ndarray
     first: np.ndarray
     currencies: int
+    counted: np.ndarray | None = None
 
     @staticmethod
     def of(trader: np.ndarray, currency: np.ndarray, is_sell: np.ndarray) -> Network:
@@ -48,6 +49,11 @@ class Network:
     def traders(self) -> int:
         """How many traders there are."""
         return self.first.size - 1
+
+    @property
+    def worth(self) -> np.ndarray:
+        """Whether a unit of value that flows through an offer is one unit of the whole."""
+        return self.is_sell if self.counted is None else self.counted
 
     @cached_property
     def simple_traders(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

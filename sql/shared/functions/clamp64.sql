@@ -4,13 +4,13 @@ create or replace function shared.clamp64(p_value numeric)
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select case
     when p_value > 9223372036854775807 then 9223372036854775807
     when p_value < -9223372036854775807 then -9223372036854775807
     else p_value::bigint
-  end
-$$;
+  end;
+end;
 
 comment on function shared.clamp64 is
   'Contains overflow: the amount nearest to p_value within -(2^63-1) .. 2^63-1 tokens. p_value has to be whole; '

@@ -4,9 +4,9 @@ create or replace function shared.latest_credible_moment()
   language sql
   stable
   parallel safe
-as $$
-  select shared.now() + interval '1 minute'
-$$;
+begin atomic
+  select shared.now() + interval '1 minute';
+end;
 
 comment on function shared.latest_credible_moment is
   'Stored moments that lie beyond it come from a clock that ran ahead, and count as absent. Transactions that run at '

@@ -5,9 +5,9 @@ create or replace function shared.now()
   language sql
   stable
   parallel safe
-as $$
-  select transaction_timestamp()
-$$;
+begin atomic
+  select transaction_timestamp();
+end;
 
 comment on function shared.now is
   'The current moment: start of the transaction. Every function takes the time from here. Test databases get '

@@ -102,3 +102,14 @@ comment on table solver.transfer_statistic is
 comment on column solver.transfer_statistic.collector_transfers is
   'Transfers from one collector to another; their tokens are sent_amount.';
 comment on column solver.transfer_statistic.collectors is 'Collectors that take part in any of the transfers.';
+
+create table solver.most_bought_currency (
+  debtor_id bigint primary key,
+  buyers_average_count real not null check (buyers_average_count >= 0),
+  debtor_info_locator text collate "C" not null
+);
+
+comment on table solver.most_bought_currency is
+  'The currencies that were paid to the most buyers in the last turns, which may be of use to other services.';
+comment on column solver.most_bought_currency.buyers_average_count is
+  'Buyers a turn: an average in which every turn counts a little less than the next one.';

@@ -9,17 +9,23 @@ comment on table solver.installation is
   'it.';
 
 create table solver.shard (
-  binding_key text not null check (binding_key ~ '^([01]\.){0,16}#$'),
+  binding_key text collate "C" not null check (binding_key ~ '^([01]\.){0,16}#$'),
   system_identifier bigint not null,
   timeline_id integer not null,
   database_id bigint not null,
-  release text not null,
+  release text collate "C" not null,
   min_collector_id bigint not null,
   max_collector_id bigint not null,
   clock_difference float8 not null,
   first_seen_at timestamptz not null,
   last_seen_at timestamptz not null,
   retired_at timestamptz,
+  last_turn_id integer,
+  last_turn_started_at timestamptz,
+  last_turn_phase smallint,
+  last_turn_subphase smallint,
+  answered_step_back_id bigint,
+  wal_position pg_lsn,
   primary key (binding_key, system_identifier, timeline_id, database_id)
 );
 
@@ -34,3 +40,10 @@ comment on column solver.shard.clock_difference is
   'Seconds by which the worker''s clock is ahead of this one at least; negative when it is behind.';
 comment on column solver.shard.retired_at is
   'When its place was taken: by the children of a split, or by another database with the same key.';
+comment on column solver.shard.wal_position is
+  'How far the WAL of the worker''s server was at its last look. When it is not so far any more, the server was '
+  'rolled back.';
+comment on column solver.shard.last_turn_id is
+  'The highest turn that the worker database knows; last_turn_started_at, _phase and _subphase say more about it.';
+comment on column solver.shard.answered_step_back_id is
+  'The solver.step_back which the worker knew of when it reported last.';

@@ -3,7 +3,7 @@ comment on schema worker is 'A shard of the circular trade service: all of its s
 create table worker.configuration (
   only_row boolean primary key default true check (only_row),
   lane_count integer not null default 8 check (lane_count between 1 and 64 and (lane_count & (lane_count - 1)) = 0),
-  binding_key text not null default '#' check (binding_key ~ '^([01]\.){0,16}#$'),
+  binding_key text collate "C" not null default '#' check (binding_key ~ '^([01]\.){0,16}#$'),
   realm_mask integer not null default 0,
   realm integer not null default 0,
   parent_realm_mask integer not null default 0,
@@ -19,6 +19,8 @@ create table worker.configuration (
   min_transfer_note_max_bytes integer not null default 80,
   turn_max_commit_period interval not null default '30 days',
   turn_phase_cushion interval not null default '5 minutes',
+  offers_pouring interval check (offers_pouring > '0'),
+  default_collector_count integer not null default 1 check (default_collector_count between 1 and 500),
   interest_rate_history_period interval not null default '180 days',
   locator_claim_expiry interval not null default '45 days',
   debtor_info_expiry interval not null default '7 days',
@@ -45,11 +47,11 @@ insert into worker.configuration default values;
 
 create table worker.set_aside (
   set_aside_id bigint primary key generated always as identity,
-  queue text not null,
-  message_type text,
+  queue text collate "C" not null,
+  message_type text collate "C",
   body jsonb not null,
-  sqlstate text not null,
-  error text not null,
+  sqlstate text collate "C" not null,
+  error text collate "C" not null,
   failures integer not null check (failures > 0),
   set_aside_at timestamptz not null
 );
@@ -61,13 +63,13 @@ comment on column worker.set_aside.failures is 'How often the message has failed
 create table worker.set_aside_decision (
   set_aside_id bigint primary key,
   is_replay boolean not null,
-  decided_by text not null,
+  decided_by text collate "C" not null,
   decided_at timestamptz not null,
-  queue text not null,
-  message_type text,
+  queue text collate "C" not null,
+  message_type text collate "C",
   body jsonb not null,
-  sqlstate text not null,
-  error text not null,
+  sqlstate text collate "C" not null,
+  error text collate "C" not null,
   failures integer not null check (failures > 0),
   set_aside_at timestamptz not null
 );
@@ -81,7 +83,7 @@ comment on table worker.set_aside_decision is
 
 create table worker.unroutable_message (
   unroutable_id bigint primary key generated always as identity,
-  message_type text not null,
+  message_type text collate "C" not null,
   message jsonb not null,
   parked_at timestamptz not null
 );

@@ -32,8 +32,6 @@ create type worker.outgoing_message as (
 
 comment on type worker.outgoing_message is 'A row of an outgoing queue: its ID there, and the message.';
 
-create schema outbox;
-
 comment on schema outbox is 'Outgoing messages that are kept in columns, because a turn sends them by the million.';
 
 create table outbox.prepare_transfer (
@@ -43,7 +41,7 @@ create table outbox.prepare_transfer (
   coordinator_request_id bigint not null,
   min_locked_amount bigint not null check (min_locked_amount >= 0),
   max_locked_amount bigint not null check (max_locked_amount >= min_locked_amount),
-  recipient text not null check (recipient <> ''),
+  recipient text collate "C" not null check (recipient <> ''),
   final_interest_rate_ts timestamptz not null,
   max_commit_delay integer not null check (max_commit_delay >= 0),
   ts timestamptz not null
@@ -60,8 +58,8 @@ create table outbox.finalize_transfer (
   coordinator_id bigint not null,
   coordinator_request_id bigint not null,
   committed_amount bigint not null check (committed_amount >= 0),
-  transfer_note_format text not null,
-  transfer_note text not null,
+  transfer_note_format text collate "C" not null,
+  transfer_note text collate "C" not null,
   ts timestamptz not null,
   check ((committed_amount = 0) = (transfer_note = ''))
 );

@@ -84,14 +84,15 @@ create table worker.worker_account (
   last_config_ts timestamptz not null,
   config_flags integer not null,
   negligible_amount float8 not null check (negligible_amount >= 0),
-  account_id text not null,
-  debtor_info_iri text check (debtor_info_iri <> ''),
+  account_id text collate "C" not null,
+  debtor_info_iri text collate "C" check (debtor_info_iri <> ''),
   last_transfer_number bigint not null check (last_transfer_number >= 0),
   last_transfer_committed_at timestamptz not null,
   demurrage_rate float8 not null check (demurrage_rate between -100 and 0),
   commit_period integer not null check (commit_period >= 0),
   transfer_note_max_bytes integer not null check (transfer_note_max_bytes >= 0),
   last_heartbeat_ts timestamptz not null,
+  seen_transfer_number bigint not null default 0 check (seen_transfer_number >= 0),
   has_foreign_configuration boolean not null generated always as (
     worker.is_foreign_configuration(config_flags, negligible_amount)
   ) stored,
@@ -110,6 +111,9 @@ comment on column worker.worker_account.last_config_ts is
 comment on column worker.worker_account.negligible_amount is
   'Tokens. Smaller incoming payments are not told of, and an account scheduled for deletion with no more on it is '
   'deleted.';
+comment on column worker.worker_account.seen_transfer_number is
+  'All transfers of the account up to this number were told to this database, without a gap, in AccountTransfer '
+  'messages. If the authority knows no later one, nothing moved that this database does not know of.';
 comment on column worker.worker_account.has_foreign_configuration is
   'Is the account configured otherwise than we configure accounts that we need?';
 comment on column worker.worker_account.is_discarded is 'Has its deletion been ordered?';
@@ -122,12 +126,12 @@ create table worker.unknown_account (
   last_change_ts timestamptz not null,
   principal bigint not null,
   interest float8 not null,
-  account_id text not null,
+  account_id text collate "C" not null,
   last_config_ts timestamptz not null,
   config_flags integer not null,
   negligible_amount float8 not null,
-  status text not null default 'listed' check (status in ('listed', 'held', 'discarding')),
-  reason text check (reason in ('money', 'customer')),
+  status text collate "C" not null default 'listed' check (status in ('listed', 'held', 'discarding')),
+  reason text collate "C" check (reason in ('money', 'customer')),
   first_reported_at timestamptz not null,
   reported_at timestamptz not null,
   ordered_at timestamptz,
@@ -186,8 +190,8 @@ create type worker.account_update as (
   last_config_ts timestamptz,
   config_flags integer,
   negligible_amount float8,
-  account_id text,
-  debtor_info_iri text,
+  account_id text collate "C",
+  debtor_info_iri text collate "C",
   last_transfer_number bigint,
   last_transfer_committed_at timestamptz,
   demurrage_rate float8,
@@ -216,7 +220,7 @@ create type worker.collector_removal as (
   collector_id bigint,
   heir_id bigint,
   amount bigint,
-  state text
+  state text collate "C"
 );
 
 comment on type worker.collector_removal is
@@ -225,7 +229,7 @@ comment on type worker.collector_removal is
 create type worker.unknown_account_verdict as (
   creditor_id bigint,
   debtor_id bigint,
-  reason text,
+  reason text collate "C",
   is_due boolean
 );
 

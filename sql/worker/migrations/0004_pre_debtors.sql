@@ -1,9 +1,9 @@
 -- What is known of currencies, and the HTTP requests to learn it.
 
 create table worker.debtor_info_document (
-  debtor_info_locator text primary key check (length(debtor_info_locator) between 1 and 200),
+  debtor_info_locator text collate "C" primary key check (length(debtor_info_locator) between 1 and 200),
   debtor_id bigint not null,
-  peg_debtor_info_locator text,
+  peg_debtor_info_locator text collate "C",
   peg_debtor_id bigint,
   peg_exchange_rate float8 check (peg_exchange_rate >= 0),
   will_not_change_until timestamptz,
@@ -18,7 +18,7 @@ comment on column worker.debtor_info_document.peg_exchange_rate is
 
 create table worker.debtor_locator_claim (
   debtor_id bigint primary key,
-  debtor_info_locator text check (length(debtor_info_locator) between 1 and 200),
+  debtor_info_locator text collate "C" check (length(debtor_info_locator) between 1 and 200),
   latest_locator_fetch_at timestamptz,
   latest_discovery_fetch_at timestamptz not null,
   forced_locator_refetch_at timestamptz,
@@ -36,19 +36,19 @@ comment on column worker.debtor_locator_claim.latest_confirmation_ts is
   'ts of the newest ConfirmDebtor; older ones are ignored.';
 
 create table worker.debtor_info_fetch (
-  iri text not null check (length(iri) between 1 and 200),
+  iri text collate "C" not null check (length(iri) between 1 and 200),
   debtor_id bigint not null,
   is_locator_fetch boolean not null default false,
   is_discovery_fetch boolean not null default false,
   is_past_cache boolean not null default false,
-  forced_iri text check (length(forced_iri) between 1 and 200),
+  forced_iri text collate "C" check (length(forced_iri) between 1 and 200),
   recursion_level smallint not null default 0 check (recursion_level >= 0),
   scheduled_at timestamptz not null,
   attempts_count smallint not null default 0 check (attempts_count >= 0),
   latest_attempt_at timestamptz,
   latest_attempt_errorcode smallint,
   next_attempt_at timestamptz not null,
-  leased_url text,
+  leased_url text collate "C",
   looks_for_move boolean not null generated always as (forced_iri is not null) stored,
   key_hash integer not null generated always as (worker.hash32(iri)) stored,
   primary key (iri, debtor_id, looks_for_move),

@@ -2,7 +2,7 @@ create sequence worker.coordinator_request_id_seq as bigint;
 
 comment on sequence worker.coordinator_request_id_seq is
   'Request IDs of account locks and transfer attempts of this shard. Never reset: answers to old requests may '
-  'still arrive.';
+  'still arrive. Goes with the clock, in microseconds since 1970: see worker.catch_up_request_ids.';
 
 create table worker.account_lock (
   creditor_id bigint not null,

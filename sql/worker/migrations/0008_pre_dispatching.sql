@@ -5,7 +5,7 @@ create type worker.dispatching_key as (collector_id bigint, turn_id integer, deb
 comment on type worker.dispatching_key is 'Key of worker.dispatching_status.';
 
 create type worker.expected_payment as (
-  kind text,
+  kind text collate "C",
   collector_id bigint,
   turn_id integer,
   debtor_id bigint,
@@ -129,22 +129,29 @@ create table worker.worker_dispatching (
 comment on table worker.worker_dispatching is 'Payments that a collector owes to buyers. Key: collector_id.';
 
 create table worker.early_arrival (
-  kind text not null check (kind in ('collecting', 'sending')),
+  kind text collate "C" not null check (kind in ('collecting', 'sending')),
   collector_id bigint not null,
   turn_id integer not null check (turn_id <> 0),
   debtor_id bigint not null,
   other_id bigint not null,
   amount bigint check (amount > 0),
   inserted_at timestamptz not null,
+  refunded_at timestamptz,
+  refunded_by text collate "C",
   key_hash integer not null generated always as (worker.hash32(collector_id)) stored,
-  primary key (kind, collector_id, turn_id, debtor_id, other_id)
+  primary key (kind, collector_id, turn_id, debtor_id, other_id),
+  check (refunded_at is null or amount is not null),
+  check ((refunded_at is null) = (refunded_by is null))
 );
 
 comment on table worker.early_arrival is
   'Payments (amount) and notices that a payment will never come (no amount) which reached a collector before its '
   'shard knew the '
-  'result of the turn. Step 3/0 merges and deletes them. Key: collector_id.';
+  'result of the turn. Step 3/0 merges and deletes them. Payments of lost turns (worker.is_lost_turn) stay until they '
+  'are refunded. Key: collector_id.';
 comment on column worker.early_arrival.other_id is 'The payer: a seller (collecting) or another collector (sending).';
+comment on column worker.early_arrival.refunded_at is
+  'When an operator (refunded_by) had a payment of a lost turn paid back: a worker.transfer_attempt began then.';
 
 create table worker.transfer_attempt (
   collector_id bigint not null,
@@ -155,7 +162,8 @@ create table worker.transfer_attempt (
   nominal_amount float8 not null check (nominal_amount >= 1.0),
   collection_started_at timestamptz not null,
   inserted_at timestamptz not null,
-  recipient text not null default '',
+  is_refund boolean not null default false,
+  recipient text collate "C" not null default '',
   recipient_version bigint not null default -9223372036854775808,
   rescheduled_for timestamptz,
   attempted_at timestamptz,
@@ -166,7 +174,9 @@ create table worker.transfer_attempt (
   finalized_at timestamptz,
   failure_code smallint check (failure_code between 0 and 4),
   backoff_counter smallint not null default 0 check (backoff_counter >= 0),
-  fatal_error text,
+  fatal_error text collate "C",
+  held_at timestamptz,
+  held_until timestamptz,
   key_hash integer not null generated always as (worker.hash32(collector_id)) stored,
   primary key (collector_id, turn_id, debtor_id, creditor_id, is_dispatching),
   check (num_nulls(attempted_at, coordinator_request_id, final_interest_rate_ts, amount) in (0, 4)),
@@ -175,7 +185,8 @@ create table worker.transfer_attempt (
   check (transfer_id is null or attempted_at is not null),
   check (failure_code is null or attempted_at is not null),
   check (fatal_error is null or (failure_code is not null and failure_code = 0 and rescheduled_for is null)),
-  check (rescheduled_for is null or attempted_at is null or failure_code is not null)
+  check (rescheduled_for is null or attempted_at is null or failure_code is not null),
+  check ((held_at is null) = (held_until is null))
 ) with (fillfactor = 70);
 
 create unique index transfer_attempt_request_idx on worker.transfer_attempt (coordinator_request_id)
@@ -183,12 +194,19 @@ where coordinator_request_id is not null;
 create index transfer_attempt_rescheduled_idx on worker.transfer_attempt (rescheduled_for)
 where rescheduled_for is not null;
 
+create index transfer_attempt_held_idx on worker.transfer_attempt (collector_id, debtor_id) where held_at is not null;
 create index transfer_attempt_fatal_idx on worker.transfer_attempt (coordinator_request_id)
 where fatal_error is not null;
 
 comment on table worker.transfer_attempt is
   'One payment of a collector to another collector or to a buyer, with its tries. Key: collector_id.';
+comment on column worker.transfer_attempt.held_at is
+  'Since when it is in doubt whether this payment was made: the database may have forgotten it. Nobody tries it.';
+comment on column worker.transfer_attempt.held_until is
+  'When no forgotten request for it can be under way any more.';
 comment on column worker.transfer_attempt.nominal_amount is 'Tokens before demurrage and cut.';
+comment on column worker.transfer_attempt.is_refund is
+  'Whether it pays back what came in for a lost turn: without a cut, and it is never given up.';
 comment on column worker.transfer_attempt.failure_code is
   'Why the last try failed: 0 unspecified, 1 timeout, 2 newer interest rate, 3 recipient unreachable, 4 '
   'insufficient amount.';

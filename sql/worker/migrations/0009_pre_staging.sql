@@ -14,9 +14,9 @@ comment on table worker.staging_stamp is
 
 create unlogged table worker.staged_currency (
   turn_id integer not null,
-  debtor_info_locator text not null,
+  debtor_info_locator text collate "C" not null,
   debtor_id bigint not null,
-  peg_debtor_info_locator text,
+  peg_debtor_info_locator text collate "C",
   peg_debtor_id bigint,
   peg_exchange_rate float8,
   is_confirmed boolean not null,
@@ -60,7 +60,7 @@ comment on table worker.staged_participation is
 
 create unlogged table worker.staged_collector_payment (
   turn_id integer not null,
-  kind text not null check (kind in ('collecting', 'sending', 'receiving', 'dispatching')),
+  kind text collate "C" not null check (kind in ('collecting', 'sending', 'receiving', 'dispatching')),
   collector_id bigint not null,
   debtor_id bigint not null,
   other_id bigint not null,

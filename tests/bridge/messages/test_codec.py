@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.messages.catalogue import CONSUMED_TYPES, OUTGOING_TYPES, STRUCTS
+from bridge.messages.catalogue import STRUCTS
 from bridge.messages.codec import BadMessage, Message, build, decode, encode, encode_message
 from bridge.messages.moments import format_moment, parse_moment
+from bridge.messages.names import CONSUMED_TYPES, OUTGOING_TYPES
 from bridge.wire.ports import Delivery
 from tests.bridge.messages.examples import EXAMPLES, WORKED, changed, delivery
 from tests.covering import covers
@@ -313,6 +314,51 @@ def test_account_ids_are_ascii_and_not_too_long() -> None:
         assert not is_good(type_name, account_id="x" * 101)
         assert not is_good(type_name, account_id="é")
         assert is_good(type_name, account_id="") is empty_is_good
+
+
+OF_ATTEMPTS = ("TriggerTransfer", "AccountIdRequest", "AccountIdResponse")
+
+
+@covers("N1.3", "V14.5")
+@pytest.mark.parametrize("type_name", OF_ATTEMPTS)
+@pytest.mark.parametrize(
+    ("kind", "is_dispatching", "expected"),
+    [
+        (0, ..., {"is_dispatching": False}),
+        (1, ..., {"is_dispatching": True}),
+        (2, ..., {"is_dispatching": False, "transfer_kind": 2}),
+        (0, False, {"is_dispatching": False}),
+        (1, True, {"is_dispatching": True}),
+        (2, False, {"is_dispatching": False, "transfer_kind": 2}),
+        (..., True, {"is_dispatching": True}),
+        (0, True, None),
+        (1, False, None),
+        (2, True, None),
+        (3, ..., None),
+        (4, ..., None),
+        (-1, ..., None),
+        (True, ..., None),
+        (None, True, None),
+        ("1", ..., None),
+        (..., ..., None),
+    ],
+)
+def test_the_kind_of_a_transfer_may_be_said_in_either_form(
+    type_name: str, kind: object, is_dispatching: object, expected: dict[str, object] | None
+) -> None:
+    fields = {"transfer_kind": kind, "is_dispatching": is_dispatching}
+    if expected is None:
+        assert not is_good(type_name, **fields)
+        return
+    message = decode(delivery(type_name, changed(type_name, **fields)))
+    for text in (message.inbox_json(), encode_message(message.fields)):
+        known = json.loads(text)
+        assert {name: known[name] for name in fields if name in known} == expected
+
+
+def test_nothing_is_sent_in_the_other_form() -> None:
+    for type_name in OF_ATTEMPTS:
+        assert b"transfer_kind" not in encode_message(decode(delivery(type_name, changed(type_name))).fields)
 
 
 REFUSING_ZERO = {"NeededCollector", "ReviseAccountLock", "TriggerTransfer", "AccountIdRequest", "AccountIdResponse"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from bridge.inbound import Inbound
 from bridge.outbound import Outbound
+from bridge.rabbitmq import setup
 from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
+from bridge.rabbitmq.requeue import Requeued, requeue
 from bridge.rabbitmq.setup import TopologyError, declare, delete
 from bridge.wire.ports import Publication, PublishError, SourceError
 from bridge.wire.sharding import Realm, binary_routing_key
-from bridge.wire.topology import Binding, Queue, Topology, peer_topology, worker_topology
+from bridge.wire.topology import Arguments, Binding, Exchange, Queue, Topology, peer_topology, worker_topology
 from sandbox.servers.broker import rabbitmqctl
 from tests.bridge.messages.examples import changed
 from tests.bridge.proxy import proxy
@@ -163,10 +166,44 @@ def test_alternate_exchange_counts_as_routed(rabbitmq_url: str, target: RabbitTa
     delete(rabbitmq_url, peer)
 
 
-def test_declaring_names_the_object_that_differs(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
-    declare(rabbitmq_url, worker_topology("q", "0.#", name_prefix))
-    with pytest.raises(TopologyError, match=rf"queue {queue} exists with other properties"):
-        declare(rabbitmq_url, Topology((), (Queue(queue),), ()))
+def test_declaring_names_the_exchange_that_differs(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+    other = Exchange(name_prefix + "to_trade", "fanout")
+    with pytest.raises(TopologyError, match=rf"exchange {name_prefix}to_trade exists with other properties"):
+        declare(rabbitmq_url, Topology((other,), (), ()))
+
+
+@covers("N5.3")
+@pytest.mark.parametrize(
+    "arguments",
+    [{"x-queue-type": "stream"}, {"x-queue-type": "quorum", "overflow": "reject-publish"}, {"x-max-length": 5}],
+)
+def test_a_queue_is_used_whatever_its_arguments(
+    arguments: Arguments, rabbitmq_url: str, name_prefix: str, queue: str
+) -> None:
+    topology = worker_topology("other", "1.#", name_prefix)
+    names = [name_prefix + "other.XQ", name_prefix + "other"]
+    declare(rabbitmq_url, Topology((), tuple(Queue(name, arguments) for name in names), ()))
+    assert declare(rabbitmq_url, topology).found == names
+    target = RabbitTarget(rabbitmq_url, name_prefix)
+    assert target.publish([message("1.0", b"{}")]) == []
+    target.close()
+    delete(rabbitmq_url, Topology((), topology.queues, ()))
+
+
+@covers("N5.3")
+@pytest.mark.parametrize(("version", "is_stream"), [((3, 11), False), ((3, 12), True), ((4, 2), True)])
+def test_a_broker_that_loses_dead_letters_on_the_way_to_a_stream_gets_none(
+    version: tuple[int, int], is_stream: bool, rabbitmq_url: str, name_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_release_of", lambda _connection: version)
+    topology = worker_topology("q", "0.#", name_prefix, is_quorum=True)
+    dead_letters = name_prefix + "q.XQ"
+    assert declare(rabbitmq_url, topology).no_streams == [dead_letters] * (not is_stream)
+    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
+    arguments = {"x-queue-type": "stream"} if is_stream else {}
+    connection.channel().queue_declare(dead_letters, durable=True, arguments=arguments)
+    connection.close()
+    delete(rabbitmq_url, topology)
 
 
 def test_a_missing_exchange_or_queue_is_an_error(rabbitmq_url: str, target: RabbitTarget) -> None:
@@ -298,7 +335,7 @@ def test_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
             declare(at(name), Topology((), (Queue("another"),), ()))
         for exchange in ("creditors_in", "creditors_out", "to_trade", ""):
             target = RabbitTarget(at(name))
-            item = Publication(exchange, "swpt_trade", "X", b"{}", {"ca-trade": True})
+            item = Publication(exchange, "swpt_trade", "AccountPurge", b"{}", {"ca-trade": True})
             if exchange in allowed:
                 assert target.publish([item]) == []
             else:
@@ -306,10 +343,13 @@ def test_permissions_are_as_the_documents_say(rabbitmq_url: str) -> None:
                     target.publish([item])
             target.close()
     source = RabbitSource(at("shard"), "swpt_trade", prefetch=10)
+    assert source.count_waiting() == 3
     # From to_trade, creditors_in and the default exchange.
-    found = {delivery.exchange for delivery in take(source, 3)}
-    assert found == {"to_trade", "creditors_in", ""}
+    taken = take(source, 3)
+    assert {delivery.exchange for delivery in taken} == {"to_trade", "creditors_in", ""}
+    source.settle([], [delivery.tag for delivery in taken])
     source.close()
+    assert requeue(at("shovel"), "swpt_trade", "rejected") == Requeued(moved=3)
     for name in ("gateway", "shovel"):
         with pytest.raises(SourceError):
             RabbitSource(at(name), "swpt_trade", prefetch=10).take(1, 0.1)
@@ -328,3 +368,31 @@ def test_passwords_are_in_no_error_and_no_log(rabbitmq_url: str, caplog: pytest.
             RabbitTarget("amqp://guest:s3cr3t@[::1").publish([message("0.1", b"{}")])
     for text in (caplog.text, str(publish.value), str(setup.value), str(parse.value)):
         assert "s3cr3t" not in text
+
+
+def test_the_policy_is_as_the_documents_say(rabbitmq_url: str, name_prefix: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("rabbitmqctl set_policy swpt_trade")]
+    program, *arguments = shlex.split(line)
+    assert (program, arguments[1:3]) == ("rabbitmqctl", ["swpt_trade", r"^swpt_trade([_-][^.]*)?$"])
+    arguments[1:3] = [name_prefix, f"^{re.escape(name_prefix)}"]
+    topology = worker_topology("q", "#", name_prefix, is_quorum=True)
+    declare(rabbitmq_url, topology)
+    rabbitmqctl(rabbitmq_url, *arguments)
+    target = RabbitTarget(rabbitmq_url, name_prefix)
+    target.publish([message("0.1", b"{}")])
+    target.close()
+    source = RabbitSource(rabbitmq_url, topology.queues[1].name, prefetch=10)
+    for _ in range(25):
+        take(source, 1)
+        source.close()
+    (delivery,) = take(source, 1)
+    # With the default of RabbitMQ 4 it would be a dead letter by now.
+    assert delivery.headers["x-delivery-count"] == 25
+    source.settle([], [delivery.tag])
+    source.close()
+    dead = RabbitSource(rabbitmq_url, topology.queues[0].name, prefetch=10)
+    assert len(take(dead, 1)) == 1
+    dead.close()
+    rabbitmqctl(rabbitmq_url, "clear_policy", name_prefix)
+    delete(rabbitmq_url, topology)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from msgspec.structs import replace
 
@@ -29,6 +28,7 @@ from tests.bridge.messages.examples import EXAMPLES, changed
 from tests.bridge.proxy import proxy
 from tests.bridge.rabbitmq.messages import depth, message, take
 from tests.conftest import Connection
+from tests.databases import connection_to
 
 pytestmark = pytest.mark.rabbitmq
 REALM = Realm.parse("#")
@@ -246,10 +246,10 @@ def test_inbound_outlives_its_connections(
     """A daemon takes messages in while its connections are lost, refused, and stalled."""
     target = RabbitTarget(rabbitmq_url, name_prefix)
     stop = Stop()
-    with proxy(rabbitmq_url) as path, psycopg.connect(worker_db.info.dsn, autocommit=True) as own:
+    with proxy(rabbitmq_url) as path, connection_to(worker_db.info.dsn) as own:
         source = RabbitSource(path.url, queue, prefetch=100)
 
-        def open_work() -> OpenWork:
+        def open_work(_stop: Stop) -> OpenWork:
             return OpenWork(name_prefix, source, own)
 
         daemon = threading.Thread(target=run, args=("inbound", open_work, stop), kwargs={"poll_seconds": 0.0})
@@ -331,12 +331,13 @@ def test_bad_messages_go_and_foreign_ones_stay(
     until(lambda: bridge.run_once(0.2) == 0)
     assert inbox(worker_db) == ours
     assert bridge.dead_letters == len(foreign) + 2
+    source.close()
 
+    bridge = Inbound(source, worker_db, half, LANES, prefix=name_prefix)
     target.publish([flags(99), replace(flags(foreign[0]), routing_key=binary_routing_key(foreign[0]))])
-    until(lambda: depth(rabbitmq_url, queue) == 0)
     # The good one may come alone, and be taken in, before the other.
     with pytest.raises(ForeignShard):
-        until(lambda: bridge.run_once(30) == 0)
+        until(lambda: bridge.run_once(30) == 99)
     source.close()
     target.close()
     assert depth(rabbitmq_url, queue + ".XQ") == len(foreign) + 2
@@ -351,7 +352,7 @@ def test_several_consumers_share_a_queue(
     target.close()
 
     def consume(_number: int) -> int:
-        with psycopg.connect(worker_db.info.dsn, autocommit=True) as connection:
+        with connection_to(worker_db.info.dsn) as connection:
             source = RabbitSource(rabbitmq_url, queue, prefetch=100)
             bridge = Inbound(source, connection, REALM, LANES, prefix=name_prefix)
             total = 0
@@ -364,6 +365,50 @@ def test_several_consumers_share_a_queue(
         counts = list(pool.map(consume, range(3)))
     assert sum(counts) == 2000
     assert inbox(worker_db) == list(range(2000))
+
+
+@pytest.mark.parametrize("size", [1000, 1001, 200_000, 3_000_000])
+def test_the_body_of_a_giant_is_not_kept(rabbitmq_url: str, name_prefix: str, queue: str, size: int) -> None:
+    target = RabbitTarget(rabbitmq_url, name_prefix)
+    assert target.publish([message("0.1", b"x" * size), message("0.1", b"next")]) == []
+    source = RabbitSource(rabbitmq_url, queue, prefetch=0, most_bytes=1000)
+    giant, after = take(source, 2)
+    assert (giant.omitted_bytes, len(giant.body)) == ((size, 0) if size > 1000 else (0, size))
+    assert (after.body, after.omitted_bytes) == (b"next", 0)
+    source.settle([after.tag], [giant.tag])
+    source.close()
+    # It is all there among the dead letters.
+    dead = RabbitSource(rabbitmq_url, queue + ".XQ", prefetch=0)
+    assert [len(delivery.body) for delivery in take(dead, 1)] == [size]
+    dead.close()
+    target.close()
+
+
+def test_more_is_handed_out_while_some_is_held(rabbitmq_url: str, name_prefix: str, queue: str) -> None:
+    target = RabbitTarget(rabbitmq_url, name_prefix)
+    target.publish([message("0.1", b"%d" % number) for number in range(100)])
+    source = RabbitSource(rabbitmq_url, queue, prefetch=1)
+    (held,) = take(source, 1)
+    assert source.take(100, 0.3) == []
+    source.widen(10)
+    more = take(source, 10)
+    assert source.take(100, 0.3) == []
+    source.settle([delivery.tag for delivery in more])
+    more = take(source, 10)
+    source.widen(0)
+    source.settle([held.tag], [delivery.tag for delivery in more])
+    rest: list[bytes] = []
+    while len(rest) < 79:
+        batch = source.take(100, 30)
+        rest += [delivery.body for delivery in batch]
+        source.settle([delivery.tag for delivery in batch])
+    # One at a time again, whatever was on its way.
+    target.publish([message("0.1", b"a"), message("0.1", b"b")])
+    assert len(take(source, 1)) == 1
+    assert source.take(100, 0.3) == []
+    source.close()
+    target.close()
+    assert depth(rabbitmq_url, queue + ".XQ") == 10
 
 
 @pytest.mark.parametrize("encrypted", [False, True])

@@ -18,6 +18,7 @@ from functools import cache
 
 import pytest
 
+from pipelines.solver.report import Stopwatch, report_on
 from pipelines.solver.solve import solve
 from tests.examples import examples
 from tests.pipelines.solver.exact import (
@@ -28,6 +29,7 @@ from tests.pipelines.solver.exact import (
     side_by_side,
     values_by_economy,
 )
+from tests.pipelines.solver.markets import random_market
 
 COUNT = examples(250)
 
@@ -125,3 +127,13 @@ def test_a_choice_between_two_circles_takes_the_better_one() -> None:
     solution = solve(side_by_side([offers], 600))
     assert values_by_economy(solution.trades.takings, [offers]) == [2 * 900]
     assert best_value(offers, 600, in_tokens=True, slack=0) == 2 * 900
+
+
+@pytest.mark.parametrize("seed", [0, 33, 57])
+def test_the_share_of_the_bound_is_at_most_one(seed: int) -> None:
+    """Whole tokens need not be worth the same on both sides of a trader; parts of tokens are."""
+    market = random_market(seed, 6, 3, 2)
+    solution = solve(market)
+    report = report_on(market, 6, solution, Stopwatch())
+    assert report.traded_value == report.upper_bound == solution.traded_value > solution.upper_bound
+    assert report.share_of_bound == 1.0

@@ -73,7 +73,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
         ({"min_trade_amount": 0}, r"meta.json.*min_trade_amount must be a whole number from 1"),
         ({"min_trade_amount": "1000"}, "min_trade_amount must be"),
         ({"max_distance_to_base": True}, "max_distance_to_base must be"),
-        ({"base_debtor_id": 2**63}, "base_debtor_id must be"),
+        ({"base_debtor_id": 2**64}, "base_debtor_id must be"),
         ({"base_debtor_info_locator": None}, "base_debtor_info_locator must be"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pipelines.batches import Sizes
 from pipelines.turns.exchange import (
     configure_pristine_collectors,
     delete_results,
@@ -308,3 +309,36 @@ def test_a_shard_removes_its_own_collectors_only(worker: Connection, solver: Con
     assert 0 < gone < 20
     left = rows(solver, "select count(*), bool_and(collector_hash >= 0) from solver.collector_account")
     assert left == [(20 - gone, True)]
+
+
+def test_a_request_that_takes_too_long_is_named_and_passed_over(
+    worker: Connection, solver: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    solver.execute(
+        """
+        create function solver.be_slow() returns trigger language plpgsql as $$
+        begin
+          if new.debtor_id = 772 then
+            perform pg_sleep(5);
+          end if;
+          return new;
+        end $$;
+        create trigger be_slow before insert on solver.collector_account
+        for each row execute function solver.be_slow()
+        """
+    )
+    solver.execute("set statement_timeout = '300ms'")
+    for debtor_id in range(770, 776):
+        needed = f'{{"type":"NeededCollector","debtor_id":{debtor_id},"ts":"2026-03-01T00:00:00Z"}}'
+        worker.execute("select worker.request_solver(array[%s]::jsonb[])", (needed,))
+    sizes = Sizes()
+    assert sum(send_requests(worker, solver, 4, sizes) for _ in range(8)) == 5
+    assert rows(solver, "select debtor_id from solver.collector_account order by 1") == [
+        (770,),
+        (771,),
+        (773,),
+        (774,),
+        (775,),
+    ]
+    assert "the request 3 to the solver is too much even alone: 57014" in caplog.text
+    assert "772" in caplog.text

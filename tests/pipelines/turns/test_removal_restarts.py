@@ -12,8 +12,9 @@ import pytest
 from pipelines.turns.exchange import remove_collectors
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
+from sql.connections import connect_as
 from tests.covering import covers
-from tests.databases import EMPTY
+from tests.databases import EMPTY, connection_to
 from tests.pipelines.turns.mortal import Fuse, MortalConnection
 from tests.sql.scans.rows import add
 from tests.sql.turns.rows import Connection, insert, rows, stop_clock
@@ -59,7 +60,7 @@ def run(server: PrivateServer, urls: dict[Kind, str], length: int | None) -> tup
     with ExitStack() as closing:
         connections: dict[Kind, MortalConnection] = {}
         for kind in KINDS:
-            connections[kind] = MortalConnection.connect(urls[kind], autocommit=True)
+            connections[kind] = connect_as(MortalConnection, urls[kind], "mortal")
             closing.callback(connections[kind].close)
             stop_clock(connections[kind], NOW)
             fuse.watch(connections[kind])
@@ -89,7 +90,7 @@ def urls(new_database: Callable[[Kind], str]) -> dict[Kind, str]:
 @pytest.fixture
 def connections(urls: dict[Kind, str]) -> Iterator[dict[Kind, Connection]]:
     with ExitStack() as closing:
-        yield {kind: closing.enter_context(psycopg.connect(urls[kind], autocommit=True)) for kind in KINDS}
+        yield {kind: closing.enter_context(connection_to(urls[kind])) for kind in KINDS}
 
 
 @covers("G20")

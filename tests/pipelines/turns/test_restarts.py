@@ -17,7 +17,8 @@ import pytest
 from pipelines.turns.roll import advance_worker_turns
 from sandbox.servers.postgres import PrivateServer
 from sql import KINDS, Kind
-from tests.databases import EMPTY
+from sql.connections import connect_as
+from tests.databases import EMPTY, connection_to
 from tests.pipelines.turns.mortal import Fuse, MortalConnection
 from tests.sql.turns.rows import insert_turn, insert_worker_turn, rows, stop_clock, value
 
@@ -122,7 +123,7 @@ class _World:
         self._server = server
         self._urls = urls
         self._step = step
-        self._admins = {kind: psycopg.connect(url, autocommit=True) for kind, url in urls.items()}
+        self._admins = {kind: connection_to(url) for kind, url in urls.items()}
 
     def close(self) -> None:
         for connection in self._admins.values():
@@ -145,7 +146,7 @@ class _World:
         with ExitStack() as closing:
             connections = []
             for kind in KINDS:
-                connection = MortalConnection.connect(self._urls[kind], autocommit=True)
+                connection = connect_as(MortalConnection, self._urls[kind], "mortal")
                 closing.callback(connection.close)
                 stop_clock(connection, f"2026-03-01T{STEPS[self._step][0]}Z")
                 fuse.watch(connection)
@@ -163,13 +164,13 @@ class _World:
         """One process with three connections for lanes, one of which is ended in the middle of its lane."""
         with ExitStack() as closing:
             connections = [
-                closing.enter_context(psycopg.connect(self._urls[kind], autocommit=True))
+                closing.enter_context(connection_to(self._urls[kind]))
                 for kind in ("worker", "solver", "worker", "worker")
             ]
             for connection in connections:
                 stop_clock(connection, f"2026-03-01T{STEPS[self._step][0]}Z")
             worker, solver, *lanes = connections
-            blocker = closing.enter_context(psycopg.connect(self._urls["worker"]))
+            blocker = closing.enter_context(connection_to(self._urls["worker"], autocommit=False))
             for obstacle in OBSTACLES[self._step]:
                 blocker.execute(obstacle.encode())
             process = closing.enter_context(ThreadPoolExecutor(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -17,7 +17,6 @@ from pipelines.turns import steps as turn_steps
 from pipelines.turns.exchange import send_requests
 from pipelines.turns.roll import (
     CollectorPolicy,
-    TurnSettings,
     advance_transfers,
     advance_turns,
     advance_worker_turns,
@@ -25,20 +24,9 @@ from pipelines.turns.roll import (
     trigger_due_transfers,
 )
 from tests.covering import covers
+from tests.databases import connection_to
+from tests.pipelines.turns.two_shards import COLLECTOR, SETTINGS, TwoShards
 from tests.sql.turns.rows import Connection, insert, insert_turn, insert_worker_turn, rows, stop_clock, value
-
-SETTINGS = TurnSettings(
-    period=timedelta(days=1),
-    offset=timedelta(hours=2),
-    phase1_duration=timedelta(minutes=10),
-    phase2_duration=timedelta(hours=1),
-    base_debtor_info_locator="B",
-    base_debtor_id=1,
-    max_distance_to_base=10,
-    min_trade_amount=1000,
-    max_commit_period=timedelta(days=30),
-)
-COLLECTOR = 0x10000000000
 
 
 @pytest.fixture
@@ -48,7 +36,7 @@ def connect(new_database: Callable[[Any], str]) -> Iterator[Callable[[Any], tupl
 
     def open_database(kind: Any) -> tuple[str, Connection]:
         url = new_database(kind)
-        opened.append(psycopg.connect(url, autocommit=True))
+        opened.append(connection_to(url))
         return url, opened[-1]
 
     yield open_database
@@ -98,11 +86,12 @@ def test_publishing_currencies_again_changes_nothing(worker_db: Connection, solv
         worker_db.execute("update worker.worker_turn set worker_turn_subphase = 0")
 
 
-def test_turns_that_the_solver_forgot_are_forgotten(worker_db: Connection, solver_db: Connection) -> None:
+def test_turns_that_the_solver_forgot_are_lost(worker_db: Connection, solver_db: Connection) -> None:
     insert_worker_turn(worker_db, 2, 5, 1)
     insert_worker_turn(worker_db, 3, 10, 2)
     assert advance_worker_turns(worker_db, solver_db).steps == ()
-    assert _states(worker_db) == [(2, 3, 10)]
+    query = "select turn_id, phase, worker_turn_subphase, is_lost from worker.worker_turn order by 1"
+    assert rows(worker_db, query) == [(1, 3, 10, True), (2, 3, 10, False)]
 
 
 @pytest.mark.parametrize("loop", ["solver", "worker"])
@@ -111,7 +100,10 @@ def test_a_loop_runs_once(connect: Callable[[Any], tuple[str, Connection]], loop
     worker_url, worker = connect("worker")
     for connection in (solver, worker):
         stop_clock(connection, "2026-03-01T02:00:00Z")
-    with psycopg.connect({"solver": solver_url, "worker": worker_url}[loop]) as other, other.transaction():
+    with (
+        connection_to({"solver": solver_url, "worker": worker_url}[loop]) as other,
+        other.transaction(),
+    ):
         other.execute("select pg_advisory_xact_lock(7304, %s)", (0 if loop == "solver" else 1,))
         tick = advance_turns(solver, SETTINGS) if loop == "solver" else advance_worker_turns(worker, solver)
         assert (tick.is_alone, tick.done) == (False, 0)
@@ -137,68 +129,8 @@ def test_the_solver_advances_a_turn_by_one_phase_at_a_time(solver_db: Connection
     assert value(solver_db, "select count(*) from solver.turn where phase = 4 and phase_deadline is null") == 1
 
 
-class _Shards:
-    """A solver and two shards that know the currencies 1 (the base) and 2, and move through time together."""
-
-    def __init__(self, connect: Callable[[Any], tuple[str, Connection]]) -> None:
-        self.solver = connect("solver")[1]
-        self.worker_urls, self.workers = zip(*(connect("worker") for _ in range(2)), strict=True)
-        for worker, bit in zip(self.workers, (0, 1), strict=True):
-            worker.execute("update worker.configuration set realm_mask = 1 << 31, realm = %s::integer << 31", (bit,))
-        for debtor_id in (1, 2):
-            collector = {"debtor_id": debtor_id, "collector_id": COLLECTOR + debtor_id, "status": 2}
-            account = {"account_id": f"collector-{debtor_id}", "latest_status_change_at": "2026-01-01T00:00:00Z"}
-            insert(self.solver, "solver.collector_account", {**collector, **account})
-        self.insert_everywhere(
-            "worker.debtor_info_document",
-            {"debtor_info_locator": "B", "debtor_id": 1, "fetched_at": "2026-03-01T00:00:00Z"},
-        )
-        peg = {"peg_debtor_info_locator": "B", "peg_debtor_id": 1, "peg_exchange_rate": 2.0}
-        self.insert_everywhere(
-            "worker.debtor_info_document",
-            {"debtor_info_locator": "L2", "debtor_id": 2, "fetched_at": "2026-03-01T00:00:00Z", **peg},
-        )
-        for debtor_id, locator in ((1, "B"), (2, "L2")):
-            claim = {"debtor_id": debtor_id, "debtor_info_locator": locator}
-            moments = {
-                "latest_locator_fetch_at": "2026-03-01T00:00:00Z",
-                "latest_discovery_fetch_at": "2026-03-01T00:00:00Z",
-            }
-            self.insert_everywhere("worker.debtor_locator_claim", {**claim, **moments})
-
-    def insert_everywhere(self, table: str, row: dict[str, Any]) -> None:
-        """Every shard gets the row, as after a split; only its owner may act on it."""
-        for worker in self.workers:
-            insert(worker, table, row)
-
-    def trade(self, creditor_id: int, debtor_id: int, amount: int, peg: int | None, rate: float | None) -> None:
-        row = {
-            "creditor_id": creditor_id,
-            "debtor_id": debtor_id,
-            "account_id": f"account-{creditor_id}-{debtor_id}",
-            "principal": max(-amount, 0),
-            "min_principal": max(amount, 0),
-            "max_principal": max(amount, 0),
-            "policy_name": "conservative",
-            "peg_debtor_id": peg,
-            "peg_exchange_rate": rate,
-        }
-        self.insert_everywhere("worker.trading_policy", row)
-
-    def at(self, now: str) -> None:
-        """One iteration of every loop at a moment."""
-        for connection in (self.solver, *self.workers):
-            stop_clock(connection, f"2026-03-01T{now}Z")
-        advance_turns(self.solver, SETTINGS)
-        for worker in self.workers:
-            advance_worker_turns(worker, self.solver)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        return sorted(row for worker in self.workers for row in rows(worker, query))
-
-
 def test_a_whole_turn_over_two_shards(connect: Callable[[Any], tuple[str, Connection]]) -> None:
-    shards = _Shards(connect)
+    shards = TwoShards(connect)
     # Creditors 1 and 2 hash into shard `1.#`, 3 into `0.#`; the collectors may be anywhere.
     shards.trade(1, 1, -8000, None, None)
     shards.trade(1, 2, 6000, 1, 2.0)
@@ -269,7 +201,7 @@ def test_a_busy_lane_is_done_later_and_the_others_only_once(
     monkeypatch.setattr(turn_steps, "BUSY_PAUSE", 0.0)
     url, worker = connect("worker")
     _bidding(worker, solver_db)
-    with psycopg.connect(url, autocommit=True) as drain:
+    with connection_to(url) as drain:
         with drain.transaction():
             drain.execute("select worker.try_lock_lane(3)")
             tick = advance_worker_turns(worker, solver_db)
@@ -288,7 +220,7 @@ def test_several_connections_share_the_lanes(
 ) -> None:
     url, worker = connect("worker")
     _bidding(worker, solver_db)
-    with psycopg.connect(url, autocommit=True) as second:
+    with connection_to(url) as second:
         stop_clock(second, "2026-03-01T02:30:00Z")
         assert advance_worker_turns(worker, solver_db, [second]).steps == ((1, 2, 0),)
     assert value(worker, "select count(*) from worker.account_lock") == 80
@@ -306,7 +238,7 @@ def test_loops_that_do_not_notice_each_other_do_everything_once(
     def loop(now: str) -> None:
         with ExitStack() as closing:
             urls = (worker_url, solver_url, worker_url)
-            here, there, lane = (closing.enter_context(psycopg.connect(url, autocommit=True)) for url in urls)
+            here, there, lane = (closing.enter_context(connection_to(url)) for url in urls)
             for connection in (here, there, lane):
                 stop_clock(connection, f"2026-03-01T{now}Z")
             for _ in range(2):
@@ -462,3 +394,96 @@ def test_old_decisions_about_messages_are_forgotten(worker_db: Connection, solve
     advance_worker_turns(worker_db, solver_db)
     assert rows(worker_db, "select set_aside_id from worker.set_aside_decision order by 1") == [(1,), (3,)]
     assert value(worker_db, "select worker.delete_old_decisions(10)") == 0
+
+
+def add_attempts(worker_db: Connection, count: int) -> None:
+    for collector_id in range(COLLECTOR, COLLECTOR + count):
+        attempt = {"collector_id": collector_id, "turn_id": 1, "debtor_id": 666, "creditor_id": 5}
+        moments = {"collection_started_at": "2026-03-01T03:10:00Z", "inserted_at": "2026-03-01T03:11:00Z"}
+        due = {"is_dispatching": True, "nominal_amount": 100.0, "rescheduled_for": "2026-03-01T03:59:00Z"}
+        insert(worker_db, "worker.transfer_attempt", {**attempt, **moments, **due})
+
+
+def be_slow(connection: Connection, table: str, condition: str) -> None:
+    """Makes some changes of a table slow: `condition` is about the row `new`."""
+    connection.execute(
+        f"""
+        create function pg_temp.be_slow() returns trigger language plpgsql as $$
+        begin
+          if {condition} then
+            perform pg_sleep(5);
+          end if;
+          return new;
+        end $$;
+        create trigger be_slow before insert or update on {table} for each row execute function pg_temp.be_slow()
+        """.encode()
+    )
+    connection.execute("set statement_timeout = '300ms'")
+
+
+def test_a_payment_that_takes_too_long_is_named_and_passed_over(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop_clock(worker_db, "2026-03-01T04:00:00Z")
+    add_attempts(worker_db, 12)
+    be_slow(worker_db, "worker.transfer_attempt", f"new.collector_id = {COLLECTOR + 7}")
+    assert trigger_due_transfers(worker_db, 4) == 11
+    assert f'transfers that are due: {{"collector_id":{COLLECTOR + 7}' in caplog.text
+    query = "select collector_id from worker.transfer_attempt where rescheduled_for < worker.now()"
+    assert rows(worker_db, query) == [(COLLECTOR + 7,)]
+
+
+def test_a_lane_that_fails_stops_no_other(worker_db: Connection) -> None:
+    stop_clock(worker_db, "2026-03-01T04:00:00Z")
+    add_attempts(worker_db, 20)
+    worker_db.execute(
+        """
+        create function worker.fail() returns trigger language plpgsql as $$
+        begin
+          if old.key_hash & 7 = 1 then
+            raise exception using errcode = '42501', message = 'made to fail';
+          end if;
+          return new;
+        end $$;
+        create trigger fail before update on worker.transfer_attempt for each row execute function worker.fail()
+        """
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        trigger_due_transfers(worker_db)
+    query = "select distinct key_hash & 7 from worker.transfer_attempt where rescheduled_for < worker.now()"
+    assert rows(worker_db, query) == [(1,)]
+
+
+def test_a_turn_that_fails_stops_no_other(solver_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    stop_clock(solver_db, "2026-03-01T04:00:00Z")
+    for turn_id in (1, 2):
+        insert_turn(solver_db, phase=3, turn_id=turn_id)
+    solver_db.execute(
+        """
+        create function solver.fail() returns trigger language plpgsql as $$
+        begin
+          if new.turn_id = 1 then
+            raise exception using errcode = '42501', message = 'made to fail';
+          end if;
+          return new;
+        end $$;
+        create trigger fail before update on solver.turn for each row execute function solver.fail()
+        """
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        advance_turns(solver_db, SETTINGS)
+    assert rows(solver_db, "select turn_id, phase from solver.turn order by 1")[:2] == [(1, 3), (2, 4)]
+
+
+def test_collectors_are_removed_though_none_can_be_configured(worker_db: Connection, solver_db: Connection) -> None:
+    solver_db.execute("drop function solver.mark_collectors_requested")
+    solver_db.execute("select solver.ensure_collectors(777, 1, 1, 100)")
+    worker_db.execute("update worker.configuration set min_collector_id = 1, max_collector_id = 100")
+    worker_db.execute(
+        "create or replace function worker.repair_broken_accounts(p_limit integer) returns integer language plpgsql as "
+        "$$ begin return nextval('worker.calls'); end $$"
+    )
+    worker_db.execute("create sequence worker.calls")
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        poll_collectors(worker_db, solver_db)
+    assert value(worker_db, "select last_value from worker.calls where is_called") == 1

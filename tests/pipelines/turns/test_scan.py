@@ -7,8 +7,18 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from pipelines.turns.scan import FEWEST_ROWS, LANE_TRIES, MOST_ROWS, TABLES, Pace, Scanner, Step, Walk, scan_everything
-from settings.scan_days import SCAN_DAYS
+from pipelines.turns.scan import (
+    FEWEST_ROWS,
+    LANE_TRIES,
+    MOST_ROWS,
+    Pace,
+    Scanner,
+    Step,
+    Walk,
+    block_count,
+    scan_everything,
+)
+from sql.scans import SCANS
 from tests.conftest import Connection
 
 DAY = 86400.0
@@ -164,10 +174,6 @@ def test_a_lane_that_stays_busy_waits_for_the_next_pass() -> None:
     assert [first for _, first, _ in table.steps] == [0] * LANE_TRIES + [40]
 
 
-def test_the_scans_have_settings() -> None:
-    assert set(TABLES) == set(SCAN_DAYS)
-
-
 class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
@@ -189,13 +195,13 @@ def test_the_scanner_keeps_its_pace(worker_db: Connection) -> None:
     add_marks(worker_db, 1, 2)
     add_marks(worker_db, 3, days_old=44)
     clock = Clock()
-    scanner = Scanner({scan: Pace(timedelta(days=1)) for scan in TABLES}, clock)
-    assert sum(scanner.run_beat(worker_db) for _ in TABLES) == 2
+    scanner = Scanner({scan: Pace(timedelta(days=1)) for scan in SCANS}, clock)
+    assert sum(scanner.run_beat(worker_db) for _ in SCANS) == 2
     assert 0 < scanner.pause() <= 60
     add_marks(worker_db, 1)
     clock.now += DAY + 1
     assert scanner.pause() == 0
-    assert sum(scanner.run_beat(worker_db) for _ in TABLES) == 1
+    assert sum(scanner.run_beat(worker_db) for _ in SCANS) == 1
     assert worker_db.execute("select debtor_id from worker.recently_needed_collector").fetchall() == [(3,)]
 
 
@@ -210,7 +216,7 @@ def test_nothing_is_done_before_it_is_due(worker_db: Connection) -> None:
         assert scanner.run_beat(worker_db) == 0
 
 
-def test_a_scan_that_fails_lets_the_others_work(worker_db: Connection) -> None:
+def test_a_scan_that_fails_lets_the_others_work(worker_db: Connection, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     add_marks(worker_db, 1)
     worker_db.execute(
@@ -224,14 +230,90 @@ def test_a_scan_that_fails_lets_the_others_work(worker_db: Connection) -> None:
         clock,
         start=lambda _: next(starts),
     )
-    with pytest.raises(psycopg.Error):
-        scanner.run_beat(worker_db)
+    assert scanner.run_beat(worker_db) == 0
+    assert "scan of debtor_locator_claims failed, next attempt in 60 s: 42883" in caplog.text
     assert scanner.run_beat(worker_db) == 1
     assert scanner.pause() == 60
+
+
+def test_when_all_scans_fail_the_error_is_raised(worker_db: Connection) -> None:
+    add_marks(worker_db, 1)
+    worker_db.execute("drop function worker.scan_recently_needed_collectors")
+    scanner = Scanner({"recently_needed_collectors": Pace(timedelta(days=1))}, Clock())
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        scanner.run_beat(worker_db)
+
+
+def be_slow(connection: Connection, debtor_id: int) -> None:
+    """Makes it slow to remove one mark."""
+    connection.execute(
+        f"""
+        create function worker.be_slow() returns trigger language plpgsql as $$
+        begin
+          if old.debtor_id = {debtor_id} then
+            perform pg_sleep(5);
+          end if;
+          return old;
+        end $$;
+        create trigger be_slow before delete on worker.recently_needed_collector
+        for each row execute function worker.be_slow()
+        """.encode()
+    )
+    connection.execute("set statement_timeout = '200ms'")
+
+
+def marks(connection: Connection) -> set[int]:
+    return {row[0] for row in connection.execute("select debtor_id from worker.recently_needed_collector")}
+
+
+def test_a_step_that_takes_too_long_is_halved_and_the_block_named(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_marks(worker_db, *range(1, 601))
+    be_slow(worker_db, 20)
+    blocks = block_count(worker_db, "recently_needed_collectors")
+    assert blocks > 2
+    clock = Clock()
+    pace = Pace(timedelta(days=1), blocks_per_query=2)
+    scanner = Scanner({"recently_needed_collectors": pace}, clock, start=lambda _: 0)
+    while "passed over" not in caplog.text:
+        scanner.run_beat(worker_db)
+        clock.now += 61
+    assert "block 0 of worker.recently_needed_collector is too much even for one row, it is passed over" in caplog.text
+    for _ in range(2000):
+        scanner.run_beat(worker_db)
+        clock.now += 600
+        if max(marks(worker_db)) < 250:
+            break
+    # The rest of the block comes in the next pass.
+    assert 20 in marks(worker_db)
+    assert max(marks(worker_db)) < 250
+
+
+def test_a_full_pass_names_the_block_that_takes_too_long(
+    worker_db: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_marks(worker_db, *range(1, 601))
+    be_slow(worker_db, 20)
+    scan_everything(worker_db, ["recently_needed_collectors"])
+    assert "block 0 of worker.recently_needed_collector is too much even for one row, it is passed over" in caplog.text
+    assert 20 in marks(worker_db)
+    assert max(marks(worker_db)) < 250
+
+
+def test_one_table_that_fails_stops_no_full_pass_over_others(worker_db: Connection) -> None:
+    add_marks(worker_db, 1, 2)
+    worker_db.execute("drop function worker.scan_debtor_locator_claims")
+    worker_db.execute(
+        "insert into worker.debtor_locator_claim (debtor_id, latest_discovery_fetch_at) values (1, worker.now())"
+    )
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        scan_everything(worker_db)
+    assert marks(worker_db) == set()
 
 
 def test_one_call_scans_everything(worker_db: Connection) -> None:
     add_marks(worker_db, 1, 2)
     found = scan_everything(worker_db)
-    assert set(found) == set(TABLES)
+    assert set(found) == set(SCANS)
     assert {scan: rows for scan, rows in found.items() if rows} == {"recently_needed_collectors": 2}

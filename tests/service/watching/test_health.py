@@ -120,5 +120,9 @@ def test_a_directory_that_can_not_be_used(
     with pytest.raises(DirectoryError, match="file' can not be used"):
         directory.prepare({"APP_METRICS_DIR": str(tmp_path / "file")})
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    if os.getuid() == 0:
+        # Volumes of containers belong to root.
+        assert directory.prepare({"APP_METRICS_DIR": str(tmp_path)}) == tmp_path
+        os.chown(tmp_path, 54321, -1)
     with pytest.raises(DirectoryError, match="belongs to another user"):
         directory.prepare({"APP_METRICS_DIR": str(tmp_path)})

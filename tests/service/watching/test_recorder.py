@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines import hook
+from service.serving.wsgi_server import WsgiServer
 from service.watching.figures import Figures
-from service.watching.server import application, serve
+from service.watching.server import HEALTH, application
 from sql import Kind
+from tests.databases import as_role, connection_to
 
 # Another process, because the metrics library looks for its directory when it is imported.
 _PROGRAM = """
@@ -66,13 +69,13 @@ def record(path: Path, *arguments: str) -> None:
 @contextmanager
 def served(path: Path, figures: Figures | None = None) -> Iterator[Callable[[str], tuple[int, str]]]:
     """A running metrics server; call with a path to get status and body."""
-    server = serve("127.0.0.1", 0, application(path, figures))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    server = WsgiServer("127.0.0.1", 0, application(path, figures), [HEALTH])
+    thread = threading.Thread(target=server.serve_forever)
     thread.start()
 
     def get(url: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{url}", timeout=30) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{url}", timeout=30) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -82,7 +85,6 @@ def served(path: Path, figures: Figures | None = None) -> Iterator[Callable[[str
     finally:
         server.shutdown()
         thread.join()
-        server.server_close()
 
 
 def samples(text: str) -> dict[tuple[Any, ...], float]:
@@ -130,7 +132,8 @@ def test_health_tells_what_is_wrong(tmp_path: Path) -> None:
         assert status == 503
         (process,) = json.loads(text)["processes"]
         assert (process["process"], process["healthy"], process["problem"]) == ("flush_all", False, "has died")
-        assert process["lastError"] == "OSError: no amqp://guest:***@host"
+        assert set(process) == {"process", "healthy", "problem", "lastSuccess"}
+        assert "host" not in text
         assert get("/health/flush_all") == (status, text)
         assert get("/health/scan_all")[0] == 503
         assert get("/")[0] == 404
@@ -145,7 +148,7 @@ def test_health_of_a_running_server(tmp_path: Path) -> None:
     with served(tmp_path) as get:
         status, text = get("/health")
     assert status == 200
-    assert [process["pid"] for process in json.loads(text)["processes"]] == [os.getpid()]
+    assert [process["process"] for process in json.loads(text)["processes"]] == ["flush_all"]
     # The dead one has been replaced.
     assert not dead.exists()
 
@@ -175,16 +178,15 @@ def test_only_questions_are_answered(tmp_path: Path) -> None:
 def test_figures_of_the_database(
     tmp_path: Path, new_database: Callable[[Kind], str], role: Kind, expected: dict[tuple[Any, ...], float]
 ) -> None:
-    import psycopg
 
     url = new_database(role)
     if role == "worker":
-        with psycopg.connect(url) as connection:
+        with connection_to(url, autocommit=False) as connection:
             connection.execute(
                 "insert into worker.set_aside (queue, body, sqlstate, error, failures, set_aside_at)"
                 " values ('inbox_0', '{}', '22003', 'x', 2, now())"
             )
-    with served(tmp_path, Figures(role, url)) as get:
+    with served(tmp_path, Figures(role, as_role(url, "reader"))) as get:
         found = samples(get("/metrics")[1])
     assert found["swpt_trade_database_up", role] == 1
     assert expected.items() <= found.items()
@@ -204,3 +206,48 @@ def test_a_database_that_is_down_is_a_figure_too(tmp_path: Path, caplog: pytest.
 def test_nobody_has_to_listen() -> None:
     hook.listen(None)
     hook.tell("sent", "PrepareTransfer", 3)
+
+
+def test_strangers_learn_of_no_host_and_no_error(tmp_path: Path) -> None:
+    record(tmp_path)
+    with served(tmp_path, Figures("worker", "postgresql://me:s3cret@db.internal.invalid:1/none")) as get:
+        told = [get(path)[1] for path in ("/metrics", "/health", "/health/flush_all", "/")]
+    for word in ("internal", "host", "amqp", "s3cret", "guest", "Traceback", str(tmp_path)):
+        assert not [text for text in told if word in text], word
+
+
+def test_health_is_told_when_the_database_does_not_answer(tmp_path: Path) -> None:
+    """However many ask for figures that do not come."""
+    record(tmp_path, "closed")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        figures = Figures("worker", f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/none")
+        with served(tmp_path, figures) as get:
+
+            def scrape() -> None:
+                # The server stops before the answer comes.
+                with suppress(OSError):
+                    get("/metrics")
+
+            threads = [threading.Thread(target=scrape, daemon=True) for _ in range(10)]
+            for thread in threads:
+                thread.start()
+            assert get("/health")[0] == 503
+            assert any(thread.is_alive() for thread in threads)
+
+
+def test_health_at_an_address_of_version_6(tmp_path: Path) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    try:
+        server = WsgiServer("::1", 0, application(tmp_path, None))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with socket.create_connection(("::1", server.port), 30) as connection:
+            connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
+    finally:
+        server.shutdown()
+        thread.join()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.accounts.rows import HEIR, NOW, later, orders, step, values, wait
 from tests.sql.messages import COLLECTOR, apply, message
 from tests.sql.outgoing import sent, solver_requests
@@ -336,11 +337,10 @@ def test_receivers_ignore_turn_0(db: Connection) -> None:
 
 @covers("G20")
 def test_busy_lanes_are_left_for_the_next_pass(db: Connection, new_database: Any) -> None:
-    import psycopg
 
     need(db)
     hold(db, 5000)
-    with psycopg.connect(db.info.dsn) as other:
+    with connection_to(db.info.dsn, autocommit=False) as other:
         other.execute("select worker.try_lock_lane(worker.lane_of(worker.hash32(%s)))", (COLLECTOR,))
         query = "select * from worker.remove_collectors(%s, %s, %s)"
         assert db.execute(query, ([666], [COLLECTOR], [HEIR])).fetchall() == []

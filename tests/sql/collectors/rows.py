@@ -37,8 +37,8 @@ def statuses(connection: Connection) -> list[int]:
     return [status for _, status in rows(connection)]
 
 
-def request(connection: Connection, *messages: dict[str, Any], low: int = MIN, high: int = MAX) -> None:
-    connection.execute("select solver.apply_worker_requests(%s, %s, %s)", (json.dumps(messages), low, high))
+def request(connection: Connection, *messages: dict[str, Any], low: int = MIN, high: int = MAX, count: int = 1) -> None:
+    connection.execute("select solver.apply_worker_requests(%s, %s, %s, %s)", (json.dumps(messages), low, high, count))
 
 
 def disabling(collector_id: int, is_replaced: bool, debtor_id: int = 666) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.collectors.rows import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
 
 
@@ -128,7 +129,7 @@ def test_nonsense_makes_no_collectors(
 
 def test_processes_that_race_create_no_extras(new_database: Callable[[Kind], str]) -> None:
     url = new_database("solver")
-    with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two, ThreadPoolExecutor(1) as pool:
+    with connection_to(url, autocommit=False) as one, connection_to(url) as two, ThreadPoolExecutor(1) as pool:
         ensure(one, 666, 2)
         second = pool.submit(ensure, two, 666, 3)
         assert ensure(one, 667, 1) == 1
@@ -200,6 +201,13 @@ def test_a_needed_currency_gets_one_collector(db: Connection) -> None:
         request(db, *[needing(n) for n in (3, 2, 1, 3, 0)])
         assert [d for (d,) in rows(db, "debtor_id")] == [1, 2, 2, 3]
     assert rows(db)[3] == (first(1, 3, MIN, MAX)[0], 0)
+
+
+def test_a_needed_currency_gets_as_many_collectors_as_the_setting_says(db: Connection) -> None:
+    request(db, needing(666), count=2)
+    assert [collector_id for collector_id, _ in rows(db)] == sorted(first(2, 666, MIN, MAX))
+    request(db, needing(666), count=2)
+    assert len(rows(db)) == 2
 
 
 def test_exhausted_currency_stops_no_other(db: Connection) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.collectors.rows import MAX, MIN, add, disabling, ensure, needing, request, rows, statuses
 from tests.sql.turns.rows import insert, insert_turn
 
@@ -182,7 +183,7 @@ def test_an_unknown_collector_can_not_be_removed(db: Connection) -> None:
 def test_of_the_last_two_removed_at_once_the_second_blocks_the_currency(new_database: Callable[[Kind], str]) -> None:
     """The second operator waits for the first one, and sees that none is left."""
     url = new_database("solver")
-    with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two, ThreadPoolExecutor(1) as pool:
+    with connection_to(url, autocommit=False) as one, connection_to(url) as two, ThreadPoolExecutor(1) as pool:
         for collector_id in (MIN, MIN + 1):
             add(two, collector_id, 2)
         assert remove(one, MIN) == (True, False)
@@ -194,7 +195,7 @@ def test_of_the_last_two_removed_at_once_the_second_blocks_the_currency(new_data
 @covers("G20")
 def test_blocking_waits_for_who_creates(new_database: Callable[[Kind], str]) -> None:
     url = new_database("solver")
-    with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two, ThreadPoolExecutor(1) as pool:
+    with connection_to(url, autocommit=False) as one, connection_to(url) as two, ThreadPoolExecutor(1) as pool:
         call(one, "select solver.block_currency(666)")
         second = pool.submit(request, two, needing(666))
         one.commit()

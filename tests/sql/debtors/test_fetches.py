@@ -6,12 +6,12 @@ import hashlib
 import json
 from typing import Any
 
-import psycopg
 import pytest
 
 from bridge.wire.sharding import hash32
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.debtors.rows import (
     IRI,
     LOCATOR,
@@ -81,7 +81,7 @@ def test_merging_keeps_the_back_off_schedule(db: Connection) -> None:
     assert take(db) == []
 
 
-@covers("V9.8")
+@covers("V9.8", "V14.43")
 @pytest.mark.parametrize(("attempts", "wait"), [(0, 60), (1, 120), (13, 491520), (14, None)])
 @pytest.mark.parametrize("jitter", [0.5, 1.0])
 def test_failed_fetches_wait_ever_longer_until_they_are_given_up(
@@ -99,6 +99,18 @@ def test_failed_fetches_wait_ever_longer_until_they_are_given_up(
         "extract(epoch from next_attempt_at - worker.now())::float8"
     )
     assert fetches(db, columns) == ([] if wait is None else [(attempts + 1, True, 503, wait * jitter)])
+
+
+@pytest.mark.parametrize(("outcome", "wait"), [("wait", 10.0), ("again", 0.0)])
+def test_fetches_that_did_not_get_their_turn_are_tried_once_more(db: Connection, outcome: str, wait: float) -> None:
+    """That is nothing to count, however often it happens."""
+    order(db, IRI)
+    for _ in range(3):
+        db.execute("update worker.debtor_info_fetch set next_attempt_at = worker.now()")
+        (lease,) = take(db)
+        assert finish(db, lease, outcome, jitter=0.5) == 1
+    columns = "attempts_count, leased_url, extract(epoch from next_attempt_at - worker.now())::float8"
+    assert fetches(db, columns) == [(0, None, wait)]
 
 
 @covers("V9.9")
@@ -308,7 +320,7 @@ def test_fetchers_that_drop_at_once_do_not_wait_for_each_other(db: Connection) -
     for debtor_id in (1, 2):
         order(db, FOREIGN, debtor_id=debtor_id, is_discovery_fetch=True)
     db.execute("update worker.configuration set binding_key = '0.#', realm_mask = -2147483648, realm = 0")
-    with psycopg.connect(db.info.dsn) as other:
+    with connection_to(db.info.dsn, autocommit=False) as other:
         other.execute("select from worker.debtor_info_fetch where debtor_id = 1 for update")
         db.execute("set lock_timeout = '5 s'")
         assert take(db) == []

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
-
 from sql import Kind
+from tests.databases import connection_to
 
 TAKE_OVER = "select worker.set_configuration(%s)"
 
@@ -19,9 +18,9 @@ def test_settings_of_two_daemons_that_start_together(new_database: Callable[[Kin
     url = new_database("worker")
     settings = json.dumps({"amount_cut": 1e-6})
     with (
-        psycopg.connect(url) as first,
-        psycopg.connect(url) as second,
-        psycopg.connect(url, autocommit=True) as observer,
+        connection_to(url, autocommit=False) as first,
+        connection_to(url, autocommit=False) as second,
+        connection_to(url) as observer,
         ThreadPoolExecutor(1) as threads,
     ):
         assert first.execute(TAKE_OVER, (settings,)).fetchone() == (True,)

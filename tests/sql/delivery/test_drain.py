@@ -11,6 +11,7 @@ import pytest
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.delivery.queues import ledger, put, waiting
 from tests.sql.messages import COLLECTOR, CUSTOMER, TS, message
 
@@ -69,7 +70,7 @@ def test_draining_has_a_limit_and_goes_on_from_a_floor(worker_db: Connection) ->
 
 def test_lane_is_worked_by_one_transaction_at_a_time(new_database: Callable[[Kind], str]) -> None:
     url = new_database("worker")
-    with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two:
+    with connection_to(url, autocommit=False) as one, connection_to(url) as two:
         put(two, 0, ledger(1))
         put(two, 1, ledger(1))
         one.execute("select worker.try_lock_lane(0)")
@@ -151,12 +152,12 @@ def test_sending_needs_a_hash_for_each_message(worker_db: Connection) -> None:
 
 def test_outbox_comes_back_after_a_crash(new_database: Callable[[Kind], str]) -> None:
     url = new_database("worker")
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connection_to(url) as connection:
         connection.execute("select worker.send_configure_accounts(array['{\"n\": 1}', '{\"n\": 2}']::jsonb[])")
         with connection.transaction(force_rollback=True):
             taken = connection.execute("select message from worker.take_outbox('ConfigureAccount', 10, 0)").fetchall()
             assert taken == [({"n": 1},), ({"n": 2},)]
-            with psycopg.connect(url, autocommit=True) as other:  # a second publisher skips what is taken
+            with connection_to(url) as other:  # a second publisher skips what is taken
                 assert other.execute("select * from worker.take_outbox('ConfigureAccount', 10, 0)").fetchall() == []
         assert connection.execute("select count(*) from worker.take_outbox('ConfigureAccount', 10, 0)").fetchone() == (
             2,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.covering import covers
 from tests.sql.dispatching.arrivals import LABELS, collected, note, received, transfer
 from tests.sql.dispatching.rows import count, flags, nominal_amounts, totals
 from tests.sql.messages import apply
@@ -203,3 +204,26 @@ def test_last_received_payment_lets_the_collector_dispatch_at_once(db: Connectio
     apply(db, transfer("sending", OTHER_COLLECTOR, COLLECTOR, COLLECTOR, 990))
     assert flags(db) == [(True, True, True, False)]
     assert nominal_amounts(db) == {BUYER: 1000 * (990 / 1000)}
+
+
+@covers("V14.4", "N1.4")
+@pytest.mark.parametrize(
+    ("account", "acquired", "is_valid"),
+    [
+        (COLLECTOR, -5, True),
+        (OTHER_COLLECTOR, 5, True),
+        (OTHER_COLLECTOR, -5, False),
+        (COLLECTOR, 5, False),
+    ],
+)
+def test_a_surplus_that_moves_has_no_effect(db: Connection, account: int, acquired: int, is_valid: bool) -> None:
+    notices: list[str] = []
+    db.add_notice_handler(lambda diagnostic: notices.append(str(diagnostic.message_primary)))
+    add_lock(db, account, acquired)
+    add_payment(db, "sending", OTHER_COLLECTOR, 5)
+    before = rows(db, "select * from worker.account_lock"), received(db), collected(db)
+    text = f"Trading session: {TURN}\nSurplus: {COLLECTOR:x}\nTo: {OTHER_COLLECTOR:x}\n"
+    apply(db, transfer("sending", 0, 0, account, acquired, transfer_note=text))
+    assert (rows(db, "select * from worker.account_lock"), received(db), collected(db)) == before
+    assert rows(db, "select count(*) from worker.early_arrival") == [(0,)]
+    assert notices == ([] if is_valid else ["transfers without a valid note were ignored"])

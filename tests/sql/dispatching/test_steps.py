@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-import psycopg
 import pytest
 
 from sql import Kind
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.dispatching.rows import DISPATCHED, SENT, advance, count, flags, nominal_amounts, totals
 from tests.sql.messages import apply, message
 from tests.sql.transfers.rows import (
@@ -259,7 +259,7 @@ def test_collectors_of_another_realm_stay(db: Connection) -> None:
 
 def test_busy_lane_is_left_alone(new_database: Callable[[Kind], str]) -> None:
     url = new_database("worker")
-    with psycopg.connect(url) as one, psycopg.connect(url, autocommit=True) as two:
+    with connection_to(url, autocommit=False) as one, connection_to(url) as two:
         add_turn(two)
         add_status(two, 0, 0, 0, 0)
         insert(two, "early_arrival", kind="sending", **KEY, other_id=1, amount=1, inserted_at=NOW)

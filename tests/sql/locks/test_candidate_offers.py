@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Connection
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.locks.conftest import add_turn
 from tests.sql.locks.rows import (
     COLLECTOR,
@@ -163,7 +164,7 @@ def test_lane_step_creates_locks_directly(db: Connection) -> None:
 @pytest.fixture
 def step(db: Connection) -> Connection:
     """A second connection to the same database, in a transaction that changes the turn."""
-    connection = psycopg.connect(db.info.dsn, autocommit=False)
+    connection = connection_to(db.info.dsn, autocommit=False)
     connection.execute("select worker.lock_turn_exclusive(%s)", (TURN,))
     return connection
 
@@ -194,7 +195,7 @@ def test_an_offer_that_comes_while_the_change_commits_is_dropped(db: Connection,
 
 @covers("G17")
 def test_offers_do_not_exclude_each_other(db: Connection) -> None:
-    with psycopg.connect(db.info.dsn) as other:
+    with connection_to(db.info.dsn, autocommit=False) as other:
         other.execute("select worker.lock_turn_shared(%s)", (TURN,))
         apply(db, offer())
     assert lock_states(db) == [("initiated", -5000)]
@@ -202,7 +203,7 @@ def test_offers_do_not_exclude_each_other(db: Connection) -> None:
 
 @covers("G17")
 def test_the_row_of_the_turn_is_not_locked(db: Connection) -> None:
-    with psycopg.connect(db.info.dsn, autocommit=True) as other, db.transaction():
+    with connection_to(db.info.dsn) as other, db.transaction():
         apply(db, offer())
         other.execute("select from worker.worker_turn where turn_id = %s for update nowait", (TURN,))
 
@@ -210,7 +211,7 @@ def test_the_row_of_the_turn_is_not_locked(db: Connection) -> None:
 @covers("G17")
 def test_offers_hold_up_the_step(db: Connection) -> None:
     """Until the locks are committed, the turn can not change."""
-    with psycopg.connect(db.info.dsn, autocommit=True) as other:
+    with connection_to(db.info.dsn) as other:
         other.execute("set lock_timeout = '100ms'")
         with db.transaction():
             apply(db, offer())

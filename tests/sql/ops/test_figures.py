@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from bridge.messages.catalogue import OUTGOING_TYPES
+from bridge.messages.names import OUTGOING_TYPES
 from tests.conftest import Connection
 from tests.covering import covers
 

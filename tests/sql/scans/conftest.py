@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from sql import Kind
 from tests.conftest import Connection
-from tests.databases import DatabasePool
+from tests.databases import DatabasePool, connection_to
 from tests.sql.scans.rows import NOW
 
 _STOP_CLOCK = "select set_config('swpt.now', %s, false)"
@@ -40,5 +39,5 @@ def open_db(worker_db: Connection) -> Connection:
 @pytest.fixture
 def other(open_db: Connection) -> Iterator[Connection]:
     """Another connection to the same database."""
-    with psycopg.connect(open_db.info.dsn, password=open_db.info.password or None, autocommit=True) as connection:
+    with connection_to(open_db.info.dsn) as connection:
         yield connection

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.wire.sharding import Realm
-from pipelines.turns.scan import TABLES, full_pass
+from pipelines.turns.scan import full_pass
+from sql.scans import SCANS
 from tests.conftest import Connection
 
 NOW = datetime.fromisoformat("2026-03-01T02:00:00+00:00")
@@ -99,7 +100,7 @@ FRESH: dict[str, dict[str, Any]] = {
 }
 """A fresh row of each table without the column of the sharding key."""
 
-KEYS = dict.fromkeys(TABLES, "collector_id") | {
+KEYS = dict.fromkeys(SCANS, "collector_id") | {
     "debtor_info_documents": "debtor_info_locator",
     "debtor_locator_claims": "debtor_id",
     "trading_policies": "creditor_id",
@@ -137,7 +138,7 @@ def add(db: Connection, scan: str, key: int | str = 777, **columns: Any) -> None
     row = {KEYS[scan]: _key(scan, key), **FRESH[scan], **columns}
     names = ", ".join(row)
     places = ", ".join(f"%({name})s" for name in row)
-    db.execute(f"insert into worker.{TABLES[scan]} ({names}) values ({places})".encode(), row)
+    db.execute(f"insert into worker.{SCANS[scan].table} ({names}) values ({places})".encode(), row)
 
 
 def add_many(db: Connection, scan: str, count: int) -> None:
@@ -149,7 +150,7 @@ def add_many(db: Connection, scan: str, count: int) -> None:
     places = ", ".join(f"%({name})s" for name in row)
     key = "'https://example.com/' || n" if scan == "debtor_info_documents" else "n"
     query = f"""
-        insert into worker.{TABLES[scan]} ({KEYS[scan]}, {names})
+        insert into worker.{SCANS[scan].table} ({KEYS[scan]}, {names})
         select {key}, {places} from generate_series(1000, 999 + %(rows_to_add)s::int) as n
     """
     db.execute(query.encode(), {**row, "rows_to_add": count})
@@ -170,7 +171,7 @@ def add_turn(db: Connection, collection_started_at: datetime | None, turn_id: in
 
 def keys(db: Connection, scan: str) -> list[int | str]:
     """The sharding keys of the rows that are there."""
-    query = f"select {KEYS[scan]} from worker.{TABLES[scan]} order by 1"
+    query = f"select {KEYS[scan]} from worker.{SCANS[scan].table} order by 1"
     return [key for (key,) in db.execute(query.encode()).fetchall()]
 
 

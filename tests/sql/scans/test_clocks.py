@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.turns.scan import TABLES
+from sql.scans import SCANS
 from tests.conftest import Connection
 from tests.covering import covers
 from tests.sql.messages import apply, message
@@ -48,7 +48,7 @@ def test_moments_in_the_future_are_brought_back(
 ) -> None:
     add(db, scan, **{**columns, **dict.fromkeys(moments, LATER)})
     assert run(db, scan) == 0
-    query = f"select {', '.join(moments)} from worker.{TABLES[scan]}"
+    query = f"select {', '.join(moments)} from worker.{SCANS[scan].table}"
     assert db.execute(query.encode()).fetchall() == [(NOW,) * len(moments)]
 
 

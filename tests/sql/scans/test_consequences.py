@@ -35,6 +35,21 @@ def test_a_buyer_whose_payment_never_comes_is_freed(db: Connection) -> None:
     assert row == [(2, 666, 7, 2, 72, 0, "", "", NOW)]
 
 
+def test_a_restored_database_frees_sellers_that_may_have_paid(db: Connection) -> None:
+    """Their transfers were told in the time that was lost. Other sellers wait for the message that is to come."""
+    sold = {**SETTLED, "amount": -5}
+    add(db, "account_locks", 1, **sold, turn_id=7, collection_deadline=ago(31), coordinator_request_id=71)
+    assert run(db, "account_locks") == 0
+    db.execute(
+        "insert into worker.step_back (noticed_at, last_seen_at, reason, last_turn_id)"
+        " values (worker.now(), worker.now(), 'a test', 7)"
+    )
+    add(db, "account_locks", 2, **sold, turn_id=7, collection_deadline=ago(29), coordinator_request_id=72)
+    add(db, "account_locks", 3, **sold, turn_id=8, collection_deadline=ago(31), coordinator_request_id=73)
+    assert run(db, "account_locks") == 1
+    assert keys(db, "account_locks") == [2, 3]
+
+
 def test_only_prepared_transfers_are_dismissed(db: Connection) -> None:
     old = {"initiated_at": ago(400)}
     add(db, "account_locks", 1, **old, coordinator_request_id=71)

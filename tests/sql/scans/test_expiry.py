@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.turns.scan import TABLES
+from sql.scans import SCANS
 from tests.conftest import Connection
 from tests.covering import covers
 from tests.sql.scans.cases import CASES, NOT_LOCATED, USELESS
@@ -26,7 +26,7 @@ def test_old_rows_go_and_younger_ones_stay(
 
 def test_every_scan_has_its_cases() -> None:
     tested = {scan for _, scan, _, _ in CASES} | {"creditor_participations"}
-    assert tested == set(TABLES) == set(FRESH)
+    assert tested == set(SCANS) == set(FRESH)
 
 
 @covers("V13.10")
@@ -81,6 +81,6 @@ def test_all_periods_are_settings(db: Connection) -> None:
     add(db, "account_locks", initiated_at=old)
     add(db, "transfer_attempts", collection_started_at=old)
     add(db, "early_arrivals", inserted_at=old)
-    for scan in TABLES:
+    for scan in SCANS:
         run(db, scan)
         assert keys(db, scan) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.turns.scan import TABLES, scan_everything
+from pipelines.turns.scan import scan_everything
+from sql.scans import SCANS
 from tests.conftest import Connection
 from tests.covering import covers
 from tests.sql.scans.cases import CASES
@@ -36,7 +37,7 @@ def test_rows_of_another_parent_stay(db: Connection) -> None:
 
 
 @pytest.mark.parametrize("deletes_parent_rows", [True, False])
-@pytest.mark.parametrize("scan", TABLES)
+@pytest.mark.parametrize("scan", SCANS)
 def test_only_rows_of_the_sibling_go(db: Connection, scan: str, deletes_parent_rows: bool) -> None:
     """Fresh rows of this shard, of its sibling, and of a strange shard."""
     shard(db, "1.0.#", deletes_parent_rows)
@@ -90,9 +91,9 @@ def test_the_history_of_the_sibling_is_not_compacted(db: Connection) -> None:
 
 def test_nothing_foreign_is_left_after_a_full_pass(db: Connection) -> None:
     shard(db, "1.0.#", deletes_parent_rows=True)
-    for scan in TABLES:
+    for scan in SCANS:
         add(db, scan, key_in("1.0.#", scan))
         add(db, scan, key_in("1.1.#", scan), **({"coordinator_request_id": 72} if scan == "account_locks" else {}))
-    assert len(db.execute("select * from worker.foreign_rows()").fetchall()) == len(TABLES)
+    assert len(db.execute("select * from worker.foreign_rows()").fetchall()) == len(SCANS)
     scan_everything(db)
     assert db.execute("select * from worker.foreign_rows()").fetchall() == []

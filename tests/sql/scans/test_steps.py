@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from bridge.wire.sharding import hash32, lane_of
-from pipelines.turns.scan import TABLES, full_pass, scan_blocks
+from pipelines.turns.scan import full_pass, scan_blocks
+from sql.scans import SCANS
 from tests.conftest import Connection
 from tests.sql.scans.cases import CASES
 from tests.sql.scans.rows import NOW, WHOLE, add, add_many, ago, keys, run
@@ -35,10 +36,10 @@ def plans(db: Connection) -> Iterator[list[str]]:
     db.remove_notice_handler(note)
 
 
-@pytest.mark.parametrize("scan", TABLES)
+@pytest.mark.parametrize("scan", SCANS)
 def test_a_step_reads_only_its_blocks(db: Connection, plans: list[str], scan: str) -> None:
     """Whatever the size of the table, and also when the plans are not made anew any more."""
-    table = TABLES[scan]
+    table = SCANS[scan].table
     db.execute("update worker.configuration set delete_parent_shard_records = true")
     add_many(db, scan, 5000)
     # As autovacuum does after so many new rows.
@@ -79,7 +80,7 @@ def test_locked_rows_are_skipped(open_db: Connection, other: Connection) -> None
     for scan, columns in EXPIRED.items():
         add(open_db, scan, 1, **columns)
         with other.transaction():
-            other.execute(f"select from worker.{TABLES[scan]} for update".encode())
+            other.execute(f"select from worker.{SCANS[scan].table} for update".encode())
             assert run(open_db, scan) == 0, scan
         assert run(open_db, scan) == 1, scan
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import psycopg
 import pytest
 
 from bridge.drain import Drain
-from bridge.messages.catalogue import CONSUMED_TYPES
+from bridge.messages.names import CONSUMED_TYPES
 from bridge.wire.sharding import hash32
 from tests.conftest import Connection
+from tests.databases import connection_to
 from tests.sql.messages import message
 from tests.sql.outgoing import solver_requests
 from tests.sql.shards.queues import ledger, put
@@ -103,7 +103,7 @@ def test_lane_is_not_drained_before_it_was_checked(worker_db: Connection) -> Non
     set_realm(worker_db, "1.0.#", delete=False)
     put(worker_db, "inbox_1", ledger(SIBLING))
     drain = Drain(worker_db, 8)
-    with psycopg.connect(worker_db.info.dsn) as other:
+    with connection_to(worker_db.info.dsn, autocommit=False) as other:
         other.execute("select worker.try_lock_lane(1)")
         assert drain.run_once() == 0
         assert waiting(worker_db, "inbox_1") == 1

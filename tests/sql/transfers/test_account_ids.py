@@ -39,6 +39,28 @@ def answer(db: Connection, account_id: str, version: int, **fields: Any) -> None
     apply(db, message("AccountIdResponse", **{**KEY, **ids, **fields}))
 
 
+@covers("N1.3")
+def test_a_request_for_moving_a_surplus_is_answered_with_both_forms(db: Connection) -> None:
+    add_policy(db, "surplus-account", 7, BUYER)
+    key = {**KEY, "creditor_id": BUYER, "is_dispatching": False}
+    apply(db, message("AccountIdRequest", **key, transfer_kind=2), message("AccountIdRequest", **key))
+    moving, sending = internal_messages(db, "AccountIdResponse")
+    assert (moving["is_dispatching"], moving["transfer_kind"], moving["account_id"]) == (False, 2, "surplus-account")
+    assert "transfer_kind" not in sending
+
+
+@covers("N1.3")
+@pytest.mark.parametrize("type_name", ["AccountIdResponse", "TriggerTransfer"])
+def test_what_moves_surpluses_is_not_taken_for_a_sending(db: Connection, type_name: str) -> None:
+    add_attempt(db, is_dispatching=False)
+    before = attempt(db)
+    fields = {**KEY, "is_dispatching": False, "transfer_kind": 2}
+    answer_fields = {"account_id": "x", "account_id_version": 9} if type_name == "AccountIdResponse" else {}
+    apply(db, message(type_name, **fields, **answer_fields))
+    assert attempt(db) == before
+    assert prepare_count(db) == 0
+
+
 def add_policy(db: Connection, account_id: str, update_id: int, creditor_id: int = COLLECTOR) -> None:
     insert(
         db,

@@ -49,6 +49,25 @@ def test_a_note_names_turn_seller_and_buyer(db: Connection) -> None:
     assert note == "Trading session: 7\nSeller: 10000000001\nBuyer: 1000000c8\n"
 
 
+@covers("V14.2", "N1.4")
+def test_a_note_about_a_surplus_names_payer_and_payee(db: Connection) -> None:
+    written = write(db, "moving", 7, 0x10000000001, 0x100FFFFFFFF)
+    assert written == "Trading session: 7\nSurplus: 10000000001\nTo: 100ffffffff\n"
+    assert read(db, written) == ("moving", 7, 0x10000000001, 0x100FFFFFFFF)
+    assert len(write(db, "moving", -1, MIN64, -1).encode()) <= 75
+
+
+@covers("V14.3")
+@pytest.mark.parametrize(
+    ("labels", "last", "kind"),
+    [("Surplus Buyer", "\n", None), ("To Surplus", "\n", None), ("Surplus To", "", "moving")],
+)
+def test_labels_of_a_surplus_belong_together(db: Connection, labels: str, last: str, kind: str | None) -> None:
+    first, second = labels.split()
+    found = read(db, f"Trading session: 7\n{first}: 1\n{second}: 2{last}")
+    assert (found and found[0]) == kind
+
+
 @covers("V7.18")
 def test_negative_numbers_are_written_as_unsigned_ones(db: Connection) -> None:
     note = write(db, "collecting", -1, -1, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from sql import Kind
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.messages import message
 from tests.sql.turns.rows import Connection, insert, insert_worker_turn, rows, stop_clock, value
 
@@ -22,7 +22,7 @@ NOTE = f"Trading session: 1\nBuyer: {COLLECTOR:x}\nSeller: 5\n"
 def pair(new_database: Callable[[Kind], str]) -> Iterator[tuple[Connection, Connection]]:
     """Two connections to a worker in step 3/0 of turn 1; collector 999 is to get 1000 tokens from 5 and from 6."""
     url = new_database("worker")
-    with psycopg.connect(url, autocommit=True) as first, psycopg.connect(url, autocommit=True) as second:
+    with connection_to(url) as first, connection_to(url) as second:
         for connection in (first, second):
             stop_clock(connection, "2026-03-01T03:11:00Z")
             connection.execute("set lock_timeout = '5s'")

@@ -10,6 +10,7 @@ import pytest
 
 from sql import Kind
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.turns.rows import NOW, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 LANES = 8
@@ -271,7 +272,7 @@ def test_many_staged_rows_go_at_once_unless_somebody_reads_them(
     new_database: Callable[[Kind], str], is_read: bool
 ) -> None:
     url = new_database("worker")
-    with psycopg.connect(url, autocommit=True) as worker, psycopg.connect(url) as dump:
+    with connection_to(url) as worker, connection_to(url, autocommit=False) as dump:
         insert_worker_turn(worker, 3, 0)
         _stage(worker, "collecting", 999, 5, 1000)
         _participate(worker, 101, -3000)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.turns.rows import Connection, insert, insert_turn, rows, stop_clock, value
 
 START = "select solver.start_turn(%s, '2 h', '10 min', 'B', 1, 10, 1000)"
@@ -73,7 +74,7 @@ def test_a_new_turn_keeps_its_parameters(solver_db: Connection) -> None:
 
 def test_starters_exclude_each_other(new_database: Callable[[Any], str]) -> None:
     url = new_database("solver")
-    with psycopg.connect(url, autocommit=True) as first, psycopg.connect(url, autocommit=True) as second:
+    with connection_to(url) as first, connection_to(url) as second:
         for connection in (first, second):
             stop_clock(connection, "2026-03-02 05:00:00Z")
         second.execute("set lock_timeout = '100ms'")

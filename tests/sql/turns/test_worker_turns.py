@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.covering import covers
+from tests.databases import connection_to
 from tests.sql.turns.rows import PHASES, TURN, Connection, insert, insert_worker_turn, rows, stop_clock, value
 
 
@@ -17,7 +18,7 @@ from tests.sql.turns.rows import PHASES, TURN, Connection, insert, insert_worker
 def two_sessions(new_database: Callable[[Any], str]) -> Iterator[tuple[Connection, Connection]]:
     """Two connections to one worker database; the second gives up waiting at once."""
     url = new_database("worker")
-    with psycopg.connect(url, autocommit=True) as first, psycopg.connect(url, autocommit=True) as second:
+    with connection_to(url) as first, connection_to(url) as second:
         second.execute("set lock_timeout = '100ms'")
         yield first, second
 
@@ -82,10 +83,14 @@ def test_only_a_change_of_phase_waits_for_candidate_offers(two_sessions: tuple[C
 def test_overlooked_and_forgotten_turns(worker_db: Connection) -> None:
     for turn_id, phase in ((1, 2), (2, 1), (3, 3), (4, 2)):
         insert_worker_turn(worker_db, phase, 0, turn_id)
-    assert rows(worker_db, "select * from worker.overlooked_turns('{4}')") == [(1,), (2,)]
-    assert rows(worker_db, "select * from worker.overlooked_turns('{}')") == [(1,), (2,), (4,)]
-    assert value(worker_db, "select worker.forget_turns('{2,3,99}')") == 1
-    assert [turn_id for turn_id, *_ in _phases(worker_db)] == [1, 3, 4]
+    insert_worker_turn(worker_db, 3, 0, 5)
+    insert(worker_db, "worker.staging_stamp", {"turn_id": 5, "phase": 3, "row_count": 0})
+    insert_worker_turn(worker_db, 3, 5, 6)
+    assert rows(worker_db, "select * from worker.overlooked_turns('{4}')") == [(1,), (2,), (3,)]
+    assert rows(worker_db, "select * from worker.overlooked_turns('{}')") == [(1,), (2,), (3,), (4,)]
+    assert value(worker_db, "select worker.forget_turns('{2,3,5,6,99}')") == 2
+    assert _phases(worker_db) == [(1, 2, 0), (2, 3, 10), (3, 3, 10), (4, 2, 0), (5, 3, 0), (6, 3, 5)]
+    assert rows(worker_db, "select turn_id from worker.worker_turn where is_lost order by 1") == [(2,), (3,)]
 
 
 def test_accounts_of_forgotten_turns_are_free_again(worker_db: Connection) -> None:
@@ -150,6 +155,18 @@ def test_offers_are_shipped_a_while_before_the_deadline(worker_db: Connection, d
     assert value(worker_db, "select worker.end_step(1, 2, 5)")
     assert value(worker_db, "select worker.next_step_at()") is None
     assert _phases(worker_db) == [(1, 2, 10)]
+
+
+@covers("V14.44")
+@pytest.mark.parametrize(
+    ("pouring", "ships_at"), [("20 minutes", "2026-03-01T02:50:00Z"), (None, "2026-03-01T03:05:00Z")]
+)
+def test_offers_are_shipped_as_long_before_the_deadline_as_the_setting_says(
+    worker_db: Connection, pouring: str | None, ships_at: str
+) -> None:
+    worker_db.execute("update worker.configuration set offers_pouring = %s", (pouring,))
+    query = "select worker.shipping_starts_at('2026-03-01T02:00:00Z', '2026-03-01T03:10:00Z') = %s"
+    assert value(worker_db, query, ships_at)
 
 
 def test_all_but_finished_turns_have_a_pending_step(worker_db: Connection) -> None:

@@ -21,7 +21,7 @@ begin
     ) as w
     where s.turn_id = (select max(turn_id) from solver.transfer_statistic)
       and w.collectors > (
-        select count(*) from solver.collector_account as c where c.debtor_id = s.debtor_id and c.status <> 3
+        select count(*) from solver.collector_account as c where c.debtor_id = s.debtor_id and c.status <> solver.disabled()
       )
     order by solver.hash32(s.debtor_id), s.debtor_id
   loop

@@ -1,7 +1,8 @@
 create or replace function solver.apply_worker_requests(
   p_messages jsonb,
   p_min_collector_id bigint,
-  p_max_collector_id bigint
+  p_max_collector_id bigint,
+  p_count integer
 )
   returns void
   language plpgsql
@@ -12,7 +13,7 @@ declare
   v_missing bigint;
   v_unknown text;
 begin
-  select string_agg(distinct coalesce(m.message ->> 'type', 'none'), ', ') into v_unknown
+  select string_agg(distinct coalesce(m.message ->> 'type', 'none') collate "C", ', ') into v_unknown
   from jsonb_array_elements(p_messages) as m(message)
   where coalesce(m.message ->> 'type', '') not in ('NeededCollector', 'ActivateCollector', 'DisableCollector');
   if v_unknown is not null then
@@ -75,7 +76,7 @@ begin
     ) as d
     order by solver.hash32(d.debtor_id), d.debtor_id
   loop
-    v_missing := solver.count_missing_collectors(v_debtor_id, 1, p_min_collector_id, p_max_collector_id);
+    v_missing := solver.count_missing_collectors(v_debtor_id, p_count, p_min_collector_id, p_max_collector_id);
     if solver.is_blocked(v_debtor_id) then
       continue;
     elsif v_missing is null then
@@ -88,7 +89,7 @@ end
 $$;
 
 comment on function solver.apply_worker_requests is
-  'Carries out what workers ask of the solver database: NeededCollector (a currency needs a collector account), '
+  'Carries out what workers ask of the solver database: NeededCollector (a currency needs p_count collectors), '
   'ActivateCollector (an account exists), DisableCollector (an account vanished, or can not be had; '
   'is_replaced: the currency needs another one). A blocked currency gets no new collectors. p_messages is an array of '
   'such objects; repeating it changes nothing. Called by the exchange.';

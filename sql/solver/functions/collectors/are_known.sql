@@ -2,7 +2,7 @@ create or replace function solver.are_known(p_debtor_ids bigint[], p_collector_i
   returns boolean[]
   language sql
   stable
-as $$
+begin atomic
   select array_agg(
     exists (
       select from solver.collector_account as c
@@ -10,8 +10,8 @@ as $$
     )
     order by k.n
   )
-  from unnest(p_debtor_ids, p_collector_ids) with ordinality as k(debtor_id, collector_id, n)
-$$;
+  from unnest(p_debtor_ids, p_collector_ids) with ordinality as k(debtor_id, collector_id, n);
+end;
 
 comment on function solver.are_known is
   'Which of these accounts are collectors in the catalogue, whatever their status; aligned with the arrays. Called by '

@@ -1,7 +1,7 @@
 create or replace function solver.block_currency(p_debtor_id bigint)
   returns boolean
   language sql
-as $$
+begin atomic
   -- Whoever creates collectors of the currency now is done first, and looks here under the same lock.
   select pg_advisory_xact_lock(7310, solver.hash32(p_debtor_id));
 
@@ -11,8 +11,8 @@ as $$
     on conflict (debtor_id) do nothing
     returning 1
   )
-  select exists (select from blocked)
-$$;
+  select exists (select from blocked);
+end;
 
 comment on function solver.block_currency is
   'Lets a currency get no new collector accounts, except from operators. The ones it has stay. False: it was blocked '

@@ -6,7 +6,7 @@ create or replace function solver.count_missing_collectors(
 )
   returns bigint
   language sql
-as $$
+begin atomic
   -- Locked until the end of the transaction, so that nobody else counts or creates before we have.
   select pg_advisory_xact_lock(7310, solver.hash32(p_debtor_id));
 
@@ -18,12 +18,12 @@ as $$
   end
   from (
     select
-      count(*) filter (where c.status <> 3) as alive,
-      count(*) filter (where c.status = 3) as dead
+      count(*) filter (where c.status <> solver.disabled()) as alive,
+      count(*) filter (where c.status = solver.disabled()) as dead
     from solver.collector_account as c
     where c.debtor_id = p_debtor_id
-  ) as a
-$$;
+  ) as a;
+end;
 
 comment on function solver.count_missing_collectors is
   'How many collector accounts a currency lacks to have p_count alive ones; null if there are not enough free '

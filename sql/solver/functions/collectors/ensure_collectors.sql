@@ -6,6 +6,7 @@ create or replace function solver.ensure_collectors(
 )
   returns bigint
   language plpgsql
+  security definer
 as $$
 declare
   v_missing bigint;

@@ -9,8 +9,9 @@ create or replace function solver.find_collectors(p_debtor_id bigint)
     removal text
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     coalesce(c.debtor_id, b.debtor_id),
     b.debtor_id is not null,
@@ -22,8 +23,8 @@ as $$
   from solver.collector_account as c
   full join solver.blocked_currency as b on c.debtor_id = b.debtor_id
   where p_debtor_id is null or coalesce(c.debtor_id, b.debtor_id) = p_debtor_id
-  order by 1, 3
-$$;
+  order by 1, 3;
+end;
 
 comment on function solver.find_collectors is
   'Collector accounts of a currency, or of all for null; a blocked currency without any has one row without a '

@@ -19,8 +19,8 @@ begin
   -- One at a time, so that of two who remove the last two collectors the second one sees it.
   perform pg_advisory_xact_lock(7310, solver.hash32(p_debtor_id));
   return query select
-    v_status <> 3,
-    not exists (select from solver.collector_account as c where c.debtor_id = p_debtor_id and c.status <> 3)
+    v_status <> solver.disabled(),
+    not exists (select from solver.collector_account as c where c.debtor_id = p_debtor_id and c.status <> solver.disabled())
     and solver.block_currency(p_debtor_id);
 end
 $$;

@@ -6,7 +6,7 @@ create or replace function solver.restore_collectors(
 )
   returns integer
   language sql
-as $$
+begin atomic
   with restored as (
     insert into solver.collector_account (
       debtor_id,
@@ -30,8 +30,8 @@ as $$
     on conflict (debtor_id, collector_id) do nothing
     returning 1
   )
-  select count(*)::integer from restored
-$$;
+  select count(*)::integer from restored;
+end;
 
 comment on function solver.restore_collectors is
   'Puts collectors back into the catalogue that it lacks (it was restored from a backup) and a worker needs. The '

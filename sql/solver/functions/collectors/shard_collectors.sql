@@ -8,7 +8,7 @@ create or replace function solver.shard_collectors(
   returns table (debtor_id bigint, collector_id bigint, status smallint)
   language sql
   stable
-as $$
+begin atomic
   select
     c.debtor_id,
     c.collector_id,
@@ -18,8 +18,8 @@ as $$
     (p_after_debtor_id is null or (c.debtor_id, c.collector_id) > (p_after_debtor_id, p_after_collector_id))
     and (c.collector_hash & p_hash_mask) = p_hash_prefix
   order by c.debtor_id, c.collector_id
-  limit p_limit
-$$;
+  limit p_limit;
+end;
 
 comment on function solver.shard_collectors is
   'A page of the catalogue: the collectors of a shard after p_after_… (null: from the beginning), by debtor and '

@@ -2,9 +2,9 @@ create or replace function solver.list_currencies(p_turn_id integer)
   returns setof solver.currency_info
   language sql
   stable
-as $$
-  select * from solver.currency_info where turn_id = p_turn_id
-$$;
+begin atomic
+  select * from solver.currency_info where turn_id = p_turn_id;
+end;
 
 comment on function solver.list_currencies is
   'The currencies of a turn in phase 2. Called by the exchange, which copies them to the workers.';

@@ -7,8 +7,9 @@ create or replace function solver.count_turn_rows(
   out payments_to_fetch bigint
 )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     (select count(*) from solver.debtor_info as d where d.turn_id = p_turn_id),
     (select count(*) from solver.currency_info as c where c.turn_id = p_turn_id and c.is_confirmed),
@@ -19,8 +20,8 @@ as $$
     + (select count(*) from solver.collector_collecting as c where c.turn_id = p_turn_id)
     + (select count(*) from solver.collector_sending as s where s.turn_id = p_turn_id)
     + (select count(*) from solver.collector_receiving as r where r.turn_id = p_turn_id)
-    + (select count(*) from solver.collector_dispatching as d where d.turn_id = p_turn_id)
-$$;
+    + (select count(*) from solver.collector_dispatching as d where d.turn_id = p_turn_id);
+end;
 
 comment on function solver.count_turn_rows is
   'What there is of a turn just now: documents that workers reported (phase 1), confirmed currencies and offers '

@@ -6,8 +6,9 @@ create or replace function solver.debtor_collectors(p_debtor_id bigint, p_collec
     latest_status_change_at timestamptz
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     c.collector_id,
     c.status,
@@ -18,8 +19,8 @@ as $$
     c.debtor_id = p_debtor_id
     and (p_collector_id is null or c.collector_id = p_collector_id)
   -- As unsigned numbers, which is what people see.
-  order by c.collector_id < 0, c.collector_id
-$$;
+  order by c.collector_id < 0, c.collector_id;
+end;
 
 comment on function solver.debtor_collectors is
   'The collector accounts of a currency by unsigned ID, or only the one with this ID. Called by the admin API.';

@@ -7,8 +7,9 @@ create or replace function solver.turn_figures()
     overdue_seconds double precision
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     t.turn_id,
     t.phase,
@@ -22,8 +23,8 @@ as $$
   from solver.turn as t
   where t.phase < 4 or t.turn_id = (select max(l.turn_id) from solver.turn as l)
   order by t.turn_id
-  limit 100
-$$;
+  limit 100;
+end;
 
 comment on function solver.turn_figures is
   'Unfinished turns and the latest one: the seconds until the phase ends (null in phases 3 and 4), and the seconds '

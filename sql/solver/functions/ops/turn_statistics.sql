@@ -7,8 +7,9 @@ create or replace function solver.turn_statistics(p_turn_ids integer[])
     collector_transfers numeric
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     s.turn_id,
     count(*),
@@ -17,8 +18,8 @@ as $$
     sum(s.collector_transfers)
   from solver.transfer_statistic as s
   where s.turn_id = any(p_turn_ids)
-  group by s.turn_id
-$$;
+  group by s.turn_id;
+end;
 
 comment on function solver.turn_statistics is
   'How many transfers were arranged in each of these turns, and in how many currencies; no row for a turn without '

@@ -1,7 +1,7 @@
 create or replace function solver.record_statistics(p_turn_id integer)
   returns void
   language sql
-as $$
+begin atomic
   insert into solver.transfer_statistic (
     turn_id, debtor_id, takings, taken_amount, givings, given_amount, collector_transfers, sent_amount, collectors
   )
@@ -45,8 +45,8 @@ as $$
     ) as m
     group by m.debtor_id, m.collector_id
   ) as c
-  group by c.debtor_id
-$$;
+  group by c.debtor_id;
+end;
 
 comment on function solver.record_statistics is
   'Counts the transfers that the solver has arranged in a turn, by currency. Called by the solver''s pipeline in the '

@@ -2,7 +2,7 @@ create or replace function solver.missing_keys()
   returns setof text
   language sql
   stable
-as $$
+begin atomic
   with recursive part (binding_key) as (
     -- From the whole down, as long as only a part of a part is there.
     select '#' where exists (select from solver.list_shards())
@@ -21,8 +21,8 @@ as $$
     from solver.list_shards() as s
     where s.binding_key = p.binding_key or solver.is_key_above(p.binding_key, s.binding_key)
   )
-  order by 1
-$$;
+  order by 1;
+end;
 
 comment on function solver.missing_keys is
   'The binding keys that nobody reports, as few as possible. None when nobody has ever reported. Called by '

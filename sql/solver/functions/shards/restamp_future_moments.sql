@@ -1,7 +1,7 @@
 create or replace function solver.restamp_future_moments()
   returns integer
   language sql
-as $$
+begin atomic
   with collector as (
     update solver.collector_account
     set latest_status_change_at = solver.now()
@@ -16,8 +16,8 @@ as $$
     where last_seen_at > solver.now() + interval '1 hour'
     returning 1
   )
-  select (select count(*) from collector)::integer + (select count(*) from shard)::integer
-$$;
+  select (select count(*) from collector)::integer + (select count(*) from shard)::integer;
+end;
 
 comment on function solver.restamp_future_moments is
   'Brings moments back to now that a clock which ran ahead has left: waiting periods of collectors begin anew, and '

@@ -1,9 +1,11 @@
 create or replace function solver.shard_problems()
   returns table (problem text, binding_key text, detail text)
   language sql
+  security definer
   stable
-as $$
-  select 'overlapping', s.binding_key, format('%s is a part of %s, and both work', s.binding_key, u.binding_key)
+begin atomic
+  select 'overlapping' collate "C", s.binding_key collate "C",
+    format('%s is a part of %s, and both work', s.binding_key, u.binding_key)
   from solver.list_shards() as s
   join solver.list_shards() as u on solver.is_key_above(u.binding_key, s.binding_key)
   union all
@@ -35,8 +37,8 @@ as $$
     )
   from solver.list_shards() as s
   where abs(s.clock_difference) > 5
-  order by 1, 2
-$$;
+  order by 1, 2;
+end;
 
 comment on function solver.shard_problems is
   'What is wrong with the registry of shards: keys that overlap, that nobody or more than one database works for, '

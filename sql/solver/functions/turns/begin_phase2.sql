@@ -10,7 +10,11 @@ create or replace function solver.begin_phase2(
 as $$
 begin
   perform from solver.turn
-  where turn_id = p_turn_id and phase = 1 and solver.is_phase_over(started_at, phase_deadline)
+  where turn_id = p_turn_id
+    and phase = 1
+    and solver.is_phase_over(started_at, phase_deadline)
+    and not is_contradicted
+    and not solver.is_stepped_back()
   for update;
   if not found then
     return false;
@@ -27,7 +31,7 @@ begin
     d.peg_debtor_id,
     d.peg_exchange_rate,
     c.debtor_id is not null
-    and exists (select from solver.collector_account as a where a.debtor_id = d.debtor_id and a.status = 2)
+    and exists (select from solver.collector_account as a where a.debtor_id = d.debtor_id and a.status = solver.active())
   from solver.debtor_info as d
     left join solver.confirmed_debtor as c using (turn_id, debtor_id, debtor_info_locator)
   where d.turn_id = p_turn_id;
@@ -48,4 +52,5 @@ $$;
 
 comment on function solver.begin_phase2 is
   'Ends phase 1 of a turn: fixes its currencies and deletes what the workers reported. False: the turn is not in '
-  'phase 1 any more, or its deadline did not pass. Called by the solver''s turn loop.';
+  'phase 1 any more, its deadline did not pass, or this database may have stepped back. '
+  'Called by the solver''s turn loop.';

@@ -1,7 +1,7 @@
 create or replace function solver.delete_old_turns(p_limit integer)
   returns integer
   language sql
-as $$
+begin atomic
   with deleted as (
     delete from solver.turn
     where turn_id in (
@@ -14,8 +14,8 @@ as $$
     )
     returning 1
   )
-  select count(*)::integer from deleted
-$$;
+  select count(*)::integer from deleted;
+end;
 
 comment on function solver.delete_old_turns is
   'Deletes up to p_limit finished turns that are older than a year; returns how many. Called by the solver''s turn '

@@ -1,8 +1,9 @@
 create or replace function solver.overdue_turns(p_patience interval)
   returns table (turn_id integer, phase smallint, due_at timestamptz, remaining_rows bigint, binding_keys text[])
   language sql
+  security definer
   stable
-as $$
+begin atomic
   with overdue as materialized (
     select
       t.turn_id,
@@ -45,7 +46,7 @@ as $$
     o.due_at,
     coalesce((select sum(p.rows)::bigint from part as p where p.turn_id = o.turn_id), 0),
     array(
-      select regexp_replace(right((w.prefix::bit(4))::text, w.bits), '(.)', '\1.', 'g') || '#'
+      select regexp_replace(right((w.prefix::bit(4))::text, w.bits) collate "C", '(.)', '\1.', 'g') || '#'
       from whole as w
       where
         w.turn_id = o.turn_id
@@ -54,11 +55,11 @@ as $$
           from whole as wider
           where wider.turn_id = w.turn_id and wider.bits = w.bits - 1 and wider.prefix = w.prefix >> 1
         )
-      order by rpad(right((w.prefix::bit(4))::text, w.bits), 4, '0')
+      order by rpad(right((w.prefix::bit(4))::text, w.bits), 4, '0') collate "C"
     )
   from overdue as o
-  order by o.turn_id
-$$;
+  order by o.turn_id;
+end;
 
 comment on function solver.overdue_turns is
   'Turns whose phase should have ended more than p_patience ago: phases 1 and 2 at their deadline, phase 3 as soon as '

@@ -6,7 +6,7 @@ create or replace function worker.compact_interest_rates(
 )
   returns integer
   language sql
-as $$
+begin atomic
   -- Only the lowest rate since some moment is ever asked for, so a change matters if no newer one went as low.
   with walk as (
     select
@@ -52,8 +52,8 @@ as $$
     where c.creditor_id = u.creditor_id and c.debtor_id = u.debtor_id and c.change_ts = u.change_ts
     returning 1
   )
-  select count(*)::integer from deleted
-$$;
+  select count(*)::integer from deleted;
+end;
 
 comment on function worker.compact_interest_rates is
   'Deletes interest rate changes of the given (distinct) accounts which no later question needs, and returns '

@@ -7,7 +7,7 @@ create or replace function worker.configure_account_message(
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select jsonb_build_object(
     'type', 'ConfigureAccount',
     'creditor_id', p_creditor_id,
@@ -18,8 +18,8 @@ as $$
     'negligible_amount', 1e30,
     'config_data', '',
     'config_flags', 0
-  )
-$$;
+  );
+end;
 
 comment on function worker.configure_account_message is
   'A ConfigureAccount message that creates a collector account, or keeps it. p_ts: see next_config_ts. Called where '

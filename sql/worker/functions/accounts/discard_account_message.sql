@@ -8,12 +8,12 @@ create or replace function worker.discard_account_message(
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select worker.configure_account_message(p_creditor_id, p_debtor_id, p_ts) || jsonb_build_object(
     'negligible_amount', p_accepted_loss::float8,
     'config_flags', 1
-  )
-$$;
+  );
+end;
 
 comment on function worker.discard_account_message is
   'A ConfigureAccount message that schedules an account for deletion. The authority itself refuses as long as more '

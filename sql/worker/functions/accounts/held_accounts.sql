@@ -10,8 +10,9 @@ create or replace function worker.held_accounts()
     reported_at timestamptz
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     k.debtor_id,
     k.creditor_id,
@@ -22,8 +23,8 @@ as $$
     k.first_reported_at,
     k.reported_at
   from worker.unknown_account as k
-  order by k.status <> 'held', k.debtor_id, k.creditor_id
-$$;
+  order by k.status <> 'held', k.debtor_id, k.creditor_id;
+end;
 
 comment on function worker.held_accounts is
   'Accounts with IDs of collectors that nobody asked for, those that wait for an operator first; principal in tokens. '

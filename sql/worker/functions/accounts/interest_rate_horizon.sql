@@ -1,7 +1,7 @@
 create or replace function worker.interest_rate_horizon(out cutoff timestamptz, out row_limit integer)
   language sql
   stable
-as $$
+begin atomic
   with period as (
     -- A transfer attempt asks for rates as long as it lives, whatever the setting says.
     select greatest(
@@ -11,8 +11,8 @@ as $$
     from worker.configuration as c
   )
   select worker.now() - p.length, floor(extract(epoch from p.length) / 86400)::integer / 3 + 30
-  from period as p
-$$;
+  from period as p;
+end;
 
 comment on function worker.interest_rate_horizon is
   'How much of an account''s interest rate history is kept: changes since cutoff and the one before, at most '

@@ -2,7 +2,7 @@ create or replace function worker.judge_account_updates(p_messages jsonb[])
   returns setof worker.account_update
   language sql
   stable
-as $$
+begin atomic
   select
     m.creditor_id,
     m.debtor_id,
@@ -83,8 +83,8 @@ as $$
         and worker.is_later_seqnum(m.last_change_seqnum, a.last_change_seqnum)
       ) as is_later
   ) as o
-  where worker.now() - m.ts <= make_interval(secs => m.ttl)
-$$;
+  where worker.now() - m.ts <= make_interval(secs => m.ttl);
+end;
 
 comment on function worker.judge_account_updates is
   'What AccountUpdate messages mean to this shard; expired ones are left out. Called by apply_account_update.';

@@ -22,6 +22,10 @@ begin
     or k.creditor_id not between v_settings.min_collector_id and v_settings.max_collector_id
     or k.reported_at < worker.now() - v_settings.max_heartbeat_delay
     or worker.is_parent_row(k.key_hash, v_settings);
+  -- They may all be those of a database that was forgotten.
+  if worker.is_suspiciously_empty() then
+    return;
+  end if;
 
   with locked as materialized (
     select k.*
@@ -74,5 +78,6 @@ $$;
 comment on function worker.judge_unknown_accounts is
   'Decides about listed accounts that nobody asked for. p_known: which of them the solver''s catalogue has (the '
   'arrays are aligned). Those that nobody knows are given up, unless more than 2 tokens are on them, or their owner '
-  'has a trading policy: these are held until an operator decides. Returns those that are held from now on, with '
-  'their principal in tokens. Called by the poll of collectors.';
+  'has a trading policy: these are held until an operator decides. Nothing is decided while this database is '
+  'suspiciously empty. Returns those that are held from now on, with their principal in tokens. Called by the '
+  'poll of collectors.';

@@ -3,13 +3,13 @@ create or replace function worker.next_config_ts(p_known_ts timestamptz)
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select case
     when p_known_ts >= worker.now()
       then least(p_known_ts, timestamptz '9999-12-30 00:00+00') + interval '1 ms'
     else worker.now()
-  end
-$$;
+  end;
+end;
 
 comment on function worker.next_config_ts is
   'ts for a ConfigureAccount that an authority applies which knows that of p_known_ts (null: none): now, or a moment '

@@ -1,7 +1,7 @@
 create or replace function worker.repair_broken_accounts(p_limit integer)
   returns integer
   language sql
-as $$
+begin atomic
   select worker.repair_accounts(array_agg(b.creditor_id), array_agg(b.debtor_id))
   from (
     select
@@ -12,8 +12,8 @@ as $$
     where a.has_foreign_configuration and n.released_at is null
     order by n.repaired_at nulls first, n.creditor_id, n.debtor_id
     limit p_limit
-  ) as b
-$$;
+  ) as b;
+end;
 
 comment on function worker.repair_broken_accounts is
   'Repairs needed accounts with another configuration than ours of which no message comes; those first whose last '

@@ -1,7 +1,7 @@
 create or replace function worker.store_account_updates(p_updates worker.account_update[])
   returns void
   language sql
-as $$
+begin atomic
   insert into worker.worker_account as a (
     creditor_id,
     debtor_id,
@@ -71,7 +71,20 @@ as $$
     demurrage_rate = excluded.demurrage_rate,
     commit_period = excluded.commit_period,
     transfer_note_max_bytes = excluded.transfer_note_max_bytes,
-    last_heartbeat_ts = greatest(a.last_heartbeat_ts, excluded.last_heartbeat_ts);
+    last_heartbeat_ts = greatest(a.last_heartbeat_ts, excluded.last_heartbeat_ts),
+    -- Numbers begin anew with the next life.
+    seen_transfer_number = case when excluded.creation_date > a.creation_date then 0 else a.seen_transfer_number end;
+
+  -- Whatever the messages said that did not come in order, or came before this database: they have all been handled.
+  update worker.worker_account as a set seen_transfer_number = a.last_transfer_number
+  from unnest(p_updates) as u
+  cross join worker.configuration as c
+  where
+    a.creditor_id = u.creditor_id
+    and a.debtor_id = u.debtor_id
+    and a.seen_transfer_number < a.last_transfer_number
+    and a.last_transfer_committed_at < worker.now() - c.extreme_message_delay
+    and worker.doubtful_turns() is null;
 
   update worker.worker_account as a set last_heartbeat_ts = u.heartbeat_ts
   from unnest(p_updates) as u
@@ -87,8 +100,8 @@ as $$
     n.creditor_id = u.creditor_id
     and n.debtor_id = u.debtor_id
     and not u.is_stored
-    and (n.rejections > 0 or n.purged_at is not null)
-$$;
+    and (n.rejections > 0 or n.purged_at is not null);
+end;
 
 comment on function worker.store_account_updates is
   'Creates and updates worker accounts. Older messages and heartbeats only show that the account is alive. '

@@ -16,16 +16,16 @@ begin
   left join worker.needed_worker_account as n
     on k.collector_id = n.creditor_id and k.debtor_id = n.debtor_id
   where
-    k.status in (1, 2, 3)
+    k.status <> worker.pristine()
     -- A disabled collector with the ID of a customer was never ours.
     and not (
-      k.status = 3 and exists (select from worker.trading_policy as p where p.creditor_id = k.collector_id)
+      k.status = worker.disabled() and exists (select from worker.trading_policy as p where p.creditor_id = k.collector_id)
     )
     and (
       n.creditor_id is null
       -- Adopted or active, and the order was lost: it is repeated after the extreme message delay.
       or (
-        k.status = 2
+        k.status = worker.active()
         and n.purged_at is null
         and n.released_at is null
         and not exists (

@@ -3,13 +3,13 @@ create or replace function worker.collector_slack(p_configuration worker.configu
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select p_configuration.turn_max_commit_period
     + greatest(
       p_configuration.collecting_slack, p_configuration.sending_slack, p_configuration.dispatching_slack
     )
-    + p_configuration.extreme_message_delay
-$$;
+    + p_configuration.extreme_message_delay;
+end;
 
 comment on function worker.collector_slack is
   'How long payments of turns may come and go after no new turn uses a collector any more. Called by '

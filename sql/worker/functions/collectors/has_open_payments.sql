@@ -2,7 +2,7 @@ create or replace function worker.has_open_payments(p_collector_id bigint, p_deb
   returns boolean
   language sql
   stable
-as $$
+begin atomic
   select
     exists (
       select from worker.dispatching_status as s
@@ -26,7 +26,10 @@ as $$
     )
     or exists (
       select from worker.early_arrival as e
-      where e.kind in ('collecting', 'sending') and e.collector_id = p_collector_id and e.debtor_id = p_debtor_id
+      where e.kind in ('collecting', 'sending')
+        and e.collector_id = p_collector_id
+        and e.debtor_id = p_debtor_id
+        and e.refunded_at is null
     )
     or exists (
       select from worker.transfer_attempt as a
@@ -36,8 +39,8 @@ as $$
       -- Its own surplus, locked for trade.
       select from worker.account_lock as l
       where l.creditor_id = p_collector_id and l.debtor_id = p_debtor_id and l.released_at is null
-    )
-$$;
+    );
+end;
 
 comment on function worker.has_open_payments is
   'Does anything of a turn still wait to be paid from or to a collector account? The removal of a collector (turn 0) '

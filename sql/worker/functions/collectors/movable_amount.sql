@@ -5,7 +5,7 @@ create or replace function worker.movable_amount(
   returns bigint
   language sql
   stable
-as $$
+begin atomic
   select case
     -- A payment takes its time, and demurrage goes on meanwhile.
     when worker.amount_to_pay(
@@ -25,8 +25,8 @@ as $$
   ) as s
   cross join worker.lowest_interest_rate(
     p_account.creditor_id, p_account.debtor_id, p_account.last_change_ts
-  ) as i
-$$;
+  ) as i;
+end;
 
 comment on function worker.movable_amount is
   'Tokens that are surely on a collector account now, interest included; 0 also if so few that demurrage eats them '

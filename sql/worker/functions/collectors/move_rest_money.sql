@@ -3,11 +3,13 @@ create or replace function worker.move_rest_money(p_removals worker.collector_re
   language plpgsql
 as $$
 declare
+  v_doubtful integer := worker.doubtful_turns();
   v_attempts worker.transfer_attempt_key[];
 begin
   with attempted as (
     insert into worker.transfer_attempt (
-      collector_id, turn_id, debtor_id, creditor_id, is_dispatching, nominal_amount, collection_started_at, inserted_at
+      collector_id, turn_id, debtor_id, creditor_id, is_dispatching, nominal_amount, collection_started_at, inserted_at,
+      held_at, held_until
     )
     select
       r.collector_id,
@@ -18,7 +20,9 @@ begin
       -- Not above the amount: doubles hold all integers up to 2^53, and above it all multiples of 1024.
       case when r.amount < 9007199254740992 then r.amount else r.amount & ~1023::bigint end,
       worker.now(),
-      worker.now()
+      worker.now(),
+      case when v_doubtful is not null then worker.now() end,
+      case when v_doubtful is not null then worker.doubt_ends_at(0) end
     from unnest(p_removals) as r
     where r.state = 'full'
     order by r.collector_id, r.debtor_id

@@ -34,8 +34,8 @@ begin
   left join worker.worker_account as a
     on k.collector_id = a.creditor_id and k.debtor_id = a.debtor_id
   where case
-    when n.released_at is not null then k.status <> 3
-    else k.status in (0, 1) and a.account_id <> '' and not a.has_foreign_configuration
+    when n.released_at is not null then k.status <> worker.disabled()
+    else k.status in (worker.pristine(), worker.requested()) and a.account_id <> '' and not a.has_foreign_configuration
   end;
 
   if not p_is_last then
@@ -72,10 +72,10 @@ begin
     n.debtor_id,
     n.creditor_id,
     case
-      when n.released_at is not null or n.purged_at is not null then 3
-      when a.account_id <> '' and not a.has_foreign_configuration then 2
-      else 1
-    end::smallint,
+      when n.released_at is not null or n.purged_at is not null then worker.disabled()
+      when a.account_id <> '' and not a.has_foreign_configuration then worker.active()
+      else worker.requested()
+    end,
     coalesce(a.account_id, '')
   from worker.needed_worker_account as n
   left join worker.worker_account as a using (creditor_id, debtor_id)

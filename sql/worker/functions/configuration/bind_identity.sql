@@ -18,6 +18,8 @@ begin
   if v_old.binding_key is not null then
     perform worker.exclude_processes(v_old.binding_key);
   end if;
+  -- Who forces a binding takes a split back.
+  delete from worker.shard_split where p_is_forced and sealed_at is not null;
   insert into worker.identity (installation_id, binding_key, lane_count, bound_at)
   select p_installation_id, p_binding_key, c.lane_count, worker.now() from worker.configuration as c
   on conflict (only_row) do update

@@ -2,7 +2,7 @@ create or replace function worker.binding_problem(p_installation_id uuid, p_bind
   returns text
   language sql
   stable
-as $$
+begin atomic
   select case
     when i.installation_id <> p_installation_id then
       format('it is bound to the installation %s, the solver''s database has %s', i.installation_id, p_installation_id)
@@ -15,8 +15,8 @@ as $$
       format('it was used with the key %s, the environment has %s', c.binding_key, p_binding_key)
   end
   from worker.configuration as c
-  left join worker.identity as i on true
-$$;
+  left join worker.identity as i on true;
+end;
 
 comment on function worker.binding_problem is
   'Why this database can not be that of a shard, with both values; null if it can. p_installation_id: null if the '

@@ -7,7 +7,7 @@ create or replace function worker.has_collectors_outside(
   returns boolean
   language sql
   stable
-as $$
+begin atomic
   select
     exists (
       select
@@ -18,8 +18,8 @@ as $$
       select
       from worker.worker_account as a
       where a.creditor_id between p_old_min and p_old_max and a.creditor_id not between p_new_min and p_new_max
-    )
-$$;
+    );
+end;
 
 comment on function worker.has_collectors_outside is
   'Whether some collector of the old range is not within the new one, be it wanted or only not gone yet. Called by '

@@ -9,21 +9,20 @@ create or replace function worker.identity_report(
 )
   returns setof record
   language sql
-  stable
-as $$
+  volatile
+begin atomic
   select
     i.installation_id,
     i.binding_key,
     s.system_identifier,
-    k.timeline_id,
+    worker.timeline_id(),
     (select d.oid::bigint from pg_database as d where d.datname = current_database()),
     c.min_collector_id,
     c.max_collector_id
   from worker.identity as i
     cross join worker.configuration as c
-    cross join pg_control_system() as s
-    cross join pg_control_checkpoint() as k
-$$;
+    cross join pg_control_system() as s;
+end;
 
 comment on function worker.identity_report is
   'What this database says about itself to the solver''s registry of shards: system identifier, timeline and OID tell '

@@ -15,6 +15,9 @@ begin
       hint = 'leave lane_count out of the settings';
   end if;
   perform worker.check_identity(v_new);
+  if exists (select from worker.identity) then
+    perform worker.notice_step_back();
+  end if;
   perform worker.check_collector_range(v_old, v_new, p_settings ?& array['min_collector_id', 'max_collector_id']);
   if v_new is not distinct from v_old then
     return false;

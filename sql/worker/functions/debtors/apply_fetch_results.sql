@@ -40,7 +40,7 @@ begin
       and f.debtor_id = r.debtor_id
       and f.looks_for_move = r.looks_for_move
       and f.next_attempt_at = r.leased_until
-    order by f.iri, f.debtor_id, f.looks_for_move
+    order by f.iri collate "C", f.debtor_id, f.looks_for_move
     for update of f
   ),
   verdict as (
@@ -62,6 +62,15 @@ begin
       leased_url = null
     from verdict as v
     where v.action = 'again' and (f.iri, f.debtor_id, f.looks_for_move) = (v.iri, v.debtor_id, v.looks_for_move)
+  ),
+  waiting as (
+    -- It did not get its turn, which is not its fault.
+    update worker.debtor_info_fetch as f set
+      scheduled_at = worker.now(),
+      next_attempt_at = worker.now() + interval '20 seconds' * v.jitter,
+      leased_url = null
+    from verdict as v
+    where v.action = 'wait' and (f.iri, f.debtor_id, f.looks_for_move) = (v.iri, v.debtor_id, v.looks_for_move)
   ),
   retried as (
     update worker.debtor_info_fetch as f set
@@ -100,5 +109,6 @@ $$;
 
 comment on function worker.apply_fetch_results is
   'Applies the outcome of HTTP requests to leased fetches: a document settles a fetch, a retry is scheduled '
-  'with growing delays until they reach the age at which documents expire, a drop ends it. Results whose lease '
-  'was lost are ignored. Returns how many were applied. Called by the fetcher.';
+  'with growing delays until they reach the age at which documents expire, a drop ends it, wait and again try it '
+  'once more, soon or at once, without counting. Results whose lease was lost are ignored. Returns how many were '
+  'applied. Called by the fetcher.';

@@ -9,7 +9,7 @@ create or replace function worker.fetch_message(
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select jsonb_build_object(
     'type', 'FetchDebtorInfo',
     'iri', p_iri,
@@ -19,8 +19,8 @@ as $$
     'forced_iri', p_forced_iri,
     'recursion_level', p_recursion_level,
     'ts', worker.now()
-  )
-$$;
+  );
+end;
 
 comment on function worker.fetch_message is
   'A FetchDebtorInfo message: a locator fetch (the newest document of a known address) or a discovery fetch '

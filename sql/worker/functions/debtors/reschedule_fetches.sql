@@ -1,7 +1,7 @@
 create or replace function worker.reschedule_fetches(p_limit integer)
   returns void
   language sql
-as $$
+begin atomic
   update worker.debtor_info_fetch as f set
     scheduled_at = worker.now(),
     next_attempt_at = worker.now(),
@@ -13,8 +13,8 @@ as $$
     order by d.scheduled_at
     limit p_limit
     for update skip locked
-  ))
-$$;
+  ));
+end;
 
 comment on function worker.reschedule_fetches is
   'Makes fetches due that were scheduled while our clock ran ahead: leases and pauses that would last until then. '

@@ -67,7 +67,7 @@ begin
     cross join worker.configuration as c
   )
   select
-    array_agg(worker.hash32(r.debtor_id) order by r.iri, r.debtor_id, r.looks_for_move) filter (where r.is_confirmed),
+    array_agg(worker.hash32(r.debtor_id) order by r.iri collate "C", r.debtor_id, r.looks_for_move) filter (where r.is_confirmed),
     array_agg(
       jsonb_build_object(
         'type', 'ConfirmDebtor',
@@ -75,9 +75,9 @@ begin
         'debtor_info_locator', r.debtor_info_locator,
         'ts', worker.now()
       )
-      order by r.iri, r.debtor_id, r.looks_for_move
+      order by r.iri collate "C", r.debtor_id, r.looks_for_move
     ) filter (where r.is_confirmed),
-    array_agg(worker.hash32(r.debtor_info_locator) order by r.iri, r.debtor_id, r.looks_for_move) filter (where r.is_stored),
+    array_agg(worker.hash32(r.debtor_info_locator) order by r.iri collate "C", r.debtor_id, r.looks_for_move) filter (where r.is_stored),
     array_agg(
       jsonb_build_object(
         'type', 'StoreDocument',
@@ -89,12 +89,12 @@ begin
         'will_not_change_until', r.will_not_change_until,
         'ts', worker.now()
       )
-      order by r.iri, r.debtor_id, r.looks_for_move
+      order by r.iri collate "C", r.debtor_id, r.looks_for_move
     ) filter (where r.is_stored),
-    array_agg(worker.hash32(r.peg_debtor_info_locator) order by r.iri, r.debtor_id, r.looks_for_move) filter (where r.leads_to_peg),
+    array_agg(worker.hash32(r.peg_debtor_info_locator) order by r.iri collate "C", r.debtor_id, r.looks_for_move) filter (where r.leads_to_peg),
     array_agg(
       worker.fetch_message(r.peg_debtor_info_locator, r.peg_debtor_id, true, null, r.recursion_level + 1)
-      order by r.iri, r.debtor_id, r.looks_for_move
+      order by r.iri collate "C", r.debtor_id, r.looks_for_move
     ) filter (where r.leads_to_peg)
   into v_confirmation_hashes, v_confirmations, v_document_hashes, v_documents, v_fetch_hashes, v_fetches
   from result as r;

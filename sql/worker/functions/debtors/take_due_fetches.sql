@@ -64,10 +64,10 @@ begin
       array_agg(f.debtor_id) filter (where not f.is_own),
       array_agg(f.looks_for_move) filter (where not f.is_own),
       array_agg(f.settled) filter (where f.settled is not null),
-      array_agg(f.iri order by f.iri, f.debtor_id, f.looks_for_move) filter (where f.is_own and f.settled is null),
-      array_agg(f.debtor_id order by f.iri, f.debtor_id, f.looks_for_move)
+      array_agg(f.iri order by f.iri collate "C", f.debtor_id, f.looks_for_move) filter (where f.is_own and f.settled is null),
+      array_agg(f.debtor_id order by f.iri collate "C", f.debtor_id, f.looks_for_move)
         filter (where f.is_own and f.settled is null),
-      array_agg(f.looks_for_move order by f.iri, f.debtor_id, f.looks_for_move)
+      array_agg(f.looks_for_move order by f.iri collate "C", f.debtor_id, f.looks_for_move)
         filter (where f.is_own and f.settled is null)
     into
       v_count, v_floor, v_foreign_iris, v_foreign_debtor_ids, v_foreign_looks, v_settled, v_iris, v_debtor_ids, v_looks

@@ -16,18 +16,18 @@ create or replace function worker.available_amounts(
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select
-    c.missing,
+    c.missing as missing_collected,
     s.available,
     p_amount_to_send - s.available,
-    r.missing,
+    r.missing as missing_received,
     -- Two steps, so that no difference of two amounts can leave their range.
     greatest(greatest(p_amount_to_dispatch - (c.missing - (p_amount_to_send - s.available)), 0) - r.missing, 0)
   from (select p_amount_to_collect - coalesce(p_total_collected, 0) as missing) as c
   cross join lateral (select greatest(p_amount_to_send - c.missing, 0) as available) as s
-  cross join lateral (select greatest(p_amount_to_receive - coalesce(p_total_received, 0), 0) as missing) as r
-$$;
+  cross join lateral (select greatest(p_amount_to_receive - coalesce(p_total_received, 0), 0) as missing) as r;
+end;
 
 comment on function worker.available_amounts is
   'What a collector can pay when payments to it are missing: they are charged to other collectors first (the hoarded '

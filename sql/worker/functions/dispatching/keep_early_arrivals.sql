@@ -5,6 +5,8 @@ as $$
 declare
   v_unknown worker.expected_payment[];
   v_kept integer;
+  v_latest_turn_id integer := (select max(t.turn_id) from worker.worker_turn as t);
+  v_far bigint;
 begin
   select array_agg(p.payment order by p.n) into v_unknown
   from (
@@ -32,6 +34,19 @@ begin
         )
       end
   ) as p;
+  -- Nobody is so many turns ahead of us: it would wait for a turn that has nothing to do with it.
+  select
+    array_agg(
+      row(u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount)::worker.expected_payment order by u.n
+    ) filter (where not f.is_far),
+    count(*) filter (where f.is_far)
+  into v_unknown, v_far
+  from unnest(v_unknown) with ordinality as u (kind, collector_id, turn_id, debtor_id, other_id, amount, n)
+  cross join lateral (select coalesce(u.turn_id > v_latest_turn_id::bigint + 1000, false) as is_far) as f;
+  if v_far > 0 then
+    raise warning 'payments for turns far in the future were ignored'
+      using detail = format('%s payments, the latest turn is %s', v_far, v_latest_turn_id);
+  end if;
   if v_unknown is null then
     return 0;
   end if;
@@ -42,7 +57,7 @@ begin
   from (select distinct u.turn_id from unnest(v_unknown) as u order by 1) as t;
 
   insert into worker.early_arrival as e (kind, collector_id, turn_id, debtor_id, other_id, amount, inserted_at)
-  select distinct on (u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id)
+  select distinct on (u.kind collate "C", u.collector_id, u.turn_id, u.debtor_id, u.other_id)
     u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount, worker.now()
   from unnest(v_unknown) with ordinality as u (kind, collector_id, turn_id, debtor_id, other_id, amount, n)
   cross join worker.configuration as c
@@ -57,9 +72,9 @@ begin
   and not exists (
     select
     from worker.worker_turn as t
-    where t.turn_id = u.turn_id and t.phase = 3 and t.worker_turn_subphase >= 5
+    where t.turn_id = u.turn_id and t.phase = 3 and t.worker_turn_subphase >= 5 and not t.is_lost
   )
-  order by u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount is null, u.n
+  order by u.kind collate "C", u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount is null, u.n
   on conflict (kind, collector_id, turn_id, debtor_id, other_id) do update
   set amount = excluded.amount, inserted_at = excluded.inserted_at
   where e.amount is null and excluded.amount is not null;
@@ -70,5 +85,5 @@ $$;
 
 comment on function worker.keep_early_arrivals is
   'Keeps those payments and notices that no row waits for because this shard does not know the result of the turn yet, '
-  'and returns how many. A payment replaces a notice; otherwise the first one stays. '
-  'Called by worker.receive_payments.';
+  'or never will, and returns how many. Those for turns more than a thousand ahead of the latest known one are not '
+  'kept. A payment replaces a notice; otherwise the first one stays. Called by worker.receive_payments.';

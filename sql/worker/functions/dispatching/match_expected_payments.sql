@@ -14,7 +14,7 @@ begin
   with payment as materialized (
     select p.*
     from unnest(p_payments) as p
-    order by p.kind, p.collector_id, p.turn_id, p.debtor_id, p.other_id
+    order by p.kind collate "C", p.collector_id, p.turn_id, p.debtor_id, p.other_id
   ),
   collected as (
     update worker.worker_collecting as c

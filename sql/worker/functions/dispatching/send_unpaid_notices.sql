@@ -7,7 +7,7 @@ create or replace function worker.send_unpaid_notices(
 )
   returns void
   language sql
-as $$
+begin atomic
   select worker.send_internal(
     'TriggerTransfer',
     array_agg(worker.hash32(n.collector_id)),
@@ -22,8 +22,8 @@ as $$
       'ts', worker.now()
     ))
   )
-  from unnest(p_turn_ids, p_collector_ids, p_debtor_ids, p_payer_ids) as n (turn_id, collector_id, debtor_id, payer_id)
-$$;
+  from unnest(p_turn_ids, p_collector_ids, p_debtor_ids, p_payer_ids) as n (turn_id, collector_id, debtor_id, payer_id);
+end;
 
 comment on function worker.send_unpaid_notices is
   'Tells collectors that payments they wait for will never come. p_kind: collecting (the payer is a seller) or sending '

@@ -3,6 +3,7 @@ create or replace function worker.start_dispatchings(p_statuses worker.dispatchi
   language plpgsql
 as $$
 declare
+  v_doubtful integer := worker.doubtful_turns();
   v_started integer;
   v_attempts worker.transfer_attempt_key[];
 begin
@@ -59,11 +60,14 @@ begin
   ),
   attempted as (
     insert into worker.transfer_attempt (
-      collector_id, turn_id, debtor_id, creditor_id, is_dispatching, nominal_amount, collection_started_at, inserted_at
+      collector_id, turn_id, debtor_id, creditor_id, is_dispatching, nominal_amount, collection_started_at, inserted_at,
+      held_at, held_until
     )
     select
       h.collector_id, h.turn_id, h.debtor_id, h.creditor_id, true, h.nominal_amount, h.collection_started_at,
-      worker.now()
+      worker.now(),
+      case when h.turn_id <= v_doubtful then worker.now() end,
+      case when h.turn_id <= v_doubtful then worker.doubt_ends_at(0) end
     from share as h
     where h.nominal_amount >= 1.0
     on conflict do nothing

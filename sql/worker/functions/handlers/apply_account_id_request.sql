@@ -6,7 +6,7 @@ create or replace function worker.apply_account_id_request(p_messages jsonb[])
   set enable_mergejoin = off
   set enable_seqscan = off
   set jit = off
-as $$
+begin atomic
   select worker.send_internal(
     'AccountIdResponse',
     array_agg(worker.hash32(x.collector_id)),
@@ -24,11 +24,12 @@ as $$
         else -9223372036854775808
       end,
       'ts', worker.now()
-    ))
+    ) || case when x.transfer_kind is null then '{}' else jsonb_build_object('transfer_kind', x.transfer_kind) end)
   )
   from unnest(p_messages) as m (message)
   cross join lateral jsonb_to_record(m.message) as x (
-    collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean
+    collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean,
+    transfer_kind integer
   )
   left join worker.trading_policy as p
     on p.creditor_id = x.creditor_id
@@ -39,9 +40,10 @@ as $$
     and w.debtor_id = x.debtor_id
     and w.account_id <> '';
 
-  select worker.reopen_accounts(p_messages)
-$$;
+  select worker.reopen_accounts(p_messages);
+end;
 
 comment on function worker.apply_account_id_request is
-  'Answers AccountIdRequest with the account ID of a customer or of a collector of this shard; empty if unknown, '
-  'and then an account that vanished is asked for, so that a later answer knows it. Called by the drain.';
+  'Answers AccountIdRequest, also one for moving a surplus, with the account ID of a customer or of a collector of '
+  'this shard; empty if unknown, and then an account that vanished is asked for, so that a later answer knows it. '
+  'Called by the drain.';

@@ -32,9 +32,11 @@ begin
     from unnest(p_messages) as m (message)
     cross join lateral jsonb_to_record(m.message) as x (
       collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean,
-      account_id text, account_id_version bigint
+      account_id text, account_id_version bigint, transfer_kind integer
     )
-    where a.collector_id = x.collector_id
+    -- Nothing here moves surpluses; the other columns may be those of a sending.
+    where x.transfer_kind is distinct from 2
+      and a.collector_id = x.collector_id
       and a.turn_id = x.turn_id
       and a.debtor_id = x.debtor_id
       and a.creditor_id = x.creditor_id

@@ -13,6 +13,7 @@ declare
   v_payments worker.expected_payment[];
   v_paid worker.dispatching_key[];
 begin
+  perform worker.note_transfer_numbers(p_messages);
   with incoming as materialized (
     select
       x.creditor_id,
@@ -58,6 +59,19 @@ begin
       and w.debtor_id = i.debtor_id
       and w.creditor_id = i.other_id
     returning w.collector_id, w.turn_id, w.debtor_id
+  ),
+  -- It was in doubt whether these had been paid.
+  settled as (
+    delete from worker.transfer_attempt as a
+    using incoming as i
+    where a.held_at is not null
+      and i.kind in ('sending', 'dispatching')
+      and i.acquired_amount < 0
+      and a.collector_id = i.creditor_id
+      and a.turn_id = i.turn_id
+      and a.debtor_id = i.debtor_id
+      and a.creditor_id = i.other_id
+      and a.is_dispatching = (i.kind = 'dispatching')
   )
   select
     count(*) filter (where i.other_id is null),
@@ -67,11 +81,12 @@ begin
       )::worker.releasing_transfer
     ) filter (
       where i.other_id is not null
+      -- A surplus that moves from collector to collector, or to the owner, is nobody's business here.
       and i.kind = case when i.acquired_amount < 0 then 'collecting' else 'dispatching' end
     ),
     array_agg(
       row(i.kind, i.creditor_id, i.turn_id, i.debtor_id, i.other_id, i.acquired_amount)::worker.expected_payment
-    ) filter (where i.other_id is not null and i.acquired_amount > 0 and i.kind <> 'dispatching'),
+    ) filter (where i.other_id is not null and i.acquired_amount > 0 and i.kind in ('collecting', 'sending')),
     (
       select array_agg(row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key)
       from (table sent union table dispatched) as p

@@ -1,7 +1,7 @@
 create or replace function worker.apply_store_document(p_messages jsonb[])
   returns void
   language sql
-as $$
+begin atomic
   insert into worker.debtor_info_document as d (
     debtor_info_locator,
     debtor_id,
@@ -29,7 +29,7 @@ as $$
     will_not_change_until timestamptz,
     ts timestamptz
   )
-  order by m.debtor_info_locator
+  order by m.debtor_info_locator collate "C"
   on conflict (debtor_info_locator) do update set
     debtor_id = excluded.debtor_id,
     peg_debtor_info_locator = excluded.peg_debtor_info_locator,
@@ -37,8 +37,8 @@ as $$
     peg_exchange_rate = excluded.peg_exchange_rate,
     will_not_change_until = excluded.will_not_change_until,
     fetched_at = excluded.fetched_at
-  where d.fetched_at < excluded.fetched_at or d.fetched_at > worker.latest_credible_moment()
-$$;
+  where d.fetched_at < excluded.fetched_at or d.fetched_at > worker.latest_credible_moment();
+end;
 
 comment on function worker.apply_store_document is
   'Keeps parsed debtor info documents, the newest of each locator; none is newer than its arrival. Called by '

@@ -16,8 +16,11 @@ begin
   into v_attempts, v_notices
   from unnest(p_messages) as m (message)
   cross join lateral jsonb_to_record(m.message) as x (
-    collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean, unpaid text
-  );
+    collector_id bigint, turn_id integer, debtor_id bigint, creditor_id bigint, is_dispatching boolean, unpaid text,
+    transfer_kind integer
+  )
+  -- Nothing here moves surpluses; the other columns may be those of a sending.
+  where x.transfer_kind is distinct from 2;
   if v_attempts is not null then
     perform worker.trigger_transfers(v_attempts);
   end if;

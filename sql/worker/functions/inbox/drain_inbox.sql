@@ -2,6 +2,7 @@ create or replace function worker.drain_inbox(
   p_lane integer,
   p_limit integer,
   p_floor bigint,
+  p_without text[] default '{}',
   out busy boolean,
   out taken integer,
   out floor bigint,
@@ -37,8 +38,15 @@ begin
         where msg_id > $1
           and msg_id <= (
             select max(n.msg_id)
-            from (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit $2) as n
+            from (
+              select q.msg_id
+              from pgmq.%1$I as q
+              where q.msg_id > $1 and ($3 = '{}' or coalesce(q.message ->> 'type', '') <> all($3))
+              order by q.msg_id
+              limit $2
+            ) as n
           )
+          and ($3 = '{}' or coalesce(message ->> 'type', '') <> all($3))
         returning msg_id, message
       ),
       rounds as (
@@ -52,11 +60,11 @@ begin
       select type, array_agg(message order by msg_id) as messages, max(msg_id) as last_id
       from rounds
       group by type, round
-      order by round, min(msg_id), type
+      order by round, min(msg_id), type collate "C"
     $query$,
     'q_inbox_' || p_lane
   )
-  using p_floor, p_limit
+  using p_floor, p_limit, p_without
   loop
     perform worker.apply_messages(v_type, v_messages);
     taken := taken + cardinality(v_messages);
@@ -75,4 +83,5 @@ comment on function worker.drain_inbox is
   'Takes up to p_limit messages after msg_id p_floor out of a lane and applies them, one set-based call per type '
   'and round; the messages of one key keep their order. A data error of one message fails them all: roll back and '
   'call drain_inbox_singly. The caller passes floor on as p_floor after the commit, and lower ones now and then, '
-  'because IDs may commit out of order. types: how many messages of each type. Called by the drain loop.';
+  'because IDs may commit out of order. p_without: types that stay where they are, because their handler fails. types: '
+  'how many messages of each type. Called by the drain loop.';

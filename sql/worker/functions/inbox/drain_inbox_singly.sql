@@ -2,6 +2,7 @@ create or replace function worker.drain_inbox_singly(
   p_lane integer,
   p_limit integer,
   p_floor bigint,
+  p_without text[] default '{}',
   out busy boolean,
   out taken integer,
   out floor bigint,
@@ -32,14 +33,20 @@ begin
     $query$
       with batch as (
         delete from pgmq.%1$I
-        where msg_id in (select q.msg_id from pgmq.%1$I as q where q.msg_id > $1 order by q.msg_id limit least($2, 50))
+        where msg_id in (
+          select q.msg_id
+          from pgmq.%1$I as q
+          where q.msg_id > $1 and ($3 = '{}' or coalesce(q.message ->> 'type', '') <> all($3))
+          order by q.msg_id
+          limit least($2, 50)
+        )
         returning msg_id, message
       )
       select msg_id, message from batch order by msg_id
     $query$,
     'q_inbox_' || p_lane
   )
-  using p_floor, p_limit
+  using p_floor, p_limit, p_without
   loop
     taken := taken + 1;
     floor := v_msg_id;

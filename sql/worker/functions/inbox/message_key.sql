@@ -3,7 +3,7 @@ create or replace function worker.message_key(p_message jsonb)
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select case p_message ->> 'type'
     when 'UpdatedLedger' then concat_ws(',', 'ledger', p_message ->> 'creditor_id', p_message ->> 'debtor_id')
     when 'UpdatedPolicy' then concat_ws(',', 'policy', p_message ->> 'creditor_id', p_message ->> 'debtor_id')
@@ -61,8 +61,8 @@ as $$
         p_message ->> 'is_dispatching'
       )
     end
-  end
-$$;
+  end;
+end;
 
 comment on function worker.message_key is
   'What a message is about, whatever its type. Messages of one key are applied one after the other, all others of a '

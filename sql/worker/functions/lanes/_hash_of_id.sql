@@ -3,9 +3,9 @@ create or replace function worker._hash_of_id(p_id jsonb)
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select case
     when jsonb_typeof(p_id) = 'number' and p_id::numeric between -9223372036854775808 and 9223372036854775807
       then worker.hash32(p_id::bigint)
-  end
-$$;
+  end;
+end;

@@ -3,9 +3,9 @@ create or replace function worker.in_realm(p_key_hash integer)
   language sql
   stable
   parallel safe
-as $$
-  select (p_key_hash & c.realm_mask) = c.realm from worker.configuration as c
-$$;
+begin atomic
+  select (p_key_hash & c.realm_mask) = c.realm from worker.configuration as c;
+end;
 
 comment on function worker.in_realm is
   'Does this shard own the key with this hash? Called wherever rows or messages of other shards may appear.';

@@ -2,9 +2,9 @@
 create or replace function worker.lock_turn_shared(p_turn_id integer)
   returns void
   language sql
-as $$
-  select pg_advisory_xact_lock_shared(7302, p_turn_id & 255)
-$$;
+begin atomic
+  select pg_advisory_xact_lock_shared(7302, p_turn_id & 255);
+end;
 
 comment on function worker.lock_turn_shared is
   'Waits until no step that changes the turn is under way, and keeps such steps out until the end of the transaction. '

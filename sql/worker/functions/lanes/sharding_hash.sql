@@ -3,7 +3,7 @@ create or replace function worker.sharding_hash(p_message jsonb)
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select case p_message ->> 'type'
     when 'FetchDebtorInfo' then worker.hash32(p_message ->> 'iri')
     when 'StoreDocument' then worker.hash32(p_message ->> 'debtor_info_locator')
@@ -15,8 +15,8 @@ as $$
     when 'StartSending' then worker._hash_of_id(p_message -> 'collector_id')
     when 'StartDispatching' then worker._hash_of_id(p_message -> 'collector_id')
     else worker._hash_of_id(p_message -> 'creditor_id')
-  end
-$$;
+  end;
+end;
 
 comment on function worker.sharding_hash is
   'Hash of a message''s sharding key, which decides its shard and lane; null when the message has no usable key. '

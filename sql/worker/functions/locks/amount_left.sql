@@ -4,9 +4,9 @@ create or replace function worker.amount_left(p_locked_amount bigint, p_share fl
   language sql
   immutable
   parallel safe
-as $$
-  select floor(p_locked_amount * p_share::text::numeric)::bigint
-$$;
+begin atomic
+  select floor(p_locked_amount * p_share::text::numeric)::bigint;
+end;
 
 comment on function worker.amount_left is
   'Whole tokens of a locked amount that are left when demurrage leaves the share p_share (0 .. 1). Called when '

@@ -4,12 +4,12 @@ create or replace function worker.amount_to_lock(p_amount bigint, p_share float8
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select case
     when p_share = 0 then 9223372036854775807
     else worker.clamp64(ceil(p_amount / p_share::text::numeric))
-  end
-$$;
+  end;
+end;
 
 comment on function worker.amount_to_lock is
   'The smallest number of tokens that is at least p_amount tokens after demurrage left the share p_share of it. '

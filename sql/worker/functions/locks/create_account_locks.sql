@@ -21,10 +21,11 @@ begin
     select worker.demurrage(c.min_demurrage_rate, extract(epoch from t.collection_deadline - v_now)::float8) as worst
   ) as s
   where t.turn_id = p_turn_id;
-  if not found then
+  if not found or p_turn_id <= worker.doubtful_turns() then
     return 0;
   end if;
 
+  perform worker.catch_up_request_ids(interval '1 second');
   with collector as (
     select c.debtor_id, array_agg(c.collector_id) as ids
     from worker.active_collector as c
@@ -105,5 +106,6 @@ $$;
 comment on function worker.create_account_locks is
   'Engages the accounts of candidate offers in a turn: picks a random active collector of the currency for each, '
   'creates the lock and sends PrepareTransfer. Accounts whose lock is in force, currencies without a collector and '
-  'sales below the minimum are left out. No account twice. Returns the number of new locks. Called by the lane step '
-  'of 2/0, which knows that the turn is in phase 2, and by apply_candidate_offer.';
+  'sales below the minimum are left out. No account twice. None at all while the turn is in doubt. Returns the number '
+  'of new locks. Called by the lane step of 2/0, which knows that the turn is in phase 2, and by '
+  'apply_candidate_offer.';

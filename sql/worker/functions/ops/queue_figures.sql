@@ -1,6 +1,7 @@
 create or replace function worker.queue_figures(p_limit integer)
   returns table (queue text, kind text, message_type text, messages bigint, oldest_seconds double precision)
   language plpgsql
+  security definer
   stable
 as $$
 declare
@@ -13,12 +14,12 @@ declare
 begin
   for v_queue, v_kind, v_schema, v_table, v_moment, v_id in
     select
-      m.queue_name,
+      m.queue_name collate "C",
       case
-        when m.queue_name like 'inbox\_%' then 'inbox'
-        when m.queue_name like 'out\_%' then 'outbox'
+        when m.queue_name collate "C" like 'inbox\_%' then 'inbox'
+        when m.queue_name collate "C" like 'out\_%' then 'outbox'
         else 'requests'
-      end,
+      end collate "C",
       'pgmq',
       'q_' || m.queue_name,
       'enqueued_at',

@@ -7,8 +7,9 @@ create or replace function worker.turn_figures()
     overdue_seconds double precision
   )
   language sql
+  security definer
   stable
-as $$
+begin atomic
   select
     w.turn_id,
     w.phase,
@@ -23,8 +24,8 @@ as $$
   from worker.worker_turn as w
   where w.worker_turn_subphase < 10
   order by w.turn_id
-  limit 100
-$$;
+  limit 100;
+end;
 
 comment on function worker.turn_figures is
   'Turns in which this shard has steps left: the seconds until the phase ends (null in phase 3, which has no end), and '

@@ -17,7 +17,7 @@ begin
     select message_type, array_agg(message order by unroutable_id) as messages
     from batch
     group by message_type
-    order by message_type
+    order by message_type collate "C"
   loop
     v_count := v_count + cardinality(v_group.messages);
     perform worker.requeue_outgoing(v_group.message_type, v_group.messages);

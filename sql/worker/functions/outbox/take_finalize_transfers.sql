@@ -1,7 +1,7 @@
 create or replace function worker.take_finalize_transfers(p_limit integer, p_floor bigint)
   returns setof outbox.finalize_transfer
   language sql
-as $$
+begin atomic
   with batch as (
     delete from outbox.finalize_transfer
     where outbox_id in (
@@ -14,8 +14,8 @@ as $$
     )
     returning *
   )
-  select * from batch order by outbox_id
-$$;
+  select * from batch order by outbox_id;
+end;
 
 comment on function worker.take_finalize_transfers is
   'Takes FinalizeTransfer messages out of their table; they come back when the transaction is rolled back. Called'

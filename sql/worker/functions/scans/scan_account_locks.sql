@@ -5,6 +5,7 @@ as $$
 declare
   v_settings worker.configuration := (select c from worker.configuration as c);
   v_lanes integer[] := worker.try_lock_lanes();
+  v_doubtful_turns integer := worker.doubtful_turns();
   v_first tid := worker.first_row_id(p_first_block);
   v_end tid := worker.first_row_id(p_last_block + 1);
   v_unpaid jsonb[];
@@ -34,6 +35,13 @@ begin
               and l.finalized_at is null
               and l.collection_deadline
                 < worker.now() - greatest(v_settings.sending_slack, v_settings.dispatching_slack) - interval '30 days'
+            )
+            -- A seller of whose payment this database has forgotten what came of it. No commit is under way any more.
+            or (
+              l.amount < 0
+              and l.released_at is null
+              and l.turn_id <= v_doubtful_turns
+              and l.collection_deadline < worker.now() - interval '30 days'
             )
           else worker.is_parent_row(l.key_hash, v_settings)
         end
@@ -67,6 +75,7 @@ end
 $$;
 
 comment on function worker.scan_account_locks is
-  'Deletes locks that are very old, that were released long ago, or whose buyer can not be paid any more, and '
-  'dismisses their prepared transfers; deletes rows of the parent shard. Returns how many. '
+  'Deletes locks that are very old, that were released long ago, whose buyer can not be paid any more, or of whose '
+  'seller a database that stepped back does not know whether he paid, and dismisses their prepared transfers; deletes '
+  'rows of the parent shard. Returns how many. '
   'Called by pipelines.turns.scan.';

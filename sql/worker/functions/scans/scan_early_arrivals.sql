@@ -19,7 +19,9 @@ begin
       and (e.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
       and case
         when (e.key_hash & v_settings.realm_mask) = v_settings.realm then
-          e.inserted_at < worker.now() - v_settings.turn_max_commit_period - v_settings.sending_slack
+          greatest(e.inserted_at, e.refunded_at)
+            < worker.now() - v_settings.turn_max_commit_period - v_settings.sending_slack
+          and (e.amount is null or e.refunded_at is not null or not worker.is_lost_turn(e.turn_id))
         else worker.is_parent_row(e.key_hash, v_settings)
       end
     limit p_limit
@@ -31,5 +33,5 @@ end
 $$;
 
 comment on function worker.scan_early_arrivals is
-  'Deletes early payments and notices of turns whose result never came, and rows of the parent shard. Returns how '
-  'many. Called by pipelines.turns.scan.';
+  'Deletes early payments and notices of turns whose result never came, and rows of the parent shard; payments of '
+  'lost turns stay until they are refunded. Returns how many. Called by pipelines.turns.scan.';

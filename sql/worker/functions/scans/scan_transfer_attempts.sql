@@ -36,7 +36,8 @@ begin
       and (a.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
       and case
         when (a.key_hash & v_settings.realm_mask) = v_settings.realm then
-          a.collection_started_at
+          not a.is_refund
+          and a.collection_started_at
             < worker.now()
               - v_settings.turn_max_commit_period
               - greatest(v_settings.sending_slack, v_settings.dispatching_slack)

@@ -18,7 +18,9 @@ begin
       and (w.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
       and case
         when (w.key_hash & v_settings.realm_mask) = v_settings.realm then
-          w.purge_after < worker.now() and not w.collected
+          w.purge_after < worker.now()
+          and not w.collected
+          and worker.may_have_come(w.turn_id, w.collector_id, w.debtor_id) is not true
         else worker.is_parent_row(w.key_hash, v_settings)
       end
     limit p_limit
@@ -30,5 +32,6 @@ end
 $$;
 
 comment on function worker.scan_worker_collectings is
-  'Gives up payments of sellers that never came: the amounts count as missing, and rows of the parent shard. '
+  'Gives up payments of sellers that never came: the amounts count as missing, and rows of the parent shard. Not those '
+  'that may have come in the time which this database lost: an operator decides about them. '
   'Returns how many. Called by pipelines.turns.scan.';

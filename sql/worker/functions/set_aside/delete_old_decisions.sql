@@ -1,7 +1,8 @@
 create or replace function worker.delete_old_decisions(p_limit integer)
   returns integer
   language sql
-as $$
+  security definer
+begin atomic
   with deleted as (
     delete from worker.set_aside_decision
     where set_aside_id in (
@@ -14,8 +15,8 @@ as $$
     )
     returning 1
   )
-  select count(*)::integer from deleted
-$$;
+  select count(*)::integer from deleted;
+end;
 
 comment on function worker.delete_old_decisions is
   'Forgets up to p_limit decisions about set-aside messages that are older than a year; returns how many. Called by '

@@ -1,7 +1,8 @@
 create or replace function worker.discard_set_aside(p_ids bigint[], p_decided_by text default session_user)
   returns integer
   language sql
-as $$
+  security definer
+begin atomic
   with discarded as (
     delete from worker.set_aside as s
     where s.set_aside_id = any(p_ids)
@@ -18,8 +19,8 @@ as $$
     from discarded as d
     returning 1
   )
-  select count(*)::integer from decided
-$$;
+  select count(*)::integer from decided;
+end;
 
 comment on function worker.discard_set_aside is
   'Gives up messages that were set aside, notes who decided so, and returns how many. Called by operators.';

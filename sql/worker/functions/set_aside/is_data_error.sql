@@ -4,9 +4,9 @@ create or replace function worker.is_data_error(p_sqlstate text)
   language sql
   immutable
   parallel safe
-as $$
-  select left(p_sqlstate, 2) in ('20', '21', '22', '23', '54', 'ST', 'P0')
-$$;
+begin atomic
+  select left(p_sqlstate, 2) in ('20', '21', '22', '23', '54', 'ST', 'P0');
+end;
 
 comment on function worker.is_data_error is
   'Is this the fault of the message, so that trying it again changes nothing? Everything else is trouble of the '

@@ -1,6 +1,7 @@
 create or replace function worker.replay_set_aside(p_ids bigint[], p_decided_by text default session_user)
   returns integer
   language plpgsql
+  security definer
 as $$
 declare
   v_replayed bigint[];
@@ -47,7 +48,7 @@ begin
       where d.set_aside_id = any(v_replayed)
     ) as q
     group by q.queue, q.message_type
-    order by q.queue, q.message_type
+    order by q.queue collate "C", q.message_type collate "C"
   loop
     if v_type is not null then
       perform worker.requeue_outgoing(v_type, v_messages);

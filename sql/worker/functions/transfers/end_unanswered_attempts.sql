@@ -1,7 +1,7 @@
 create or replace function worker.end_unanswered_attempts(p_request_ids bigint[])
   returns integer
   language sql
-as $$
+begin atomic
   select worker.fail_transfer_attempts(
     array_agg(a.coordinator_request_id),
     array_agg(null::bigint),
@@ -9,8 +9,8 @@ as $$
   )
   from worker.transfer_attempt as a
   cross join worker.configuration as c
-  where a.coordinator_request_id = any(p_request_ids) and worker.is_unanswered(a, c)
-$$;
+  where a.coordinator_request_id = any(p_request_ids) and worker.is_unanswered(a, c);
+end;
 
 comment on function worker.end_unanswered_attempts is
   'Treats those of the given tries that got no answer until a day after their deadline as timed out, and returns how '

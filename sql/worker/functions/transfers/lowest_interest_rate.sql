@@ -3,7 +3,7 @@ create or replace function worker.lowest_interest_rate(p_creditor_id bigint, p_d
   language sql
   stable
   parallel safe
-as $$
+begin atomic
   select
     least(0, w.interest_rate, past.lowest, case when known.has_close_changes then w.demurrage_rate end),
     known.latest_change_ts,
@@ -37,8 +37,8 @@ as $$
       ) as a
     ) as m
   ) as known
-  where w.creditor_id = p_creditor_id and w.debtor_id = p_debtor_id
-$$;
+  where w.creditor_id = p_creditor_id and w.debtor_id = p_debtor_id;
+end;
 
 comment on function worker.lowest_interest_rate is
   'The worst interest rate (percent per year, <= 0) that a collector account may have had since p_since, the latest '

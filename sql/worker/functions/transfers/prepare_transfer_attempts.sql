@@ -21,6 +21,8 @@ begin
       case
         when a.collector_id is null then 'unclaimed'
         when a.debtor_id <> x.debtor_id or a.collector_id <> x.creditor_id then 'dismiss'
+        -- Another try may have paid, and been forgotten. One that is prepared and known has not ended.
+        when a.held_at is not null and a.transfer_id is distinct from x.transfer_id then 'dismiss'
         when a.failure_code is null and a.transfer_id is null then 'settle'
         when a.failure_code is null and a.transfer_id = x.transfer_id then 'repeat'
         else 'dismiss'

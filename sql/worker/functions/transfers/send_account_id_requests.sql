@@ -1,7 +1,7 @@
 create or replace function worker.send_account_id_requests(p_attempts worker.transfer_attempt_key[])
   returns void
   language sql
-as $$
+begin atomic
   select worker.send_internal(
     'AccountIdRequest',
     array_agg(worker.hash32(a.creditor_id)),
@@ -15,8 +15,8 @@ as $$
       'ts', worker.now()
     ))
   )
-  from unnest(p_attempts) as a
-$$;
+  from unnest(p_attempts) as a;
+end;
 
 comment on function worker.send_account_id_requests is
   'Asks the shards of the recipients of transfer attempts for their account IDs. Null or empty: does nothing. '

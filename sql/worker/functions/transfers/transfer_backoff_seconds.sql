@@ -3,11 +3,11 @@ create or replace function worker.transfer_backoff_seconds(p_wait interval, p_co
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select least(
     least(trunc(extract(epoch from p_wait)), 2147483647)::bigint << least(p_counter, 31), 2147483647
-  )::integer
-$$;
+  )::integer;
+end;
 
 comment on function worker.transfer_backoff_seconds is
   'Seconds that a try may take, and until the next one: p_wait (the healthy commit delay), doubled p_counter times, '

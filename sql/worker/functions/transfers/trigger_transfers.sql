@@ -18,6 +18,7 @@ declare
   v_debtors bigint[];
 begin
   select * into strict v_config from worker.configuration;
+  perform worker.catch_up_request_ids(interval '1 second');
 
   with ready as materialized (
     select a as attempt
@@ -29,6 +30,7 @@ begin
       and a.creditor_id = k.creditor_id
       and a.is_dispatching = k.is_dispatching
     where (a.rescheduled_for is null or a.rescheduled_for <= worker.now())
+      and a.held_at is null
       and (a.attempted_at is null or (a.failure_code is not null and a.fatal_error is null))
     order by a.collector_id, a.turn_id, a.debtor_id, a.creditor_id, a.is_dispatching
     for update of a
@@ -58,8 +60,8 @@ begin
         a.nominal_amount,
         i.interest_rate,
         600 + extract(epoch from worker.now() - o.collection_started_at)::float8 + b.delay,
-        -- Turn 0: a collector that is removed gives everything it has.
-        case when a.turn_id = 0 then 0 else v_config.amount_cut end
+        -- Turn 0: a collector that is removed gives everything it has. What was paid for nothing goes back whole.
+        case when a.turn_id = 0 or a.is_refund then 0 else v_config.amount_cut end
       ) as new_amount
     from of_account as o
     left join lateral worker.lowest_interest_rate(o.collector_id, o.debtor_id, o.collection_started_at) as i on true

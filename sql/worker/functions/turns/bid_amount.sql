@@ -3,7 +3,7 @@ create or replace function worker.bid_amount(p_policy worker.trading_policy)
   language sql
   immutable
   parallel safe
-as $$
+begin atomic
   select case
     when (p_policy.config_flags & 1) <> 0
       or p_policy.account_id = ''
@@ -16,8 +16,8 @@ as $$
     when p_policy.principal > p_policy.max_principal
     then worker.clamp64(p_policy.max_principal::numeric - p_policy.principal)
     else 0
-  end
-$$;
+  end;
+end;
 
 comment on function worker.bid_amount is
   'Tokens that the owner of an account wants to buy (> 0) or to sell (< 0). 0: no wish, or the account is of no '

@@ -2,7 +2,7 @@ create or replace function worker.buy_offers_to_ship(p_turn_id integer)
   returns table (turn_id integer, creditor_id bigint, debtor_id bigint, amount bigint)
   language sql
   stable
-as $$
+begin atomic
   select l.turn_id, l.creditor_id, l.debtor_id, l.amount
   from worker.account_lock as l
     cross join worker.configuration as c
@@ -10,8 +10,8 @@ as $$
     and l.amount > 0
     and l.transfer_id is not null
     and l.finalized_at is null
-    and (l.key_hash & c.realm_mask) = c.realm
-$$;
+    and (l.key_hash & c.realm_mask) = c.realm;
+end;
 
 comment on function worker.buy_offers_to_ship is
   'What buyers of this shard have prepared in a turn. Called by the exchange in step 2/5.';

@@ -3,19 +3,29 @@ create or replace function worker.forget_turns(p_turn_ids integer[])
   language plpgsql
 as $$
 declare
-  v_forgotten integer[];
+  v_lost integer[];
   v_hashes integer[];
   v_messages jsonb[];
 begin
   perform worker.lock_turn_exclusive(w.turn_id)
   from (
-    select turn_id from worker.worker_turn where turn_id = any(p_turn_ids) and phase < 3 order by turn_id
+    select t.turn_id from worker.worker_turn as t where t.turn_id = any(p_turn_ids) order by t.turn_id
   ) as w;
-  with deleted as (
-    delete from worker.worker_turn where turn_id = any(p_turn_ids) and phase < 3 returning turn_id
+  with lost as (
+    update worker.worker_turn as w
+    set
+      phase = 3,
+      worker_turn_subphase = 10,
+      phase_deadline = null,
+      collection_started_at = coalesce(w.collection_started_at, worker.now()),
+      collection_deadline = coalesce(w.collection_deadline, worker.now()),
+      is_lost = true
+    where w.turn_id = any(p_turn_ids) and worker.awaits_result(w)
+    returning w.turn_id
   )
-  select array_agg(d.turn_id) into v_forgotten from deleted as d;
-  perform worker.clear_staging(f.turn_id, 2) from unnest(v_forgotten) as f (turn_id);
+  select array_agg(l.turn_id) into v_lost from lost as l;
+  delete from worker.turn_needed_currency where turn_id = any(v_lost);
+  perform worker.clear_staging(l.turn_id, 2) from unnest(v_lost) as l (turn_id);
 
   -- No step 3/0 will ever free the accounts of these turns. Nothing was arranged for them, so they are all dismissed.
   select
@@ -32,15 +42,16 @@ begin
     )
   into v_hashes, v_messages
   from worker.account_lock as l
-  where l.turn_id = any(v_forgotten)
+  where l.turn_id = any(v_lost)
     and l.finalized_at is null
     and not l.has_been_revised
     and worker.in_realm(l.key_hash);
   perform worker.send_internal('ReviseAccountLock', v_hashes, v_messages);
-  return coalesce(cardinality(v_forgotten), 0);
+  return coalesce(cardinality(v_lost), 0);
 end
 $$;
 
 comment on function worker.forget_turns is
-  'Deletes open turns that the solver does not know any more, and has their account locks dismissed; returns how many '
-  'turns. Called by the worker''s turn loop.';
+  'Gives up turns that the solver does not know any more, or closed by force, before their results were taken over: '
+  'they are lost, and their account locks are dismissed. Returns how many they were. Called by the worker''s turn '
+  'loop.';

@@ -2,7 +2,7 @@ create or replace function worker.lane_is_open(p_turn_id integer, p_phase intege
   returns boolean
   language sql
   stable
-as $$
+begin atomic
   select exists (
     select from worker.worker_turn as w
     where w.turn_id = p_turn_id
@@ -13,8 +13,8 @@ as $$
   and not exists (
     select from worker.worker_turn_lane as l
     where l.turn_id = p_turn_id and l.phase = p_phase and l.subphase = 0 and l.lane = p_lane
-  )
-$$;
+  );
+end;
 
 comment on function worker.lane_is_open is
   'Is the bulk step of a turn''s phase still to do in this lane? The caller holds the lane and a lock of the turn. '

@@ -1,6 +1,7 @@
 create or replace function worker.stamp_staging(p_turn_id integer, p_phase integer, p_row_count bigint)
   returns void
   language plpgsql
+  security definer -- only the owner may analyze
 as $$
 begin
   insert into worker.staging_stamp (turn_id, phase, row_count) values (p_turn_id, p_phase, p_row_count);

@@ -3,6 +3,7 @@ create or replace function worker.upsert_turns(p_turns jsonb)
   language plpgsql
 as $$
 declare
+  v_others integer[];
   v_advanced integer[];
   v_count integer;
 begin
@@ -22,7 +23,15 @@ begin
   select array_agg(w.turn_id order by w.turn_id) into v_advanced
   from worker.worker_turn as w
     inner join jsonb_populate_recordset(null::worker.worker_turn, p_turns) as t using (turn_id)
-  where w.phase < least(t.phase, 3);
+  where w.phase < least(t.phase, 3) and w.started_at = t.started_at;
+  select array_agg(w.turn_id order by w.turn_id) into v_others
+  from worker.worker_turn as w
+    inner join jsonb_populate_recordset(null::worker.worker_turn, p_turns) as t using (turn_id)
+  where w.started_at <> t.started_at;
+  if v_others is not null then
+    raise warning 'the solver has other turns than this shard knows: its database has stepped back in time'
+      using detail = format('turns %s', v_others);
+  end if;
   if v_advanced is null then
     return v_count;
   end if;
@@ -45,4 +54,5 @@ $$;
 
 comment on function worker.upsert_turns is
   'Takes over turns of the solver: new ones, and those that reached a later phase, which restarts their sub-phases. '
-  'p_turns: array of solver.turn rows. Returns how many were new or advanced. Called by the worker''s turn loop.';
+  'Another turn with an ID that is known here is skipped, with a warning. p_turns: array of solver.turn rows. Returns '
+  'how many were new or advanced. Called by the worker''s turn loop.';

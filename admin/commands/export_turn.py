@@ -1,0 +1,48 @@
+"""`swpt-trade export_turn`: the archive of a turn as a directory of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from admin.commands.collectors import solver_database
+
+
+@click.command("export_turn")
+@click.argument("turn_id", metavar="TURN", type=click.IntRange(1, 2**31 - 1))
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def export_turn(turn_id: int, directory: Path) -> None:
+    """Write what a turn traded, and why, to a directory.
+
+    DIR gets what `swpt-trade solve DIR` reads (the offers, currencies and collector accounts that the turn was solved
+    with), and beside it the prices with their paths of pegs, the result, the reason of each untraded offer, and the
+    report. Needs SOLVER_POSTGRES_URL. APP_ARCHIVED_TURNS says how many turns are kept.
+    """
+    from pipelines.solver import archived
+
+    try:
+        with solver_database() as (solver, _):
+            started_at = archived.archive_of(solver, turn_id)
+            files = archived.archived_files(solver, turn_id, started_at)
+            _prepare(directory, [file.name for file in files])
+            for file in files:
+                with (directory / file.name).open("wb") as target:
+                    target.writelines(archived.read_archived(solver, turn_id, started_at, file))
+    except archived.NotArchived as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or directory}: {error.strerror}") from None
+    size = sum(file.size for file in files)
+    started = started_at.isoformat(sep=" ", timespec="seconds")
+    click.echo(f"turn {turn_id}, started at {started}: {len(files)} files, {size / 1e6:,.1f} MB, in {directory}")
+    if archived.was_cut_short(directory):
+        click.echo("the time limit had been reached when it was solved: solving it again may give another answer")
+
+
+def _prepare(directory: Path, names: list[str]) -> None:
+    """Makes the directory, which must have none of the files: nothing is overwritten."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (directory / name).exists():
+            raise click.ClickException(f"{directory / name} exists already: choose another directory")

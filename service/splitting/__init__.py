@@ -1,0 +1,1 @@
+"""A shard becomes two, step by step; each step can be repeated, and sees what is done already."""

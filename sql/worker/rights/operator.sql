@@ -1,0 +1,20 @@
+-- The web server, and people: they read, and what they decide is added to what others have decided.
+grant usage on schema worker to the_role;
+grant select on worker.applied_file, worker.configuration, worker.identity, worker.failed_transfer to the_role;
+grant execute on function
+worker.now,
+worker.compatibility_number,
+worker.queue_figures,
+worker.turn_figures,
+worker.account_figures,
+worker.doubt_figures,
+worker.held_accounts,
+worker.held_transfers,
+worker.list_expected_payments,
+worker.lost_payments,
+worker.list_set_aside,
+worker.find_set_aside,
+worker.list_set_aside_decisions,
+worker.replay_set_aside,
+worker.discard_set_aside
+to the_role;
