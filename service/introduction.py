@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from bridge.rabbitmq.hosts import one_for_each_host
 from settings.config import Config
 
 logger = logging.getLogger(__name__)
@@ -65,14 +66,16 @@ def database_place(url: str) -> str:
 
 
 def broker_place(url: str) -> str:
-    """Protocol, host, port and virtual host in the URL of a broker."""
+    """Protocol, hosts, ports and virtual host in the URL of a broker."""
     try:
-        parts = urlsplit(url)
+        all_parts = [urlsplit(each) for each in one_for_each_host(url)]
+        parts = all_parts[0]
         if parts.fragment:
             # A password that was not escaped.
             return "?"
         virtual_host = parts.path if parts.path != "/" else ""
-        port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
-        return f"{parts.scheme}://{parts.hostname}:{port}{virtual_host}"
+        usual = 5671 if parts.scheme == "amqps" else 5672
+        hosts = ",".join(f"{each.hostname}:{each.port or usual}" for each in all_parts)
+        return f"{parts.scheme}://{hosts}{virtual_host}"
     except ValueError:
         return "?"

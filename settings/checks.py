@@ -16,7 +16,7 @@ from bridge.messages.types import LARGEST_BYTES
 from bridge.rabbitmq.tls import TlsFiles
 from settings.hosts import is_address, is_loopback
 from settings.internal import BURST_COUNTS
-from settings.urls import broker_of
+from settings.urls import lead_to_one_broker
 from sql.scans import SCANS
 
 Role = Literal["solver", "worker", "webserver", "configure"]
@@ -28,8 +28,8 @@ ValueOf = Callable[[str], Any]
 
 _BROKER_URL = re.compile("amqps?://", re.IGNORECASE)
 _BROKER_URL_FORM = (
-    "such as amqp://user:password@host:5672/vhost, with one host, and with : / ? # @ % of user, password and "
-    "virtual host written as %3A %2F %3F %23 %40 %25"
+    "such as amqp://user:password@host:5672/vhost, of a cluster amqp://user:password@host1:5672,host2:5672/vhost, "
+    "with : / ? # @ % of user, password and virtual host written as %3A %2F %3F %23 %40 %25"
 )
 _RESERVED_IDS = 2**32
 _ZERO = timedelta(0)
@@ -125,7 +125,7 @@ def _is_broker_url(text: str) -> bool:
 
 def _are_two_brokers(protocol_url: str, internal_url: str) -> bool:
     try:
-        return bool(internal_url) and broker_of(protocol_url) != broker_of(internal_url)
+        return bool(internal_url) and not lead_to_one_broker(protocol_url, internal_url)
     except ValueError:
         return True  # what is wrong with the URL another rule tells
 

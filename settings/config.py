@@ -35,7 +35,7 @@ from settings.near_misses import SERVICE_LINK_VALUE, near_misses
 from settings.parsers import Kind
 from settings.public import Broker, Databases, Logging, Trading, Turns, WebServer, WorkerProcesses
 from settings.secret_files import SUFFIX, with_secrets
-from settings.urls import broker_of
+from settings.urls import lead_to_one_broker
 
 __all__ = ["ROLES", "Config", "ConfigError", "Role", "Scan", "doubts", "load"]
 
@@ -109,7 +109,7 @@ class Config(
     def has_internal_broker(self) -> bool:
         """Whether messages between shards go by a broker of their own."""
         internal = self.internal_broker_url
-        return bool(internal) and broker_of(internal) != broker_of(self.protocol_broker_url)
+        return bool(internal) and not lead_to_one_broker(internal, self.protocol_broker_url)
 
     @property
     def protocol_queue(self) -> ConsumedQueue:

@@ -159,7 +159,11 @@ class Broker(SettingsGroup):
 
     title = "Message broker"
     protocol_broker_url: Annotated[str, URL] = setting(
-        "amqp://guest:guest@localhost:5672", "Address of RabbitMQ", W, C, secret=True
+        "amqp://guest:guest@localhost:5672",
+        "Address of RabbitMQ; all nodes of a cluster, with commas between them",
+        W,
+        C,
+        secret=True,
     )
     protocol_broker_queue: Annotated[str, TEXT] = setting("swpt_trade", "Queue to consume", W, C)
     protocol_broker_queue_routing_key: Annotated[str, BINDING_KEY] = setting(
@@ -180,7 +184,7 @@ class Broker(SettingsGroup):
     )
     internal_broker_url: Annotated[str, URL] = setting(
         "",
-        "A RabbitMQ of its own for the messages between shards. Empty, or with the host, port and virtual host of "
+        "A RabbitMQ of its own for the messages between shards. Empty, or with a host, port and virtual host of "
         "PROTOCOL_BROKER_URL: they go by that one",
         W,
         C,

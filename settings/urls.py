@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from bridge.rabbitmq.hosts import one_for_each_host
 from pipelines.texts import hide_passwords
 
 _DATABASE_URL = re.compile(
@@ -55,8 +56,13 @@ def show_url(text: str) -> str:
     return hide_passwords(text)
 
 
-def broker_of(url: str) -> tuple[str, int, str]:
-    """Which broker the URL leads to: host, port, virtual host. Raises ValueError for what is no URL."""
+def lead_to_one_broker(url: str, other: str) -> bool:
+    """Whether a host, its port and the virtual host are the same. Raises ValueError for what is no URL."""
+    places, others = ({_place(each) for each in one_for_each_host(text)} for text in (url, other))
+    return not places.isdisjoint(others)
+
+
+def _place(url: str) -> tuple[str, int, str]:
     parts = urlsplit(url)
     _, _, virtual_host = parts.path.partition("/")
     port = parts.port or (5671 if parts.scheme.lower() == "amqps" else 5672)

@@ -68,7 +68,9 @@ def _advice(cause: BaseException) -> str | None:
         return "this name is not known here: look at the host in the broker's URL, and at the name servers"
     if isinstance(cause, ConnectionRefusedError):
         return "nobody listens there: is RabbitMQ running, and is this its port? It is 5672, with TLS 5671"
-    if isinstance(cause, TimeoutError | connection_workflow.AMQPConnectorStackTimeout):
+    if isinstance(
+        cause, TimeoutError | connection_workflow.AMQPConnectorStackTimeout | exceptions.ConnectionOpenAborted
+    ):
         return "no answer: look at the host in the broker's URL, at firewalls, and whether the server is alive"
     if isinstance(cause, exceptions.ConnectionClosedByBroker | exceptions.ChannelClosedByBroker):
         return _ADVICE_BY_CODE.get(cause.reply_code)

@@ -1,4 +1,4 @@
-"""One connection to RabbitMQ, whose I/O loop runs in a thread of its own."""
+"""One connection to RabbitMQ, whose I/O loop runs in a thread of its own. Of several hosts, the first that answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import logging
 import threading
 from collections.abc import Callable
 from typing import Any
+
+import pika
+from pika.adapters.select_connection import IOLoop
 
 from bridge.rabbitmq.access import connection_parameters
 from bridge.rabbitmq.causes import address, explain
@@ -36,8 +39,8 @@ class Link:
         most_bytes: int | None = None,
     ) -> None:
         """`first_tag` is added to the broker's delivery tags. Bodies of more than `most_bytes` are left out."""
-        parameters = connection_parameters(url, files)
-        self.address = address(parameters)
+        self._hosts = connection_parameters(url, files)
+        self.address = ", ".join(map(address, self._hosts))
         self.channel: Any = None
         self.is_ready = False
         self.is_blocked = False
@@ -45,18 +48,29 @@ class Link:
         self._set_up = set_up
         self.changed = changed
         self._stopped = False
-        self.connection = FrameConnection(
-            parameters,
-            lambda deliveries: on_deliveries(self, deliveries) if on_deliveries else None,
-            lambda confirmations: on_confirmations(self, confirmations) if on_confirmations else None,
-            first_tag,
-            most_bytes,
-            on_open_callback=self._on_open,
-            on_open_error_callback=self._on_closed,
-            on_close_callback=self._on_closed,
-        )
-        self.connection.add_on_connection_blocked_callback(self._on_blocked)
-        self.connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        self._is_closing = False
+        self._failures: list[str] = []
+        self._loop = IOLoop()
+
+        def connect(parameters: pika.URLParameters) -> FrameConnection:
+            connection = FrameConnection(
+                parameters,
+                lambda deliveries: on_deliveries(self, deliveries) if on_deliveries else None,
+                lambda confirmations: on_confirmations(self, confirmations) if on_confirmations else None,
+                first_tag,
+                most_bytes,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_not_opened,
+                on_close_callback=self._on_closed,
+                custom_ioloop=self._loop,
+            )
+            connection.add_on_connection_blocked_callback(self._on_blocked)
+            connection.add_on_connection_unblocked_callback(self._on_unblocked)
+            return connection
+
+        self._connect = connect
+        self._tried = 0
+        self.connection = connect(self._hosts[0])
         self._thread = threading.Thread(target=self._run, name="amqp", daemon=True)
         self._thread.start()
 
@@ -72,7 +86,7 @@ class Link:
         """Runs the function in the loop's thread, soon; never when the loop has ended."""
         with self.changed:
             if not self._stopped:
-                self.connection.ioloop.add_callback_threadsafe(function)
+                self._loop.add_callback_threadsafe(function)
 
     def set_ready(self) -> None:
         """Called in the loop's thread at the end of the set-up."""
@@ -93,25 +107,31 @@ class Link:
         self.call(self._begin_close)
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
-            self.call(self.connection.abort)
+            self.call(self._abort)
             self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         try:
-            self.connection.ioloop.start()
+            self._loop.start()
         except Exception as error:
             self.fail(explain(error, self.address))
         with self.changed:
             self._stopped = True
-            self.connection.ioloop.close()
+            self._loop.close()
+
+    def _abort(self) -> None:
+        self.connection.abort()
 
     def _begin_close(self) -> None:
+        self._is_closing = True
         if self.connection.is_open:
             self.connection.close()
         elif self.connection.is_closed or not self.connection.is_closing:
-            self.connection.ioloop.stop()
+            self._loop.stop()
 
     def _on_open(self, connection: Any) -> None:
+        with self.changed:
+            self.address = address(self._hosts[self._tried])
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel: Any) -> None:
@@ -136,6 +156,15 @@ class Link:
             self.is_blocked = False
             self.changed.notify_all()
 
+    def _on_not_opened(self, _connection: Any, reason: Any) -> None:
+        self._failures.append(explain(reason, address(self._hosts[self._tried])))
+        if self._tried + 1 < len(self._hosts) and not self._is_closing:
+            self._tried += 1
+            self.connection = self._connect(self._hosts[self._tried])
+            return
+        self.fail("; ".join(self._failures))
+        self._loop.stop()
+
     def _on_closed(self, _connection: Any, reason: Any) -> None:
         self.fail(explain(reason, self.address))
-        self.connection.ioloop.stop()
+        self._loop.stop()

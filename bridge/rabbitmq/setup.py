@@ -190,10 +190,15 @@ def _run(url: str, work: Callable[[Any, Callable[[str], None]], None], files: Tl
 
 
 def connect(url: str, files: TlsFiles = NO_FILES) -> tuple[pika.BlockingConnection, str]:
-    """A connection for a task that ends, and the address that it goes to. Raises ConnectionError with the cause."""
-    parameters = connection_parameters(url, files)
-    where = address(parameters)
-    try:
-        return pika.BlockingConnection(parameters), where
-    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
-        raise ConnectionError(f"cannot connect to the broker {explain(error, where)}") from None
+    """A connection for a task that ends, and the address that it goes to.
+
+    Raises ConnectionError with the cause, of each host of the URL.
+    """
+    causes = []
+    for parameters in connection_parameters(url, files):
+        where = address(parameters)
+        try:
+            return pika.BlockingConnection(parameters), where
+        except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
+            causes.append(explain(error, where))
+    raise ConnectionError(f"cannot connect to the broker {'; '.join(causes)}")

@@ -107,5 +107,6 @@ def test_places_have_no_passwords() -> None:
     assert database_place("postgresql://me:s3cret@a,b:1/db?password=s3cret&sslmode=require") == "a,b:,1/db"
     assert database_place("postgresql:///db") == "(local socket):5432/db"
     assert broker_place("amqps://me:s3cret@host/x") == "amqps://host:5671/x"
+    assert broker_place("amqp://me:s3c,ret@a:1,b,c:3/x") == "amqp://a:1,b:5672,c:3/x"
     assert broker_place("amqp://me:123#cret@host/") == "?"
     assert broker_place("amqp://me:s3#cret@host:x/") == "?"

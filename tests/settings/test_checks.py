@@ -33,8 +33,13 @@ BAD_BROKER_URLS = (
     "amqp://g:pw@h:0/",
     "amqp://g:pw@h:65536/",
     "amqp://g:pw@h:port/",
-    "amqp://g:pw@h,i/",
-    "amqp://g:pw@h:5672,i:5672/",
+    "amqp://g:pw@h,/",
+    "amqp://g:pw@h,,i/",
+    "amqp://g:pw@h:5672,i:0/",
+    "amqp://g:pw@h:5672,g:pw@i:5672/",
+    "amqp://g:pw@h;amqp://g:pw@i",
+    "amqp://g:pw@h;i/",
+    "amqp://g:pw@h, i/",
     "amqp://g:pw@[::1/",
     "amqp://g:pw@h//",
     "amqp://g:pw@h/a/b",
@@ -56,6 +61,8 @@ GOOD_BROKER_URLS = (
     "amqp://g:p!$&'()*+,;=-._~w@10.0.0.1:1/a-b",
     "amqp://g:pw@[::1]:5672/?heartbeat=0&socket_timeout=2.5",
     "amqp://g:pw@h?connection_attempts=2",
+    "amqp://g:pw@h,i/",
+    "amqps://g:p,w@h:5672,10.0.0.1,[::1]:5673/v?heartbeat=9",
 )
 
 # Who refuses, the variable to blame, what it must be, and the variables that are wrong.

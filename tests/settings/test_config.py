@@ -361,6 +361,8 @@ def test_the_longest_settings_are_times_that_the_database_can_add(worker_db: psy
         ("amqp://guest:guest@rabbit:5673", True),
         ("amqp://guest:guest@rabbit/internal", True),
         ("amqp://guest:guest@rabbit-2", True),
+        ("amqp://guest:guest@rabbit-2,rabbit:5672/", False),
+        ("amqp://guest:guest@rabbit-2,rabbit:5673", True),
     ],
 )
 def test_another_broker_has_another_host_port_or_virtual_host(internal: str, is_other: bool) -> None:

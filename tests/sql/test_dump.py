@@ -53,7 +53,8 @@ def test_a_database_is_the_same_after_its_dump_was_restored(server: PrivateServe
         run(server, "pg_dump", "-Fc", "-f", str(dump), server.database_url(name))
         found.append(contents(run(server, "pg_restore", "--list", str(dump))))
         if name == kind:
-            run(server, "pg_restore", "--exit-on-error", "-d", server.database_url(f"restored_{kind}"), str(dump))
+            url = server.database_url(f"restored_{kind}")
+            run(server, "pg_restore", "--single-transaction", "-d", url, str(dump))
     assert found[1] == found[0]
     assert len(found[0]) > 100
 
@@ -66,7 +67,7 @@ def test_a_dump_without_the_archive_can_be_restored_and_used(server: PrivateServ
     with connection_to(server.database_url("archiving", user="owner")) as owner:
         configure(owner, "solver", grants=ROLES)
     run(server, "pg_dump", "-Fc", "-T", "solver.turn_archive", "-f", str(dump), server.database_url("archiving"))
-    run(server, "pg_restore", "--exit-on-error", "-d", server.database_url("restored_without"), str(dump))
+    run(server, "pg_restore", "--single-transaction", "-d", server.database_url("restored_without"), str(dump))
     with connection_to(server.database_url("restored_without", user="owner")) as owner:
         assert configure(owner, "solver").is_empty
         assert owner.execute("select solver.keeps_archive(), solver.delete_old_archives(1, 1)").fetchone() == (False, 0)

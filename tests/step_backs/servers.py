@@ -136,7 +136,7 @@ class Dump(StepBack):
         with self.server.admin() as admin:
             admin.execute(sql.SQL("create database {new} owner {owner} template template0").format(**names))
             url = self.server.database_url(f"{self.database}_restored")
-            self.server.run("pg_restore", "--exit-on-error", "-d", url, str(self._path))
+            self.server.run("pg_restore", "--single-transaction", "-d", url, str(self._path))
             # Whoever works with the old one has lost what he did since then.
             admin.execute(sql.SQL("drop database {name} with (force)").format(**names))
             admin.execute(sql.SQL("alter database {new} rename to {name}").format(**names))
