@@ -39,7 +39,7 @@ def dashboard(databases: Databases) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://{_HOST}:{server.port}/trade/dashboard"
+        yield f"http://{_HOST}:{server.port}/trade/dashboard/"
     finally:
         server.shutdown()
         thread.join()

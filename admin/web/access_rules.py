@@ -74,7 +74,7 @@ class AccessRules:
         method = environ["REQUEST_METHOD"]
         # The bytes of the path as Latin-1; as Flask reads it.
         path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
-        if not path.startswith(PREFIX) or method not in ("OPTIONS", *READ_METHODS, *_WRITE):
+        if not (path.startswith(PREFIX) or path == "/") or method not in ("OPTIONS", *READ_METHODS, *_WRITE):
             return None
         try:
             endpoint, _ = self._map.bind("").match(path, method)

@@ -11,6 +11,7 @@ from admin.web import collectors, dashboard, health, queues, set_aside, statisti
 from admin.web.access_rules import AccessRules
 from admin.web.cors import Cors
 from admin.web.cross_site import CrossSiteCheck, HostCheck
+from admin.web.dashboard_login import ProblemPages
 from admin.web.documentation import document
 from admin.web.errors import RETRY_AFTER
 from admin.web.identifiers import register_converters
@@ -46,6 +47,7 @@ def create_app(config: Config) -> flask.Flask:
     api = document(app, config)
     for blueprint in (health, collectors, turns, queues, set_aside, statistics):
         api.register_blueprint(blueprint.blueprint)
+    app.register_blueprint(dashboard.root)
     app.register_blueprint(dashboard.blueprint)
     rules = AccessRules(app)
     app.before_request(role_check(rules))
@@ -64,7 +66,7 @@ def _put_in_front(app: flask.Flask, config: Config, rules: AccessRules) -> None:
         wsgi = HostCheck(wsgi, config.app_webserver_host_names)
     else:
         wsgi = Cors(TokenCheck(wsgi, introspector, rules.of_request))
-    app.wsgi_app = StripIdentity(wsgi)  # type: ignore[method-assign]
+    app.wsgi_app = StripIdentity(ProblemPages(wsgi))  # type: ignore[method-assign]
 
 
 def _database_is_down(error: psycopg.Error) -> flask.typing.ResponseReturnValue:

@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from admin.web.app import create_app
+from admin.web.token_check import DASHBOARD
 from admin.web.worker import DeadlineWorker
 from service import ending, writable
 from service.introduction import introduce
@@ -78,10 +79,17 @@ class Server(BaseApplication):
             # Sooner than whoever supervises us loses patience.
             "graceful_timeout": 5,
             "control_socket_disable": True,
-            "when_ready": lambda _server: ending.limit_by_alarm(signal.SIGTERM, signal.SIGINT),
+            "when_ready": lambda _server: self._when_ready(),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
+
+    def _when_ready(self) -> None:
+        ending.limit_by_alarm(signal.SIGTERM, signal.SIGINT)
+        host = self._config.webserver_host
+        name = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "::1") else host
+        shown = f"[{name}]" if ":" in name else name
+        logger.info("the dashboard is at http://%s:%s%s", shown, self._config.webserver_port, DASHBOARD)
 
     def load(self) -> Any:
         return create_app(self._config)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from werkzeug.http import parse_cookie
+
 from admin.web.access_rules import Access, is_granted
 from admin.web.errors import json_error
 from admin.web.introspection import IntrospectionError, Introspector
@@ -25,9 +27,16 @@ logger = logging.getLogger(__name__)
 GRANTED_SCOPE: Final = "swpt_trade.granted_scope"
 """Key in the environment of requests that have passed: the scope that they needed, and had."""
 
+DASHBOARD: Final = "/trade/dashboard/"
+"""The address of the dashboard; its pages are below it."""
+
+TOKEN_COOKIE: Final = "swpt_trade_token"
+"""Holds the token of somebody who looks at the dashboard. It counts there only."""
+
 _IDENTITY_PREFIX = "HTTP_X_SWPT_"
-# The scheme in any letter case, then a token as RFC 6750 has it.
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+# As RFC 6750 has it; in a header after the scheme, in any letter case.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_BEARER = re.compile(rf"bearer +({_TOKEN.pattern})", re.IGNORECASE)
 
 
 class StripIdentity:
@@ -69,11 +78,11 @@ class TokenCheck:
         if access.scope is None:
             return None
 
-        authorization = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip(" "))
-        if authorization is None:
+        token = _token(environ)
+        if token is None:
             return json_error(401, "A bearer token is required.", "Bearer")
         try:
-            grant = self._introspector.grant(authorization[1])
+            grant = self._introspector.grant(token)
         except IntrospectionError as error:
             if self._seldom.allows(str(error)):
                 logger.warning(
@@ -92,3 +101,17 @@ class TokenCheck:
         environ["HTTP_X_SWPT_USER_ID"] = grant.subject
         environ["HTTP_X_SWPT_REQUIRE_PIN"] = "false" if "disable_pin" in grant.scopes else "true"
         return None
+
+
+def is_token(text: str) -> bool:
+    """Whether this may be an access token."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def _token(environ: WSGIEnvironment) -> str | None:
+    """The token of a request: in its header; on the dashboard, where there is no such header, in a cookie."""
+    if "HTTP_AUTHORIZATION" in environ or not environ.get("PATH_INFO", "").startswith(DASHBOARD):
+        authorization = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip(" "))
+        return authorization and authorization[1]
+    cookie = parse_cookie(environ.get("HTTP_COOKIE", "")).get(TOKEN_COOKIE, "")
+    return cookie if is_token(cookie) else None

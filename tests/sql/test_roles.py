@@ -85,6 +85,7 @@ solver.shard_problems              d       d         d
 solver.count_shard_problems        d       d         d
 solver.step_back_status            d       d         d
 solver.find_turns                  -       d         d
+solver.phase_starts                -       d         d
 solver.count_turn_rows             -       d         d
 solver.debtor_collectors           -       d         d
 solver.find_collectors             -       d         d

@@ -25,9 +25,14 @@ NEEDED = {
     "/trade/.docs/": {"GET": PUBLIC},
     "/trade/.docs/swagger-ui": {"GET": PUBLIC},
     "/trade/.docs/swagger-ui-files/page.js": {"GET": PUBLIC},
-    "/trade/dashboard/public": {"GET": PUBLIC},
+    "/": {"GET": PUBLIC},
     "/trade/dashboard/style.public": {"GET": PUBLIC},
+    "/trade/dashboard/drawing.public": {"GET": PUBLIC},
+    "/trade/dashboard/login/public": {"GET": PUBLIC, "POST": PUBLIC},
+    "/trade/dashboard/logout/public": {"POST": PUBLIC},
+    "/trade/dashboard/problem/public": {"GET": PUBLIC},
     "/trade/dashboard/": {"GET": READ},
+    "/trade/dashboard/turns/": {"GET": READ},
     "/trade/collectors/": {"GET": READ},
     "/trade/collectors/1/": {"GET": READ},
     "/trade/collectors/1/2": {"GET": READ},
@@ -112,7 +117,7 @@ def test_every_rule_is_in_the_table(client: FlaskClient) -> None:
 
 
 @covers("C20")
-@pytest.mark.parametrize("path", NEEDED)
+@pytest.mark.parametrize("path", [path for path in NEEDED if path != "/"])
 def test_the_scope_follows_the_endpoint_however_it_is_spelled(client: FlaskClient, path: str) -> None:
     """Whatever spelling leads to an endpoint needs what the endpoint needs; whatever leads nowhere reveals nothing."""
     url_map = client.application.url_map
@@ -142,6 +147,13 @@ def test_the_scope_follows_the_endpoint_however_it_is_spelled(client: FlaskClien
             assert passing == allowed[wanted], (method, spelling)
             reached += 1
     assert reached >= 2
+
+
+def test_outside_there_is_only_a_way_to_the_dashboard(client: FlaskClient) -> None:
+    for method in ("GET", "HEAD"):
+        _, status, headers = run_wsgi_app(client.application, environ_of(method, "/"))
+        assert (status, headers["Location"]) == ("303 SEE OTHER", "/trade/dashboard/")
+    assert scopes_that_pass(client, "POST", "/") == set()
 
 
 def _rule(url_map: object, path: str) -> str:
@@ -180,7 +192,7 @@ def test_what_leads_nowhere_needs_what_its_method_needs(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
+        ("GET", "/x"),
         ("GET", "/trade"),
         ("OPTIONS", "/x"),
         ("GET", "/Trade/x"),

@@ -1,82 +1,57 @@
-"""The page for operators, in a real browser."""
+"""The dashboard in a real browser: light and dark, on a phone and on a desk."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
+from flask.testing import FlaskClient
 
+from admin.web.services import services_of
+from pipelines.solver.solve import solve_turn
 from tests.conftest import skip_or_fail
-from tests.web.browser import browser, visit
+from tests.pipelines.solver.markets import make_market
+from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS
+from tests.pipelines.solver.solver_turns import insert_turn as insert_offers
+from tests.web.browser import browser
+from tests.web.browser_tab import Tab, opened
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from tests.web.serving import served
 
 pytestmark = pytest.mark.slow
 
-SHELL = "/trade/dashboard/public"
-# A person who types a token and presses the button.
-PERSON = """
-document.getElementById("token").value = " %s ";
-document.querySelector("#login button").click();
-document.body.dataset.background = getComputedStyle(document.body).backgroundColor;
-"""
+DASHBOARD = "/trade/dashboard/"
+LOOKS = [(width, is_dark) for width in (390, 1440) for is_dark in (False, True)]
 
 
-def with_person(app: WSGIApplication, token: str) -> WSGIApplication:
-    """The application, with a script in its page that does what a person would do."""
-
-    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        if request.path == "/person.js":
-            return Response(PERSON % token, mimetype="text/javascript")(environ, start_response)
-        response = Response.from_app(app, environ)
-        if request.path == SHELL:
-            response.set_data(
-                response.get_data(as_text=True).replace("</body>", '<script src="/person.js" defer></script>')
-            )
-        return response(environ, start_response)
-
-    return wrapped
-
-
-@contextmanager
-def served(app: WSGIApplication) -> Iterator[str]:
-    """The URL of the page."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{SHELL}"
-    finally:
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def program() -> str:
-    found = browser()
-    if found is None:
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    program = browser()
+    if program is None:
         skip_or_fail("no browser")
-    return found or ""
+    with opened(program or "", tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+@pytest.fixture(autouse=True)
+def stranger(tab: Tab) -> None:
+    """Nobody is logged in when a test begins."""
+    tab.call("Network.clearBrowserCookies")
+    tab.complaints.clear()
 
 
 @pytest.fixture
 def busy(web: Web) -> Web:
-    """A turn in phase 2, others before it, and trouble in a queue."""
-    for turn_id in range(1, 8):
+    """A turn that was solved, one in phase 2, others before them, and trouble in a queue."""
+    for turn_id in range(1, 5):
         insert_turn(web.solver, turn_id)
         insert_statistic(web.solver, turn_id, 1, 1000 * turn_id**3)
+    insert_offers(web.solver, make_market(OFFERS, {2: 2.0}, COLLECTORS), 7)
+    assert solve_turn(web.solver, 7) is not None
     insert_turn(web.solver, 8, phase=2, deadline="2999-01-01T00:00:00Z")
-    for debtor_id in (1, 2, -1):
+    for debtor_id in (4, 5, -1):
         for status in range(4):
             insert_collector(web.solver, debtor_id, 2**40 + status, status)
     set_aside(web.worker, {"type": "<script>alert(1)</script>\u202e\u2066"})
@@ -87,50 +62,153 @@ def busy(web: Web) -> Web:
     return web
 
 
-@pytest.mark.parametrize(
-    ("arguments", "background"),
-    [
-        ([], "rgb(250, 250, 248)"),
-        (["--force-dark-mode", "--blink-settings=preferredColorScheme=0"], "rgb(22, 24, 27)"),
-    ],
-    ids=["light", "dark"],
-)
-def test_an_operator_sees_what_goes_on(
-    busy: Web, program: str, tmp_path: Path, arguments: list[str], background: str
-) -> None:
-    picture = tmp_path / "page.png"
-    with served(with_person(busy.client.application.wsgi_app, "superuser")) as url:
-        page = visit(program, url, tmp_path / "profile", f"--screenshot={picture}", *arguments)
-    assert "Turn 8, phase 2: offers" in page
-    assert "343\N{THIN SPACE}000" in page
-    assert r"alert(1)&lt;/script&gt;\u202e\u2066" in page
-    assert "1\N{THIN SPACE}234" in page
-    assert "18446744073709551615" in page
-    assert '<form id="login" hidden="">' in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "<script>alert" not in page
-    assert f'data-background="{background}"' in page
-    # A picture of something: an empty page is smaller.
-    assert picture.stat().st_size > 30_000
+def log_in(tab: Tab, url: str, token: str = "superuser") -> None:
+    """As a person who has a token, from the address that everybody knows."""
+    tab.go(f"{url}/")
+    tab.run("document.getElementById('token').focus()")
+    tab.type(f" {token} ")
+    tab.run("document.documentElement.dataset.old = 'yes'")
+    # That nobody is logged in yet is no fault.
+    tab.complaints.clear()
+    tab.press("Enter")
+    tab.wait_for_a_page()
+
+
+def look_at(tab: Tab, width: int, is_dark: bool, folder: Path) -> None:
+    """Checks how a page looks, and leaves a picture of it."""
+    tab.look_like(width, is_dark)
+    background = "rgb(22, 24, 27)" if is_dark else "rgb(250, 250, 248)"
+    assert tab.run("getComputedStyle(document.body).backgroundColor") == background
+    name = tab.run("location.pathname").strip("/").replace("/", "-")
+    tab.picture(folder / f"{name}-{width}-{'dark' if is_dark else 'light'}.png")
+    assert tab.faults() == [], tab.run("location.href")
+
+
+def test_an_operator_sees_what_goes_on(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        assert tab.run("location.pathname") == DASHBOARD
+        page = tab.text()
+        assert "Turn 8, phase 2: offers" in page
+        assert "18446744073709551615" not in page
+        tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        page = tab.text()
+        assert "18446744073709551615" in page
+        assert "1\N{THIN SPACE}234" in page
+        assert r"alert(1)</script>\u202e\u2066" in page
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.click("nav li:nth-child(2) a")
+        assert tab.run("location.pathname") == f"{DASHBOARD}turns/"
+        page = tab.text()
+        assert "22\N{THIN SPACE}000" in page
+        assert "3 of 3" in page
+        assert "64\N{THIN SPACE}000" in page
+        assert tab.run("document.querySelectorAll('svg.columns').length") > 4
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        assert tab.complaints == []
+        tab.click("header button")
+        assert tab.run("location.pathname") == f"{DASHBOARD}login/public"
+        tab.go(f"{url}{DASHBOARD}turns/")
+        assert "22\N{THIN SPACE}000" not in tab.text()
+        assert tab.run("!!document.getElementById('token')")
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("token", "message"),
-    [("unknown", "The token is not valid (any more)."), ("creditor", "The token does not allow this.")],
+    [
+        ("unknown", "The token is not valid (any more)."),
+        ("creditor", "The token does not allow this."),
+        ("ü", "This is no token."),
+    ],
 )
-def test_a_token_that_is_not_good_enough(busy: Web, program: str, tmp_path: Path, token: str, message: str) -> None:
-    with served(with_person(busy.client.application.wsgi_app, token)) as url:
-        page = visit(program, url, tmp_path)
-    assert message in page
-    assert '<form id="login">' in page
-    assert "Turn 8" not in page
+def test_a_token_that_is_not_good_enough(busy: Web, tab: Tab, token: str, message: str) -> None:
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url, token)
+        page = tab.text()
+        assert message in page
+        assert "Turn 8" not in page
+        assert tab.run("!!document.getElementById('token')")
+
+
+def test_who_logs_in_comes_to_the_page_that_was_asked_for(busy: Web, tab: Tab) -> None:
+    with served(busy.client.application.wsgi_app) as url:
+        tab.go(f"{url}{DASHBOARD}turns/?before=4")
+        tab.run("document.getElementById('token').focus()")
+        tab.type("supervisor")
+        tab.click("main form button")
+        assert tab.run("location.pathname + location.search") == f"{DASHBOARD}turns/?before=4"
+        assert tab.run("document.cookie") == ""
+        assert tab.run("[...document.querySelectorAll('tbody th')].map((e) => e.textContent)") == [
+            "Turn 3",
+            "Turn 2",
+            "Turn 1",
+        ]
+
+
+def test_a_page_stays_up_to_date_under_whoever_uses_it(busy: Web, tab: Tab) -> None:
+    """What changes is put in; where the focus is, nothing moves."""
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        tab.run("document.querySelector('#queues summary').focus()")
+        tab.run("document.querySelector('#queues details').open = true")
+        insert_turn(busy.solver, 9, phase=1, deadline="2999-01-01T00:00:00Z")
+        for _ in range(3):
+            set_aside(busy.worker, {"type": "UpdatedFlags"})
+        tab.run("refresh()")
+        assert "Turn 9, phase 1" in tab.text()
+        assert tab.run("document.activeElement.tagName") == "SUMMARY"
+        assert "UpdatedFlags" not in tab.text()
+        tab.run("document.activeElement.blur()")
+        tab.run("refresh()")
+        assert "UpdatedFlags" in tab.text()
+        assert tab.run("document.querySelector('#queues details').open")
+        tab.run("document.getElementById('pause').click()")
+        assert tab.run("document.getElementById('pause').textContent") == "Go on refreshing"
+        insert_turn(busy.solver, 10, phase=1, deadline="2999-01-01T00:00:00Z")
+        tab.run("refresh()")
+        assert "Turn 10, phase 1" not in tab.text()
+        tab.run("document.getElementById('pause').click()")
+        tab.wait_for("document.body.innerText.includes('Turn 10, phase 1')")
+        busy.tokens.answers.clear()
+        forget_tokens(busy)
+        tab.run("refresh()")
+        assert "You are logged out" in tab.text()
+        assert "Turn 10" in tab.text()
+
+
+def forget_tokens(web: Web) -> None:
+    """The web server asks anew who somebody is."""
+    introspector = services_of(web.client.application).introspector
+    assert introspector is not None
+    introspector._grants.clear()
+
+
+def test_by_keyboard_one_comes_to_the_content_and_to_all_pages(busy: Web, tab: Tab) -> None:
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        reached = []
+        for _ in range(4):
+            tab.press("Tab")
+            reached.append(tab.run("document.activeElement.textContent"))
+        assert reached == ["Skip to the content", "Circular trade", "Overview", "Turns"]
+        assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        tab.run("document.documentElement.dataset.old = 'yes'")
+        tab.press("Enter")
+        tab.wait_for_a_page()
+        assert tab.run("location.pathname") == f"{DASHBOARD}turns/"
 
 
 def test_a_database_that_is_down(
-    make_client: Callable[..., object], program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_client: Callable[..., FlaskClient], tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("admin.web.database.WAIT_SECONDS", 0.2)
-    client = make_client()
-    with served(with_person(client.application.wsgi_app, "superuser")) as url:  # type: ignore[attr-defined]
-        page = visit(program, url, tmp_path)
-    assert "A database does not answer now." in page
+    with served(make_client().application.wsgi_app) as url:
+        log_in(tab, url)
+        assert "A database does not answer now." in tab.text()
+        assert tab.run("!!document.querySelector('nav a')")
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)

@@ -34,7 +34,16 @@ def test_everything_is_answered(pooled: Web) -> None:
     insert_turn(pooled.solver, 1)
     message = set_aside(pooled.worker, {"type": "AccountUpdate"})
     for _ in range(10):
-        for path in ("turns/", "turns/1", "collectors/", "collectors/1/", "queues/", "set-aside/0/", "dashboard/"):
+        for path in (
+            "turns/",
+            "turns/1",
+            "collectors/",
+            "collectors/1/",
+            "queues/",
+            "set-aside/0/",
+            "dashboard/",
+            "dashboard/turns/",
+        ):
             assert pooled.get(f"/trade/{path}").status_code == 200, path
     assert pooled.post("/trade/collectors/1/activate", json={"numberOfAccounts": 3}).status_code == 204
     assert pooled.post(f"/trade/set-aside/0/{message}/discard").status_code == 204

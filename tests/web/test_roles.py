@@ -23,6 +23,7 @@ READABLE = {
     "/trade/set-aside/0/1": 200,
     "/trade/set-aside/0/decisions/": 200,
     "/trade/dashboard/": 200,
+    "/trade/dashboard/turns/": 200,
 }
 # Path, needed scope, whether a supervisor may.
 WRITABLE = [
@@ -38,10 +39,14 @@ PUBLIC = [
     "/trade/.docs/swagger-ui-files/page.js",
     "/trade/.docs/swagger-ui-files/swagger-ui-bundle.js",
     "/trade/.docs/swagger-ui-files/swagger-ui.css",
-    "/trade/dashboard/public",
+    "/trade/dashboard/login/public",
     "/trade/dashboard/style.public",
     "/trade/dashboard/script.public",
+    "/trade/dashboard/drawing.public",
 ]
+# They need no token, and answer otherwise than with a page.
+ODD = {"/": 303, "/trade/dashboard/problem/public": 303}
+LOGOUT = "/trade/dashboard/logout/public"
 
 
 @pytest.fixture
@@ -54,9 +59,9 @@ def rows(web: Web) -> Web:
 
 
 def test_the_lists_above_are_complete(web: Web) -> None:
-    listed = {*READABLE, *(path for path, _, _ in WRITABLE), *PUBLIC}
+    listed = {*READABLE, *(path for path, _, _ in WRITABLE), *PUBLIC, *ODD, LOGOUT}
     match = web.client.application.url_map.bind("").match
-    methods = dict.fromkeys((path for path, _, _ in WRITABLE), "POST")
+    methods = dict.fromkeys((*(path for path, _, _ in WRITABLE), LOGOUT), "POST")
     endpoints = {match(path, methods.get(path, "GET"), return_rule=True)[0].rule for path in listed}
     assert endpoints == {rule.rule for rule in web.client.application.url_map.iter_rules()}
 
@@ -112,6 +117,9 @@ def test_public_paths_need_no_token(rows: Web) -> None:
         for token in (None, "unknown", "creditor"):
             assert rows.get(path, token).status_code == 200, path
             assert rows.call("HEAD", path, token).status_code == 200, path
+    for path, code in ODD.items():
+        assert rows.get(path, None).status_code == code, path
+    assert rows.post(LOGOUT, None).status_code == 303
     assert rows.tokens.requests == []
 
 

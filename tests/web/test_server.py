@@ -78,6 +78,15 @@ def variables(new_database: Callable[[Kind], str], tokens: IntrospectionServer) 
     return {"SOLVER_POSTGRES_URL": new_database("solver"), "OAUTH2_INTROSPECT_URL": tokens.url}
 
 
+def test_it_says_where_the_dashboard_is(variables: dict[str, str]) -> None:
+    with serving({**variables, "APP_LOG_LEVEL": "info"}) as (process, client):
+        answer = client.get("/")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/trade/dashboard/")
+        assert client.get("/trade/dashboard/", headers={"Accept": "text/html"}).status_code == 401
+        output = stop(process)
+    assert re.search(r"the dashboard is at http://localhost:\d+/trade/dashboard/", output)
+
+
 @pytest.mark.slow
 def test_the_server_serves_and_stops(variables: dict[str, str]) -> None:
     with serving(variables | {"APP_LOG_LEVEL": "DEBUG", "WEBSERVER_PROCESSES": "2"}) as (process, client):

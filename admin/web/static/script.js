@@ -1,24 +1,11 @@
-// Fetches the page that needs a token, every few seconds, and shows its content. The token stays in this tab.
+// Fetches the page again, every few seconds, and puts in what has changed. Focus, selection and scrolling stay.
 "use strict";
 
-const KEY = "swpt-trade-token";
 const EVERY_MS = 10000;
-const login = document.getElementById("login");
-const token = document.getElementById("token");
+const PAUSED = "swpt-trade-paused";
 const state = document.getElementById("state");
 const content = document.getElementById("content");
-const forget = document.getElementById("forget");
 let timer;
-
-function askForToken(reason) {
-  clearTimeout(timer);
-  sessionStorage.removeItem(KEY);
-  content.replaceChildren();
-  login.hidden = false;
-  forget.hidden = true;
-  say(reason, Boolean(reason));
-  token.focus();
-}
 
 // Only what is new: the state is read aloud.
 function say(text, isProblem) {
@@ -26,42 +13,57 @@ function say(text, isProblem) {
   state.className = isProblem ? "problem" : "";
 }
 
-function show(html) {
-  const open = [...content.querySelectorAll("details")].map((details) => details.open);
+// Nobody likes a page to change under the hands: a part in which somebody is, or has selected something, waits.
+function isInUse(part) {
+  const chosen = document.getSelection();
+  return part.contains(document.activeElement) || (!chosen.isCollapsed && chosen.containsNode(part, true))
+    || part.querySelector("input:checked, form[data-touched]") !== null;
+}
+
+function put(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("content");
-  content.replaceChildren(...fresh.childNodes);
-  content.querySelectorAll("details").forEach((details, number) => { details.open = Boolean(open[number]); });
+  for (const old of [...content.querySelectorAll(":scope > [id]")]) {
+    const now = fresh.querySelector(`:scope > [id="${old.id}"]`);
+    if (!now) continue;
+    const open = [...old.querySelectorAll("details")].map((details) => details.open);
+    now.querySelectorAll("details").forEach((details, number) => { details.open = Boolean(open[number]); });
+    if (old.isEqualNode(now) || isInUse(old)) continue;
+    old.replaceWith(document.adoptNode(now));
+  }
 }
 
 async function refresh() {
   clearTimeout(timer);
-  const secret = sessionStorage.getItem(KEY);
-  if (!secret) return askForToken("");
-  login.hidden = true;
-  forget.hidden = false;
+  if (sessionStorage.getItem(PAUSED)) return;
   try {
-    const response = await fetch(document.body.dataset.source, { headers: { Authorization: `Bearer ${secret}` } });
-    if (sessionStorage.getItem(KEY) !== secret) return;
-    if (response.status === 401) return askForToken("The token is not valid (any more).");
-    if (response.status === 403) return askForToken("The token does not allow this.");
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (response.ok) {
-      show(await response.text());
+      put(await response.text());
       say("", false);
+    } else if (response.status === 401) {
+      return say("You are logged out: load the page again to log in.", true);
     } else {
-      const { message } = await response.json().catch(() => ({}));
-      say(message || `The server answers ${response.status}.`, true);
+      say(`This page is not up to date: the server answers ${response.status}.`, true);
     }
   } catch {
-    say("The server can not be reached.", true);
+    say("This page is not up to date: the server can not be reached.", true);
   }
   timer = setTimeout(refresh, EVERY_MS);
 }
 
-login.addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(KEY, token.value.trim());
-  token.value = "";
-  refresh();
-});
-forget.addEventListener("click", () => askForToken(""));
-refresh();
+if ("live" in document.body.dataset) {
+  const pause = document.createElement("button");
+  pause.type = "button";
+  pause.id = "pause";
+  const label = () => { pause.textContent = sessionStorage.getItem(PAUSED) ? "Go on refreshing" : "Stop refreshing"; };
+  pause.addEventListener("click", () => {
+    if (sessionStorage.getItem(PAUSED)) sessionStorage.removeItem(PAUSED);
+    else sessionStorage.setItem(PAUSED, "yes");
+    label();
+    refresh();
+  });
+  label();
+  state.after(pause);
+  timer = setTimeout(refresh, EVERY_MS);
+}
+document.addEventListener("input", (event) => { event.target.form?.setAttribute("data-touched", ""); });

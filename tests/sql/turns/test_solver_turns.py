@@ -268,3 +268,22 @@ def test_a_known_locator_has_a_moment_of_its_fetch(worker_db: Connection) -> Non
     with pytest.raises(psycopg.errors.CheckViolation):
         insert(worker_db, "worker.debtor_locator_claim", claim)
     insert(worker_db, "worker.debtor_locator_claim", {**claim, "latest_locator_fetch_at": "2026-03-01T00:00:00Z"})
+
+
+def test_it_is_noted_when_phases_begin(solver_db: Connection) -> None:
+    """Also of a turn that is closed by force; of one that nobody started here nothing is known."""
+    turn_id = _start(solver_db, None, "2026-03-02 05:00:00Z")
+    stop_clock(solver_db, "2026-03-02 05:11:00Z")
+    assert value(solver_db, "select solver.begin_phase2(%s, '1 h', '1 day')", turn_id)
+    assert not value(solver_db, "select solver.begin_phase2(%s, '1 h', '1 day')", turn_id)
+    stop_clock(solver_db, "2026-03-02 06:12:00Z")
+    assert value(solver_db, "select solver.begin_phase3(%s)", turn_id)
+    stop_clock(solver_db, "2026-03-02 06:13:00Z")
+    assert value(solver_db, "select solver.end_turn(%s)", turn_id)
+    starts = "select phase, to_char(began_at at time zone 'UTC', 'HH24:MI') from solver.phase_starts(array[%s])"
+    assert rows(solver_db, starts, turn_id) == [(1, "05:00"), (2, "05:11"), (3, "06:12"), (4, "06:13")]
+    insert_turn(solver_db, 2, 77)
+    assert rows(solver_db, starts, 77) == []
+    solver_db.execute("select solver.notice_step_back('it was promoted')")
+    assert value(solver_db, "select solver.end_step_back(77, 'anna')") is not None
+    assert rows(solver_db, starts, 77) == [(4, "06:13")]

@@ -29,6 +29,7 @@ begin
     returning turn_id
   )
   select array_agg(c.turn_id) into v_closed from closed as c;
+  perform solver.note_phase(c.turn_id) from unnest(v_closed) as c (turn_id);
   delete from solver.debtor_info where turn_id = any(v_closed);
   delete from solver.confirmed_debtor where turn_id = any(v_closed);
   delete from solver.currency_info where turn_id = any(v_closed);

@@ -42,6 +42,7 @@ begin
     phase_deadline = solver.now() + p_phase2_duration,
     collection_deadline = solver.now() + p_max_commit_period
   where turn_id = p_turn_id;
+  perform solver.note_phase(p_turn_id);
 
   -- Of every turn past phase 1, and of unknown ones: a slow worker may have written behind the back of an older turn.
   delete from solver.debtor_info where turn_id not in (select t.turn_id from solver.turn as t where t.phase < 2);

@@ -15,6 +15,7 @@ begin
   if not found then
     return false;
   end if;
+  perform solver.note_phase(p_turn_id);
 
   -- Of every turn past phase 2, and of unknown ones: a slow worker may have written behind the back of an older turn.
   delete from solver.currency_info where turn_id not in (select t.turn_id from solver.turn as t where t.phase < 3);

@@ -13,7 +13,11 @@ begin
     and not exists (select from solver.collector_sending where turn_id = p_turn_id)
     and not exists (select from solver.collector_receiving where turn_id = p_turn_id)
     and not exists (select from solver.collector_dispatching where turn_id = p_turn_id);
-  return found;
+  if not found then
+    return false;
+  end if;
+  perform solver.note_phase(p_turn_id);
+  return true;
 end
 $$;
 

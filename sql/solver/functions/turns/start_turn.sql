@@ -57,6 +57,7 @@ begin
     p_min_trade_amount
   )
   returning turn_id into v_turn_id;
+  perform solver.note_phase(v_turn_id);
   return v_turn_id;
 end
 $$;
