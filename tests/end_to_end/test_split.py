@@ -128,7 +128,9 @@ def test_a_shard_is_split_in_phase_3(shards: int, empty_lanes: bool, moment: Mom
     economy = make_economy(5, traders=80, currencies=12)
     with hostile_server() as server, DocumentServer() as documents:
         pace = pace_of(economy, documents)
-        pace = replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=4)))
+        # Nobody has got his money, and so nobody's lock is gone, before the parent ends, however slow this machine is.
+        authority = replace(pace.authority, credit_delay=timedelta(seconds=3))
+        pace = replace(pace, turn=replace(pace.turn, phase2_duration=timedelta(seconds=4)), authority=authority)
         with World(server, InProcessExchange(), shards, pace, documents) as world:
             set_up(economy, world.authority, world.agent, world.documents, lambda: world.settle(LIMIT))
             turn_id = run_to_offers(world)
@@ -136,6 +138,8 @@ def test_a_shard_is_split_in_phase_3(shards: int, empty_lanes: bool, moment: Mom
             parent = world.shards[0]
             moment(world, parent)
 
+            with database(world, parent.place) as worker:
+                assert count(worker, "select count(*) from worker.account_lock") > 0
             halves = split_shard(world, 0, empty_lanes=empty_lanes)
             assert tuple(half.place.binding_key for half in halves) == children
             assert len(world.shards) == shards + 1
