@@ -106,6 +106,7 @@ COPY .dockerignore .flaskenv CHANGELOG.md CONTRIBUTING.md Dockerfile LICENSE Mak
 COPY admin/ admin/
 COPY benchmarks/ benchmarks/
 COPY bridge/ bridge/
+COPY deploy/ deploy/
 COPY docker/ docker/
 COPY docs/ docs/
 COPY pipelines/ pipelines/

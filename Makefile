@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system images demo test check lint types fast simulate mutations chaos step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
+.PHONY: help setup system images manifests demo test check lint types fast simulate mutations chaos step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,9 @@ bench-worker: $(READY) ## Measure a worker shard on a durable server
 
 bench-bridge: $(READY) ## Measure the way from RabbitMQ into a shard, and out of it
 	$(BIN)/python -m benchmarks.bridge
+
+manifests: $(READY) ## Write deploy/rendered/, what kustomize makes of the manifests (kubectl)
+	$(BIN)/python -m tests.deploy.rendering
 
 lock: $(READY) ## Write the hashes of all packages, after a change of pyproject.toml or constraints.txt
 	@scripts/lock-packages

@@ -40,6 +40,7 @@ OLD_NAMES = {
     "3-Clause BSD License": "BSD-3-Clause",
     "BSD-derived (http://www.repoze.org/LICENSE.txt)": "BSD-3-Clause",
     "GPL-3.0": "GPL-3.0-only",
+    "Apache": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
     "ISC License (ISCL)": "ISC",

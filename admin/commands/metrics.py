@@ -23,11 +23,13 @@ from admin.commands.looking import look_first
     show_default=True,
     help="Whose processes and database these are.",
 )
-def serve_metrics(role: str) -> None:
+@click.option("--without-figures", is_flag=True, help="Leave out the database's figures, which another server tells.")
+def serve_metrics(role: str, without_figures: bool) -> None:
     """Serve /metrics for Prometheus, and /health, of the server whose processes share APP_METRICS_DIR.
 
     Listens on APP_METRICS_HOST:APP_METRICS_PORT. `worker` and `solver` start this as one of their children when
-    APP_METRICS_PORT is not 0.
+    APP_METRICS_PORT is not 0. Beside a part of a worker that has a container of its own, --without-figures needs no
+    database, and no password.
     """
     from admin.commands.options import configuration
     from service import ending
@@ -38,19 +40,23 @@ def serve_metrics(role: str) -> None:
     from service.watching.figures import Figures
     from service.watching.server import HEALTH, application
 
-    config = configuration("solver" if role == "solver" else "worker")
+    used = ("APP_METRICS_DIR", "APP_METRICS_HOST", "APP_METRICS_PORT") if without_figures else None
+    config = configuration("solver" if role == "solver" else "worker", used)
     try:
         path = directory.find() or directory.prepare()
     except directory.DirectoryError as error:
         raise click.ClickException(str(error)) from None
     if not config.app_metrics_port:
         raise click.ClickException("APP_METRICS_PORT is 0: nothing to listen on")
-    url = config.app_metrics_postgres_url or (
-        config.solver_postgres_url if role == "solver" else config.worker_postgres_url
-    )
-    look_first(lambda: check_what_is_there(url, "solver" if role == "solver" else "worker"))
+    figures = None
+    if not without_figures:
+        url = config.app_metrics_postgres_url or (
+            config.solver_postgres_url if role == "solver" else config.worker_postgres_url
+        )
+        look_first(lambda: check_what_is_there(url, "solver" if role == "solver" else "worker"))
+        figures = Figures(role, url)
     try:
-        app = application(path, Figures(role, url))
+        app = application(path, figures)
         server = WsgiServer(config.app_metrics_host, config.app_metrics_port, app, [HEALTH])
     except OSError as error:
         where = f"{config.app_metrics_host}:{config.app_metrics_port}"

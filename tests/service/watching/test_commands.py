@@ -87,30 +87,42 @@ def test_serve_metrics_wants_a_port(tmp_path: Path) -> None:
     assert "APP_METRICS_PORT is 0" in result.output
 
 
-def test_serve_metrics_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def served(path: Path, *options: str, **environ: str) -> str:
+    """What /metrics says of a server with one process, from a command that ends well when it is told to."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    environ = ENVIRONMENTS["solver"] | {"APP_METRICS_DIR": str(tmp_path), "APP_METRICS_PORT": str(port)}
-    beat(tmp_path, os.getpid())
+    beat(path, os.getpid())
     process = subprocess.Popen(
-        [sys.executable, "-m", "admin.cli", "serve_metrics", "--role", "solver"],
-        env={**os.environ, **environ, "SOLVER_POSTGRES_URL": "postgresql://127.0.0.1:1/none"},
+        [sys.executable, "-m", "admin.cli", "serve_metrics", *options],
+        env={**os.environ, **environ, "APP_METRICS_DIR": str(path), "APP_METRICS_PORT": str(port)},
     )
     try:
         ends = time.monotonic() + 60
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
-                    text = response.read().decode()
+                    text: str = response.read().decode()
                 break
             except OSError:
                 assert process.poll() is None
                 assert time.monotonic() < ends
                 time.sleep(0.05)
-        assert 'swpt_trade_database_up{database="solver"} 0.0' in text
-        assert 'swpt_trade_process_healthy{process="flush_all"} 1.0' in text
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
+    return text
+
+
+def test_serve_metrics_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    environ = ENVIRONMENTS["solver"] | {"SOLVER_POSTGRES_URL": "postgresql://127.0.0.1:1/none"}
+    text = served(tmp_path, "--role", "solver", **environ)
+    assert 'swpt_trade_database_up{database="solver"} 0.0' in text
+    assert 'swpt_trade_process_healthy{process="flush_all"} 1.0' in text
+
+
+def test_serve_metrics_beside_a_part_needs_no_database(tmp_path: Path) -> None:
+    text = served(tmp_path, "--without-figures")
+    assert "swpt_trade_database_up" not in text
+    assert 'swpt_trade_process_healthy{process="flush_all"} 1.0' in text
