@@ -79,7 +79,10 @@ def fill(solver: psycopg.Connection[Any], market: Market) -> None:
         ),
     )
     with solver.cursor() as cursor:
-        with cursor.copy("copy solver.currency_info from stdin") as copy:
+        with cursor.copy(
+            "copy solver.currency_info (turn_id, debtor_info_locator, debtor_id, peg_debtor_info_locator,"
+            " peg_debtor_id, peg_exchange_rate, is_confirmed) from stdin"
+        ) as copy:
             for row in market.currencies.rows():
                 copy.write_row((TURN, *row))
         with cursor.copy(

@@ -165,7 +165,10 @@ class _World:
         )
         self._solver.execute(
             """
-            insert into solver.currency_info
+            insert into solver.currency_info (
+              turn_id, debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate,
+              is_confirmed
+            )
             select %s, 'L' || d, d, 'L' || p, p, case when d > 1 then 2.0 end, true
             from generate_series(1, %s) as d
               cross join lateral (

@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from bridge.messages.moments import parse_moment
+from pipelines.texts import plain_name
 
 CONTENT_TYPE = "application/vnd.swaptacular.coin-info+json"
 MAX_BODY_BYTES = 2**20
@@ -36,12 +37,17 @@ class Peg:
 
 @dataclass(frozen=True, slots=True)
 class CoinInfo:
-    """What a document says. `will_not_change_until` is in UTC."""
+    """What a document says. `will_not_change_until` is in UTC.
+
+    `name` and `abbreviation` are made harmless (see plain_name), and None where nothing is left of them.
+    """
 
     debtor_info_locator: str
     debtor_id: int
     peg: Peg | None
     will_not_change_until: datetime | None
+    name: str | None = None
+    abbreviation: str | None = None
 
 
 class _ShortLink(Struct, forbid_unknown_fields=True):
@@ -70,7 +76,15 @@ class _Document(Struct):
     peg: _Peg | UnsetType = UNSET
 
 
+class _Names(Struct):
+    """Only people need them, so whatever is there makes no document invalid."""
+
+    debtor_name: Any = msgspec.field(name="debtorName", default=None)
+    unit: Any = None
+
+
 _decode = msgspec.json.Decoder(_Document).decode
+_decode_names = msgspec.json.Decoder(_Names).decode
 
 
 def parse_coin_info(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> CoinInfo:
@@ -80,11 +94,14 @@ def parse_coin_info(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> CoinInfo:
     try:
         document = _read(body, body.decode("utf-8"))
         until = document.will_not_change_until
+        names = _read_names(body)
         return CoinInfo(
             debtor_info_locator=document.latest_debtor_info.uri,
             debtor_id=parse_debtor_uri(document.debtor_identity.uri),
             peg=None if isinstance(document.peg, UnsetType) else _read_peg(document.peg),
             will_not_change_until=None if isinstance(until, UnsetType) else parse_moment(until),
+            name=plain_name(names.debtor_name),
+            abbreviation=plain_name(names.unit),
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidDocument(f"{type(error).__name__}: {error}"[:300]) from None
@@ -104,6 +121,18 @@ def _read(body: bytes, text: str) -> _Document:
     if not isinstance(document.peg, UnsetType):
         document.peg.latest_debtor_info.uri.encode()
     return document
+
+
+def _read_names(body: bytes) -> _Names:
+    try:
+        return _decode_names(body)
+    except (msgspec.MsgspecError, RecursionError):
+        # Half a surrogate pair, as above, or in their place something that nobody can read.
+        try:
+            document = json.loads(body)
+            return _Names(document.get("debtorName"), document.get("unit"))
+        except (ValueError, RecursionError):
+            return _Names()
 
 
 def _finite(text: str) -> float:

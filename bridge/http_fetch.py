@@ -275,6 +275,8 @@ def _result(due: DueFetch, outcome: Outcome) -> dict[str, Any]:
             "peg_debtor_id": peg and peg.debtor_id,
             "peg_exchange_rate": peg and peg.exchange_rate,
             "will_not_change_until": until and format_moment(until),
+            "name": outcome.document.name,
+            "abbreviation": outcome.document.abbreviation,
         }
     return {
         "iri": due.iri,

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 LONGEST = 300
 """Characters of one text in a line of ours."""
 LONGEST_LINE = 2000
 MOST_LINES = 200
+LONGEST_NAME = 40
+"""Characters of the name of a currency, or of its abbreviation: so many are allowed in a document."""
+
+# Letters, to Unicode, that show nothing: fillers of Hangul, an empty pattern of Braille, a joiner.
+_NOTHING = dict.fromkeys(map(ord, "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"))
 
 # All patterns here are linear: what can repeat without end gives nothing back (`*+`), and only follows what is limited
 # and is rarely found; so no part of a text is looked at again and again.
@@ -59,6 +65,27 @@ def shown_lines(text: object, longest: int = LONGEST_LINE) -> str:
         half = MOST_LINES // 2
         lines = [*lines[:half], f"… ({len(lines) - MOST_LINES} lines)", *lines[-half:]]
     return "\n".join(shown(line.rstrip("\r"), longest) for line in lines)
+
+
+def plain_name(text: object, longest: int = LONGEST_NAME) -> str | None:
+    """A name that somebody gave himself, on one line, cut, and without what can not be seen; None: nothing is left.
+
+    Nothing is left of whatever is no text, either. Marks that turn the direction of writing are gone, letters of such
+    scripts are not; `isolated` keeps these to themselves.
+    """
+    if not isinstance(text, str):
+        return None
+    # Composed letters are one character, of which many marks on a letter are left out with the rest.
+    whole = unicodedata.normalize("NFC", text[: 25 * longest].translate(_NOTHING))
+    seen = "".join(letter for letter in " ".join(whole.split()) if letter.isprintable())
+    return " ".join(seen[:longest].split()) or None
+
+
+def isolated(text: str) -> str:
+    """The text, within marks that let its direction of writing turn nothing around it, if it has letters that would."""
+    if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def hide_passwords(text: str, is_cut: bool = False) -> str:

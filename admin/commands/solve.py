@@ -71,7 +71,8 @@ def solve(
     """Solve one turn offline: read a market from files, write who gives and takes what.
 
     INPUT_DIR holds currencies, collector_accounts, sell_offers and buy_offers, each a .parquet or .csv file or a folder
-    of them, and meta.json. Every value is taken exactly, or refused with its file, row and column. OUTPUT_DIR gets
+    of them, and meta.json; names (debtor_id, name, abbreviation) of currencies may be there, too. Every value is taken
+    exactly, or refused with its file, row and column. OUTPUT_DIR gets
     takings.parquet, givings.parquet, collector_transfers.parquet, untraded_offers.parquet (with the reason of each),
     prices.parquet and report.json; with --report also circles.parquet, the largest ones. `swpt-trade export_turn`
     writes such an INPUT_DIR from the archive of a turn, and `swpt-trade compare` says what is different between two

@@ -103,9 +103,9 @@ def _asked(
 
     Says that it is at work where somebody waits for it.
     """
+    from pipelines.names import names_in, with_id
     from pipelines.solver.archived import NotArchived, archive_of
     from pipelines.solver.archived_frames import archived_frame
-    from pipelines.texts import shown
 
     try:
         with solver_database() as (solver, _), working(f"reading turn {turn_id}"):
@@ -114,11 +114,6 @@ def _asked(
             prices = archived_frame(solver, turn_id, started_at, "prices")
     except NotArchived as error:
         raise click.ClickException(str(error)) from None
-    names = {} if prices is None else dict(prices.select("debtor_id", "debtor_info_locator").iter_rows())
-
-    def named(debtor_id: int) -> str:
-        number = str(debtor_id % 2**64)
-        locator = names.get(debtor_id)
-        return number if locator is None else f"{number} ({shown(locator)})"
-
-    return found, named
+    names = {} if prices is None else names_in(prices)
+    locators = {} if prices is None else dict(prices.select("debtor_id", "debtor_info_locator").iter_rows())
+    return found, lambda debtor_id: with_id(debtor_id, names, locators)

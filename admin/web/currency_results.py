@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
+from pipelines.names import CurrencyName, archived_names
 from pipelines.solver.archived import archive_of
-from pipelines.solver.archived_rows import SortedFile
+from pipelines.solver.archived_rows import Rows, SortedFile
 
 Connection = psycopg.Connection[Any]
 
@@ -29,6 +31,7 @@ class PegStep:
 class CurrencyResult:
     """What a turn did in a currency. Amounts are in tokens; 2^63-1 stands for more.
 
+    `name` and `abbreviation` are what the currency calls itself; others may have the same.
     Without a price nothing was traded. `path` leads from the currency to the base; it is None without a price, and for
     more than a hundred pegs.
     """
@@ -48,23 +51,39 @@ class CurrencyResult:
     givings: int
     traded_amount: int
     collector_transfers: int
+    name: str | None = None
+    abbreviation: str | None = None
 
 
 def currency_results(connection: Connection, turn_id: int, after: int | None, limit: int) -> list[CurrencyResult]:
     """Up to `limit` currencies by (signed) debtor ID, those after an ID if one is given."""
-    return [_currency(row) for row in _currencies(connection, turn_id).after(after, limit)]
+    started_at = archive_of(connection, turn_id)
+    rows = _currencies(connection, turn_id, started_at).after(after, limit)
+    return _with_names(connection, turn_id, started_at, rows)
 
 
 def find_currencies(connection: Connection, turn_id: int, debtor_ids: Collection[int]) -> dict[int, CurrencyResult]:
     """Those of these currencies that the turn knew, by debtor ID."""
-    return {row["debtor_id"]: _currency(row) for row in _currencies(connection, turn_id).of(debtor_ids)}
+    started_at = archive_of(connection, turn_id)
+    rows = _currencies(connection, turn_id, started_at).of(debtor_ids)
+    return {result.debtor_id: result for result in _with_names(connection, turn_id, started_at, rows)}
 
 
-def _currencies(connection: Connection, turn_id: int) -> SortedFile:
-    return SortedFile(connection, turn_id, archive_of(connection, turn_id), "currency_figures", "debtor_id")
+def currency_names(connection: Connection, turn_id: int, debtor_ids: Collection[int]) -> dict[int, CurrencyName]:
+    """What those of these currencies call themselves that had a name in the turn, by debtor ID."""
+    return archived_names(connection, turn_id, archive_of(connection, turn_id), debtor_ids)
 
 
-def _currency(row: dict[str, Any]) -> CurrencyResult:
+def _currencies(connection: Connection, turn_id: int, started_at: datetime) -> SortedFile:
+    return SortedFile(connection, turn_id, started_at, "currency_figures", "debtor_id")
+
+
+def _with_names(connection: Connection, turn_id: int, started_at: datetime, rows: Rows) -> list[CurrencyResult]:
+    names = archived_names(connection, turn_id, started_at, [row["debtor_id"] for row in rows])
+    return [_currency(row, names.get(row["debtor_id"], CurrencyName())) for row in rows]
+
+
+def _currency(row: dict[str, Any], name: CurrencyName) -> CurrencyResult:
     path, rates = row.pop("path"), row.pop("path_rates")
     steps = None if path is None else [PegStep(*step) for step in zip(path, [*rates, None], strict=True)]
-    return CurrencyResult(path=steps, **row)
+    return CurrencyResult(path=steps, name=name.name, abbreviation=name.abbreviation, **row)

@@ -11,6 +11,7 @@ from msgspec.structs import force_setattr
 from bridge.messages.types import (
     MAX_INT64,
     AccountId,
+    CurrencyName,
     Int32,
     Int64,
     Iri,
@@ -73,7 +74,11 @@ class FetchDebtorInfo(WireMessage, frozen=True, kw_only=True):
 
 
 class StoreDocument(WireMessage, frozen=True, kw_only=True):
-    """Stores the parsed content of a fetched document. The three peg fields are null together."""
+    """Stores the parsed content of a fetched document. The three peg fields are null together.
+
+    `name` and `abbreviation` are ours: shards of other releases never get it, since who fetches a document also stores
+    it.
+    """
 
     sharding_field: ClassVar[str] = "debtor_info_locator"
 
@@ -84,6 +89,8 @@ class StoreDocument(WireMessage, frozen=True, kw_only=True):
     peg_debtor_id: Int64 | None = None
     peg_exchange_rate: NonNegativeFloat | None = None
     will_not_change_until: Moment | None = None
+    name: CurrencyName | UnsetType = UNSET
+    abbreviation: CurrencyName | UnsetType = UNSET
     ts: Moment
 
     def __post_init__(self) -> None:

@@ -61,3 +61,4 @@ TransferNoteFormat = Annotated[str, Meta(pattern=r"\A[0-9A-Za-z.-]{0,8}\Z", extr
 Sha256 = Annotated[str, Meta(pattern=r"\A(?:[0-9A-F]{64}|[0-9a-f]{64})?\Z", extra={"ascii": True})]
 DebtorInfoIri = Annotated[str, Meta(max_length=200)]
 Iri = Annotated[str, Meta(min_length=1, max_length=200)]
+CurrencyName = Annotated[str, Meta(min_length=1, max_length=40)]

@@ -35,7 +35,7 @@ SORTED_ROWS = 32_768
 """Of a part whose rows are sorted: at most 2 MB before it is compressed."""
 SORTED_BY = {
     **dict.fromkeys(("sell_offers", "buy_offers", "takings", "givings", "untraded_offers"), "creditor_id"),
-    "currency_figures": "debtor_id",
+    **dict.fromkeys(("currency_figures", "names"), "debtor_id"),
 }
 _COMPRESSION_LEVEL = 1
 """IDs and amounts hardly get smaller with more, but take twice as long."""
@@ -84,6 +84,8 @@ def _files(
     yield "report.json", _pieces(report.as_json().encode())
     for name in FRAMES:
         yield _frame(name, getattr(market, name))
+    if market.names.height:
+        yield _frame("names", market.names)
     for name, frame in answer_frames(market, solution):
         yield _frame(name, frame)
         if name == "prices":

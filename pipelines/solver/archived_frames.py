@@ -37,4 +37,6 @@ def archived_market(connection: psycopg.Connection[Any], turn_id: int, started_a
     frames = [frame for frame in found if frame is not None]
     if meta is None or len(frames) < len(FRAMES):
         raise NotArchived(f"the archive of turn {turn_id} is not whole, or was deleted just now")
-    return Market(parameters_of(meta, f"meta.json of turn {turn_id}"), *frames)
+    names = archived_frame(connection, turn_id, started_at, "names")
+    parameters = parameters_of(meta, f"meta.json of turn {turn_id}")
+    return Market(parameters, *frames) if names is None else Market(parameters, *frames, names=names)

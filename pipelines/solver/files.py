@@ -18,21 +18,25 @@ _LONGEST = 200
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 
 
-def read_frame(directory: Path, name: str, schema: Schema) -> tuple[pl.DataFrame, list[str]]:
+def read_frame(directory: Path, name: str, schema: Schema, *, is_needed: bool = True) -> tuple[pl.DataFrame, list[str]]:
     """The columns of `schema`, of `name.parquet`, `name.csv`, or of the parts in a folder `name` (or `name.parquet`).
+
+    Where none of them is there, and none is needed, there are no rows.
 
     Also warnings, about columns that nobody looks at. Raises MarketError, with file, column, row and value: a value is
     taken exactly, or not at all (see exactly.py).
     """
-    read = [_read_part(part, name, schema) for part in _parts(directory, name)]
+    read = [_read_part(part, name, schema) for part in _parts(directory, name, is_needed)]
     ignored = sorted({column for _, columns in read for column in columns})
     warnings = [f"{name}: columns ignored: {', '.join(ignored)[:_LONGEST]}"] if ignored else []
     return pl.concat([pl.DataFrame(schema=schema), *(frame for frame, _ in read)]), warnings
 
 
-def _parts(directory: Path, name: str) -> list[Path]:
+def _parts(directory: Path, name: str, is_needed: bool) -> list[Path]:
     """The files that a frame is in; parts in the order of their names."""
     found = [path for path in (directory / (name + suffix) for suffix in (*_SUFFIXES, "")) if path.exists()]
+    if not found and not is_needed:
+        return []
     if not found:
         raise MarketError(f"{directory / name}.parquet: there is no such file, nor {name}.csv, nor a folder {name}")
     if len(found) > 1:

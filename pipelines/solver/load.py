@@ -16,6 +16,7 @@ from pipelines.solver.market import (
     BUY_OFFERS,
     COLLECTOR_ACCOUNTS,
     CURRENCIES,
+    NAMES,
     SELL_OFFERS,
     Market,
     MarketError,
@@ -34,11 +35,19 @@ FRAMES = {
 
 
 def load_directory(directory: Path) -> Market:
-    """Reads meta.json and four frames (see files.py). Raises MarketError when one is missing or wrong."""
+    """Reads meta.json and four frames (see files.py), and the names of currencies if there are some.
+
+    Raises MarketError when one is missing or wrong.
+    """
     parameters = _read_parameters(directory / "meta.json")
     read = [read_frame(directory, name, schema) for name, schema in FRAMES.items()]
-    warnings = tuple(warning for _, found in read for warning in found)
-    return Market(parameters, *(frame for frame, _ in read), warnings=warnings)
+    names, found = read_frame(directory, "names", NAMES, is_needed=False)
+    return Market(
+        parameters,
+        *(frame for frame, _ in read),
+        names=names.drop_nulls("debtor_id").unique("debtor_id", keep="first", maintain_order=True).sort("debtor_id"),
+        warnings=(*(warning for _, warnings in read for warning in warnings), *found),
+    )
 
 
 def _read_parameters(path: Path) -> TurnParameters:
@@ -90,6 +99,13 @@ def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | Non
             (turn_id,),
             binary=True,
         ).fetchall()
+        # What somebody else's document says of a currency is not to be believed.
+        names = connection.execute(
+            "select debtor_id, name, abbreviation from solver.currency_info where turn_id = %s and is_confirmed"
+            " and (name is not null or abbreviation is not null) order by debtor_id",
+            (turn_id,),
+            binary=True,
+        ).fetchall()
         return Market(
             parameters=TurnParameters(*turn),
             currencies=pl.DataFrame(currencies, schema=CURRENCIES, orient="row"),
@@ -102,6 +118,7 @@ def load_turn(connection: psycopg.Connection[Any], turn_id: int) -> Market | Non
             ),
             sell_offers=_read_offers(connection, "sell_offer", SELL_OFFERS, turn_id),
             buy_offers=_read_offers(connection, "buy_offer", BUY_OFFERS, turn_id),
+            names=pl.DataFrame(names, schema=NAMES, orient="row"),
         )
 
 

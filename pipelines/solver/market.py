@@ -22,6 +22,7 @@ CURRENCIES: dict[str, type[pl.DataType]] = {
     "peg_exchange_rate": pl.Float64,
     "is_confirmed": pl.Boolean,
 }
+NAMES: dict[str, type[pl.DataType]] = {"debtor_id": pl.Int64, "name": pl.String, "abbreviation": pl.String}
 COLLECTOR_ACCOUNTS: dict[str, type[pl.DataType]] = {"debtor_id": pl.Int64, "collector_id": pl.Int64}
 BUY_OFFERS: dict[str, type[pl.DataType]] = {"creditor_id": pl.Int64, "debtor_id": pl.Int64, "amount": pl.Int64}
 SELL_OFFERS: dict[str, type[pl.DataType]] = {**BUY_OFFERS, "collector_id": pl.Int64}
@@ -66,7 +67,8 @@ class TurnParameters:
 class Market:
     """Everything the solver sees of one turn. The collector accounts are the active ones only.
 
-    `warnings` are about the files that it was read from.
+    `names` is what confirmed currencies call themselves (see pipelines/names.py). `warnings` are about the files that
+    it was read from.
     """
 
     parameters: TurnParameters
@@ -74,6 +76,7 @@ class Market:
     collector_accounts: pl.DataFrame
     sell_offers: pl.DataFrame
     buy_offers: pl.DataFrame
+    names: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NAMES), kw_only=True)
     warnings: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,7 @@ class Market:
             ("collector_accounts", COLLECTOR_ACCOUNTS),
             ("sell_offers", SELL_OFFERS),
             ("buy_offers", BUY_OFFERS),
+            ("names", NAMES),
         ):
             object.__setattr__(self, name, conform(getattr(self, name), schema, name))
         # 0 is nobody's ID, so it cannot be a collector's either.

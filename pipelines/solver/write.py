@@ -64,7 +64,8 @@ def answer_frames(market: Market, solution: Solution) -> Iterator[tuple[str, pl.
     yield "givings", solution.trades.givings
     yield "collector_transfers", solution.trades.collector_transfers
     yield "untraded_offers", solution.untraded
-    yield "prices", peg_paths(market.currencies, market.parameters)
+    prices = peg_paths(market.currencies, market.parameters)
+    yield "prices", prices.join(market.names, on="debtor_id", how="left", maintain_order="left")
 
 
 def write_turn(

@@ -35,7 +35,7 @@ def register_currencies(worker: Connection, solver: Connection, turn_id: int) ->
         "select * from worker.documents_to_register(%s)",
         solver,
         "solver.debtor_info (turn_id, debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id,"
-        " peg_exchange_rate)",
+        " peg_exchange_rate, name, abbreviation)",
         turn_id,
     )
     _ship(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +21,30 @@ def test_the_worked_document_is_understood() -> None:
         debtor_id=-123,
         peg=Peg("https://currencies.swaptacular.org/USD", 666, 0.5),
         will_not_change_until=datetime(2026, 6, 30, tzinfo=UTC),
+        name="Test Coin",
+        abbreviation="TST",
     )
+
+
+@pytest.mark.parametrize("field", ["debtorName", "unit"])
+@pytest.mark.parametrize("value", [..., None, 7, "", " ", {"a": ["b"]}, "\u202e\u200b"])
+def test_a_currency_without_a_usable_name_has_none(field: str, value: object) -> None:
+    expected = replace(
+        parse_coin_info(document()), **{"debtorName": {"name": None}, "unit": {"abbreviation": None}}[field]
+    )
+    assert parse_coin_info(document(field, value)) == expected
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"9" * 5000, b"-0"])
+def test_a_number_in_place_of_a_name_makes_no_document_invalid(number: bytes) -> None:
+    body = document().replace(b'"Test Coin"', number)
+    assert parse_coin_info(body).debtor_id == -123
+    assert parse_coin_info(body).name is None
+
+
+def test_half_a_surrogate_pair_in_a_name_is_left_out() -> None:
+    info = parse_coin_info(document("debtorName", "Coin HALF").replace(b"HALF", rb"\ud83d"))
+    assert (info.name, info.abbreviation) == ("Coin", "TST")
 
 
 @covers("V9.15")
@@ -199,7 +223,7 @@ def test_other_errors_are_tolerated(path: str, value: object) -> None:
     assert isinstance(parsed.peg.exchange_rate, float)
 
 
-@pytest.mark.parametrize("path", ["summary", "debtorName", "unit", "peg.display.unit", "extra"])
+@pytest.mark.parametrize("path", ["summary", "peg.display.unit", "extra"])
 def test_half_a_surrogate_pair_is_tolerated_where_it_is_not_used(path: str) -> None:
     """A text cut off in the middle of an emoji ends so."""
     body = document(path, "cut off HALF").replace(b"HALF", rb"\ud83d")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pipelines.texts import LONGEST, MOST_LINES, hide_passwords, shown, shown_lines
+from pipelines.texts import LONGEST, LONGEST_NAME, MOST_LINES, hide_passwords, isolated, plain_name, shown, shown_lines
 
 S = "s3cret"
 
@@ -145,3 +145,32 @@ for part in eval(sys.stdin.read()):
     # A fraction of a second each; a quadratic expression takes minutes for a single one.
     done = subprocess.run([sys.executable, "-c", program], input=repr(GREEDY), text=True, check=False, preexec_fn=limit)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Regio", "Regio"),
+        ("  Regio \r\n\t Linz ", "Regio Linz"),
+        ("\u202eoigeR\u202c \u2066x\u2069", "oigeR x"),
+        ("Re\x00gi\x1b[31mo\x7f", "Regi[31mo"),
+        ("<b>R&amp;</b>", "<b>R&amp;</b>"),
+        ("שקל", "שקל"),
+        ("Zu\u0308ri", "Züri"),
+        ("\u3164\u115f", None),
+        ("\ud83d", None),
+        ("", None),
+        (None, None),
+        (7, None),
+        ("x" * 50, "x" * LONGEST_NAME),
+        ("x" * 39 + " " + "y" * 10**6, "x" * 39),
+        (" " * 10**7, None),
+    ],
+)
+def test_a_name_is_one_line_without_what_can_not_be_seen(text: object, expected: str | None) -> None:
+    assert plain_name(text) == expected
+
+
+def test_only_names_that_would_turn_their_surroundings_are_isolated() -> None:
+    assert isolated("Regio 7") == "Regio 7"
+    assert isolated("שקל") == "\u2068שקל\u2069"

@@ -75,10 +75,15 @@ create table solver.debtor_info (
   peg_debtor_info_locator text collate "C",
   peg_debtor_id bigint,
   peg_exchange_rate float8,
+  name text collate "C",
+  abbreviation text collate "C",
   primary key (turn_id, debtor_info_locator)
 );
 
 comment on table solver.debtor_info is 'Documents that the workers know, written in phase 1.';
+comment on column solver.debtor_info.name is
+  'What the currency calls itself, for people only: others may have the same name. So is its abbreviation. Null: '
+  'it has none, or the worker is of a release that does not say.';
 
 create table solver.confirmed_debtor (
   turn_id integer not null,
@@ -97,9 +102,12 @@ create table solver.currency_info (
   peg_debtor_id bigint,
   peg_exchange_rate float8,
   is_confirmed boolean not null,
+  name text collate "C",
+  abbreviation text collate "C",
   primary key (turn_id, debtor_info_locator)
 );
 
 create unique index currency_info_confirmed_idx on solver.currency_info (turn_id, debtor_id) where is_confirmed;
 
 comment on table solver.currency_info is 'All currencies of a turn, fixed when phase 2 begins.';
+comment on column solver.currency_info.name is 'Like that of solver.debtor_info, and so is the abbreviation.';

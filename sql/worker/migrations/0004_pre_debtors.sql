@@ -8,6 +8,8 @@ create table worker.debtor_info_document (
   peg_exchange_rate float8 check (peg_exchange_rate >= 0),
   will_not_change_until timestamptz,
   fetched_at timestamptz not null,
+  name text collate "C" check (length(name) between 1 and 40),
+  abbreviation text collate "C" check (length(abbreviation) between 1 and 40),
   key_hash integer not null generated always as (worker.hash32(debtor_info_locator)) stored,
   check (num_nulls(peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate) in (0, 3))
 );
@@ -15,6 +17,8 @@ create table worker.debtor_info_document (
 comment on table worker.debtor_info_document is 'Parsed debtor info documents. Key: the locator.';
 comment on column worker.debtor_info_document.peg_exchange_rate is
   'One token is worth this many tokens of the peg currency.';
+comment on column worker.debtor_info_document.name is
+  'What the currency calls itself, for people only: others may have the same name. So is its abbreviation.';
 
 create table worker.debtor_locator_claim (
   debtor_id bigint primary key,

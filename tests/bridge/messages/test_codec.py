@@ -474,3 +474,15 @@ def test_messages_are_built_from_datetimes() -> None:
     message = build("NeededCollector", {"debtor_id": 5, "ts": datetime(2026, 1, 5, 2, 10, tzinfo=UTC)})
     assert message.sharding_key == 5
     assert encode_message(message) == b'{"type":"NeededCollector","debtor_id":5,"ts":"2026-01-05T02:10:00+00:00"}'
+
+
+def test_a_document_without_names_is_the_message_that_others_know() -> None:
+    (body,) = (body for name, _, body in WORKED if name == "StoreDocument")
+    assert b"name" not in body
+    named = json.loads(body) | {"name": "Монета", "abbreviation": "M"}
+    sent = json.loads(encode("StoreDocument", named))
+    assert sent == named
+    assert list(sent)[-3:] == ["name", "abbreviation", "ts"]
+    assert is_good("StoreDocument", name="x" * 40)
+    for bad in ("", "x" * 41, 7):
+        assert not is_good("StoreDocument", name=bad)

@@ -34,6 +34,10 @@ def insert_turn(connection: Connection, market: Market, turn_id: int, phase: int
             [(turn_id, *row) for row in market.currencies.rows()],
         )
         cursor.executemany(
+            "update solver.currency_info set name = %s, abbreviation = %s where turn_id = %s and debtor_id = %s",
+            [(name, abbreviation, turn_id, debtor_id) for debtor_id, name, abbreviation in market.names.rows()],
+        )
+        cursor.executemany(
             "insert into solver.collector_account (debtor_id, collector_id, account_id, status,"
             " latest_status_change_at) values (%s, %s, 'id', 2, solver.now())",
             market.collector_accounts.rows(),

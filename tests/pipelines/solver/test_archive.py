@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from admin.cli import main
+from pipelines.names import CurrencyName, archived_names, names_in
+from pipelines.solver.archived import archive_of
+from pipelines.solver.archived_frames import archived_market
 from pipelines.solver.bottlenecks import bottlenecks
 from pipelines.solver.circles import circles
-from pipelines.solver.load import load_directory
-from pipelines.solver.market import Market
+from pipelines.solver.load import load_directory, load_turn
+from pipelines.solver.market import NAMES, Market
 from pipelines.solver.solve import solve, solve_turn
+from tests.pipelines.solver.directories import save
 from tests.pipelines.solver.markets import make_market, random_market
 from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS, insert_turn
 
@@ -88,6 +93,50 @@ def test_the_largest_circles_are_found_once_and_shown(solver_db: Connection, mon
     text = run(solver_db, "turns", "circles", "5", "--limit", "1").output
     assert text.startswith(f"circle 1: {expected['value'][0]:,.0f} base tokens\n  trader ")
     assert text.count(" gives ") == expected.filter(pl.col("circle") == 1).height
+
+
+def test_currencies_keep_the_names_that_they_had(solver_db: Connection, tmp_path: Path) -> None:
+    names = pl.DataFrame([(1, "Regio", "RGO"), (2, "Regio", None), (3, None, "שקל")], schema=NAMES, orient="row")
+    insert_turn(solver_db, replace(market(), names=names), 5)
+    assert solve_turn(solver_db, 5) is not None
+    started_at = archive_of(solver_db, 5)
+    assert archived_names(solver_db, 5, started_at, [1, 3, 4]) == {
+        1: CurrencyName("Regio", "RGO"),
+        3: CurrencyName(None, "שקל"),
+    }
+    assert archived_market(solver_db, 5, started_at).names.equals(names)
+    text = run(solver_db, "turns", "circles", "5", "--limit", "1000").output
+    for expected in (" 1 (Regio (RGO))", " 2 (Regio)", " 3 (\u2068שקל\u2069)", " 4 (https://"):
+        assert expected in text
+    run(solver_db, "export_turn", "5", str(tmp_path / "turn"))
+    assert load_directory(tmp_path / "turn").names.equals(names)
+    assert run(solver_db, "solve", str(tmp_path / "turn"), str(tmp_path / "again")).exit_code == 0
+    for folder in ("turn", "again"):
+        prices = pl.read_parquet(tmp_path / folder / "prices.parquet")
+        assert names_in(prices)[1] == CurrencyName("Regio", "RGO")
+
+
+def test_names_in_files_of_whomever_are_made_harmless(tmp_path: Path) -> None:
+    save(market(), tmp_path)
+    (tmp_path / "names.csv").write_text(
+        "debtor_id,name,abbreviation\n18446744073709551615,\u202eoigeR,<b>\n5,\x1b,\n5,x,\n7,"
+        + "x" * 1000
+        + ",7\n7,other,\n"
+    )
+    assert names_in(load_directory(tmp_path).names) == {
+        -1: CurrencyName("oigeR", "<b>"),
+        5: CurrencyName(None, None),
+        7: CurrencyName("x" * 40, "7"),
+    }
+
+
+def test_a_name_of_somebody_elses_document_is_not_believed(solver_db: Connection) -> None:
+    names = pl.DataFrame([(1, "Regio", "RGO"), (2, "Euro", "EUR")], schema=NAMES, orient="row")
+    insert_turn(solver_db, replace(market(), names=names), 5)
+    solver_db.execute("update solver.currency_info set is_confirmed = false where debtor_id = 2")
+    loaded = load_turn(solver_db, 5)
+    assert loaded is not None
+    assert names_in(loaded.names) == {1: CurrencyName("Regio", "RGO")}
 
 
 def test_circles_through_a_trader_or_a_currency_are_found_in_the_archived_flow(solver_db: Connection) -> None:

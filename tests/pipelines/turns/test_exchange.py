@@ -56,6 +56,8 @@ def test_documents_and_claims_arrive_as_they_are(worker: Connection, solver: Con
             "peg_debtor_id": 1,
             "peg_exchange_rate": 1 / 3,
             "fetched_at": NOW,
+            "name": "Löcö",
+            "abbreviation": "L",
         },
         {
             "debtor_info_locator": "B",
@@ -64,6 +66,8 @@ def test_documents_and_claims_arrive_as_they_are(worker: Connection, solver: Con
             "peg_debtor_id": None,
             "peg_exchange_rate": None,
             "fetched_at": NOW,
+            "name": None,
+            "abbreviation": None,
         },
     ]
     insert(worker, "worker.debtor_info_document", *documents)
@@ -77,8 +81,8 @@ def test_documents_and_claims_arrive_as_they_are(worker: Connection, solver: Con
     with worker.transaction():
         register_currencies(worker, solver, 7)
     assert rows(solver, "select * from solver.debtor_info order by debtor_id") == [
-        (7, "Löcätor", -(2**63), "B", 1, 1 / 3),
-        (7, "B", 1, None, None, None),
+        (7, "Löcätor", -(2**63), "B", 1, 1 / 3, "Löcö", "L"),
+        (7, "B", 1, None, None, None, None, None),
     ]
     assert rows(solver, "select * from solver.confirmed_debtor") == [(7, 1, "B")]
 

@@ -182,6 +182,20 @@ def test_a_locator_fetch_stores_the_document_and_fetches_its_peg(db: Connection)
     assert fetches(db) == []
 
 
+def test_what_a_currency_calls_itself_is_kept_with_its_document(db: Connection) -> None:
+    order(db, LOCATOR, is_locator_fetch=True)
+    fetch_and_find(db, document(name="Regio", abbreviation=None))
+    (found,) = sent(db, "StoreDocument")
+    assert found == document(name="Regio")
+    apply(db, message("StoreDocument", **found))
+    names = "select name, abbreviation from worker.debtor_info_document"
+    assert db.execute(names).fetchall() == [("Regio", None)]
+    # A later document may have other names.
+    db.execute("update worker.debtor_info_document set fetched_at = fetched_at - interval '1 day'")
+    apply(db, message("StoreDocument", **document(abbreviation="RGO")))
+    assert db.execute(names).fetchall() == [(None, "RGO")]
+
+
 @covers("V9.10")
 def test_at_the_greatest_distance_no_peg_is_fetched(db: Connection) -> None:
     order(db, LOCATOR, is_locator_fetch=True, recursion_level=10)

@@ -255,7 +255,9 @@ def test_only_own_and_known_facts_are_registered(worker_db: Connection) -> None:
             "latest_discovery_fetch_at": stamp,
         }
         insert(worker_db, "worker.debtor_locator_claim", claim)
-    assert rows(worker_db, "select * from worker.documents_to_register(9)") == [(9, "L1", 7, None, None, None)]
+    assert rows(worker_db, "select * from worker.documents_to_register(9)") == [
+        (9, "L1", 7, None, None, None, None, None)
+    ]
     assert rows(worker_db, "select * from worker.claims_to_register(9)") == [(9, 1, "L1")]
 
 

@@ -21,7 +21,15 @@ begin
   end if;
 
   insert into solver.currency_info (
-    turn_id, debtor_info_locator, debtor_id, peg_debtor_info_locator, peg_debtor_id, peg_exchange_rate, is_confirmed
+    turn_id,
+    debtor_info_locator,
+    debtor_id,
+    peg_debtor_info_locator,
+    peg_debtor_id,
+    peg_exchange_rate,
+    is_confirmed,
+    name,
+    abbreviation
   )
   select
     d.turn_id,
@@ -31,7 +39,9 @@ begin
     d.peg_debtor_id,
     d.peg_exchange_rate,
     c.debtor_id is not null
-    and exists (select from solver.collector_account as a where a.debtor_id = d.debtor_id and a.status = solver.active())
+    and exists (select from solver.collector_account as a where a.debtor_id = d.debtor_id and a.status = solver.active()),
+    d.name,
+    d.abbreviation
   from solver.debtor_info as d
     left join solver.confirmed_debtor as c using (turn_id, debtor_id, debtor_info_locator)
   where d.turn_id = p_turn_id;

@@ -21,7 +21,9 @@ begin
       d.peg_debtor_info_locator,
       d.peg_debtor_id,
       d.peg_exchange_rate,
-      d.will_not_change_until
+      d.will_not_change_until,
+      d.name,
+      d.abbreviation
     from unnest(p_settled) as u(settled)
     cross join lateral jsonb_to_record(u.settled) as m(
       iri text,
@@ -36,7 +38,9 @@ begin
       peg_debtor_info_locator text,
       peg_debtor_id bigint,
       peg_exchange_rate float8,
-      will_not_change_until timestamptz
+      will_not_change_until timestamptz,
+      name text,
+      abbreviation text
     )
   ),
   done as (
@@ -89,6 +93,8 @@ begin
         'will_not_change_until', r.will_not_change_until,
         'ts', worker.now()
       )
+      -- What others may not know of is sent only if there is some.
+      || jsonb_strip_nulls(jsonb_build_object('name', r.name, 'abbreviation', r.abbreviation))
       order by r.iri collate "C", r.debtor_id, r.looks_for_move
     ) filter (where r.is_stored),
     array_agg(worker.hash32(r.peg_debtor_info_locator) order by r.iri collate "C", r.debtor_id, r.looks_for_move) filter (where r.leads_to_peg),

@@ -9,7 +9,9 @@ begin atomic
     peg_debtor_id,
     peg_exchange_rate,
     will_not_change_until,
-    fetched_at
+    fetched_at,
+    name,
+    abbreviation
   )
   select
     m.debtor_info_locator,
@@ -18,7 +20,9 @@ begin atomic
     m.peg_debtor_id,
     m.peg_exchange_rate,
     m.will_not_change_until,
-    least(m.ts, worker.now())
+    least(m.ts, worker.now()),
+    m.name,
+    m.abbreviation
   from unnest(p_messages) as u(message)
   cross join lateral jsonb_to_record(u.message) as m(
     debtor_info_locator text,
@@ -27,6 +31,8 @@ begin atomic
     peg_debtor_id bigint,
     peg_exchange_rate float8,
     will_not_change_until timestamptz,
+    name text,
+    abbreviation text,
     ts timestamptz
   )
   order by m.debtor_info_locator collate "C"
@@ -36,7 +42,9 @@ begin atomic
     peg_debtor_id = excluded.peg_debtor_id,
     peg_exchange_rate = excluded.peg_exchange_rate,
     will_not_change_until = excluded.will_not_change_until,
-    fetched_at = excluded.fetched_at
+    fetched_at = excluded.fetched_at,
+    name = excluded.name,
+    abbreviation = excluded.abbreviation
   where d.fetched_at < excluded.fetched_at or d.fetched_at > worker.latest_credible_moment();
 end;
 
