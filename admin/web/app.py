@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import flask
 import psycopg
 
-from admin.web import collectors, dashboard, health, queues, set_aside, statistics, turns
+from admin.web import (
+    collectors,
+    dashboard,
+    health,
+    queues,
+    set_aside,
+    statistics,
+    turn_circles,
+    turn_currencies,
+    turns,
+)
 from admin.web.access_rules import AccessRules
 from admin.web.cors import Cors
 from admin.web.cross_site import CrossSiteCheck, HostCheck
@@ -45,7 +55,7 @@ def create_app(config: Config) -> flask.Flask:
 
     attach(app, connect(config))
     api = document(app, config)
-    for blueprint in (health, collectors, turns, queues, set_aside, statistics):
+    for blueprint in (health, collectors, turns, turn_currencies, turn_circles, queues, set_aside, statistics):
         api.register_blueprint(blueprint.blueprint)
     app.register_blueprint(dashboard.root)
     app.register_blueprint(dashboard.blueprint)

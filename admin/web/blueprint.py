@@ -66,9 +66,9 @@ class TurnPageQuery(PageQuery):
     cursor = ma.fields.Integer(load_default=None, validate=ma.validate.Range(0, 2**31 - 1))
 
 
-def next_page(limit: int, cursor: object) -> str:
-    """Where the next part of the list is that this request asked for."""
-    return f"{flask.request.path}?{urlencode({'limit': limit, 'cursor': cursor})}"
+def next_page(limit: int, cursor: object, **filters: object) -> str:
+    """Where the next part of the list is that this request asked for; `filters` are what else it asked for."""
+    return f"{flask.request.path}?{urlencode({**filters, 'limit': limit, 'cursor': cursor})}"
 
 
 def page(rows: list[Any], limit: int) -> tuple[list[Any], bool]:

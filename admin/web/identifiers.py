@@ -85,6 +85,13 @@ class UnsignedId(ma.fields.Field[int]):
             raise self.make_error("invalid") from None
 
 
+class SignedId(ma.fields.String):
+    """The other form of an ID, beside an UnsignedId of the same attribute: a signed decimal string. Only for output."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, dump_only=True, metadata={"pattern": "^(0|-?[1-9][0-9]{0,18})$"})
+
+
 def register_converters(url_map: Map) -> None:
     """Makes `<id:…>`, `<turn:…>` and `<number:…>` usable in paths."""
     url_map.converters["id"] = UnsignedIdConverter

@@ -8,10 +8,14 @@ import marshmallow as ma
 from flask.views import MethodView
 from flask_smorest import abort
 
+from admin.web.archives import why_not_archived
 from admin.web.blueprint import Blueprint, TurnPageQuery, next_page, page
 from admin.web.database import Connection, Row
+from admin.web.explanations import MEANINGS
 from admin.web.identifiers import UnsignedId
 from admin.web.services import services
+from admin.web.turn_results import TurnResult, turn_result
+from pipelines.solver.archived import NotArchived
 from sql.statuses import TurnPhase, all_in_words
 
 blueprint = Blueprint("turns", __name__, url_prefix="/trade/turns", description=__doc__)
@@ -65,9 +69,53 @@ class TurnRows(ma.Schema):
     )
 
 
+class UntradedReason(ma.Schema):
+    """Why offers traded nothing; values are in base tokens, null stands for one beyond doubles."""
+
+    reason = ma.fields.String(required=True)
+    meaning = ma.fields.String(required=True)
+    offers = ma.fields.Integer(required=True)
+    sell_value = ma.fields.Float(data_key="sellValue", required=True, allow_none=True)
+    buy_value = ma.fields.Float(data_key="buyValue", required=True, allow_none=True)
+
+
+def _value(name: str, description: str) -> ma.fields.Float:
+    return ma.fields.Float(data_key=name, required=True, allow_none=True, metadata={"description": description})
+
+
+class TurnOutcome(ma.Schema):
+    """What a turn traded, from its archive. Null stands for a value beyond doubles, or a share of nothing.
+
+    What was offered and neither traded nor has a reason was left over by offers that traded a part.
+    """
+
+    traded_value = _value("tradedValue", "What sellers gave, in base tokens.")
+    upper_bound = _value("upperBound", "What no answer could exceed, in base tokens.")
+    share_of_bound = _value("shareOfBound", "Of the bound was traded, at most 1.")
+    traders = ma.fields.Integer(required=True)
+    traders_served = ma.fields.Integer(data_key="tradersServed", required=True)
+    offers = ma.fields.Integer(required=True)
+    takings = ma.fields.Integer(required=True, metadata={"description": "Payments of sellers."})
+    givings = ma.fields.Integer(required=True, metadata={"description": "Payments to buyers."})
+    collector_transfers = ma.fields.Integer(data_key="collectorTransfers", required=True)
+    offered_sell_value = _value("offeredSellValue", "Of all sell offers with a price, in base tokens.")
+    offered_buy_value = _value("offeredBuyValue", "Of all buy offers with a price, in base tokens.")
+    reasons = ma.fields.List(ma.fields.Nested(UntradedReason), required=True)
+    time_limit_reached = ma.fields.Boolean(data_key="timeLimitReached", required=True)
+    warnings = ma.fields.List(ma.fields.String(), required=True)
+    seconds = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.Float(),
+        required=True,
+        metadata={"description": "How long each step of the solver took."},
+    )
+
+
 class Turn(TurnSummary):
     type = ma.fields.Constant("Turn", required=True)
     rows = ma.fields.Nested(TurnRows, required=True)
+    result = ma.fields.Nested(TurnOutcome, required=True, allow_none=True)
+    why_no_result = ma.fields.String(data_key="whyNoResult", required=True, allow_none=True)
 
 
 @blueprint.route("/")
@@ -95,7 +143,7 @@ class OneTurn(MethodView):
             if not turns:
                 abort(404)
             rows = connection.execute("select * from solver.count_turn_rows(%s)", (turnId,)).fetchone()
-            return {**_with_statistics(connection, turns)[0], "rows": rows}
+            return {**_with_statistics(connection, turns)[0], "rows": rows, **_result(connection, turns[0])}
 
 
 def latest_turns(connection: Connection, before: int | None, limit: int) -> list[Row]:
@@ -110,3 +158,27 @@ def _with_statistics(connection: Connection, turns: list[Row]) -> list[Row]:
     ).fetchall()
     by_turn = {row["turn_id"]: row for row in statistics}
     return [{**turn, "statistics": by_turn.get(turn["turn_id"])} for turn in turns]
+
+
+def _result(connection: Connection, turn: Row) -> dict[str, Any]:
+    if turn["phase"] < TurnPhase.GIVING_AND_TAKING:
+        return {"result": None, "why_no_result": "The turn is not solved yet."}
+    try:
+        return {"result": _outcome(turn_result(connection, turn["turn_id"])), "why_no_result": None}
+    except NotArchived as error:
+        return {"result": None, "why_no_result": why_not_archived(error)}
+
+
+def _outcome(result: TurnResult) -> dict[str, Any]:
+    same = [name for name in TurnOutcome().fields if name != "reasons"]
+    reasons = [
+        {
+            "reason": reason.reason,
+            "meaning": MEANINGS.get(reason.reason, ""),
+            "offers": reason.offers,
+            "sell_value": reason.sell_value,
+            "buy_value": reason.buy_value,
+        }
+        for reason in result.reasons
+    ]
+    return {**{name: getattr(result, name) for name in same}, "reasons": reasons}

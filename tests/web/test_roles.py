@@ -9,6 +9,7 @@ from tests.covering import covers
 from tests.settings.environments import load_with
 from tests.web.conftest import Web
 from tests.web.rows import insert_collector, insert_turn, set_aside
+from tests.web.solved_turns import insert_solved_turn
 
 READABLE = {
     "/trade/collectors/": 200,
@@ -16,6 +17,9 @@ READABLE = {
     "/trade/collectors/1/2": 200,
     "/trade/turns/": 200,
     "/trade/turns/7": 200,
+    "/trade/turns/5/currencies/": 200,
+    "/trade/turns/5/currencies/1": 200,
+    "/trade/turns/5/circles/": 200,
     "/trade/statistics/most-bought-currencies.csv": 200,
     "/trade/queues/": 200,
     "/trade/queues/0": 200,
@@ -54,6 +58,7 @@ def rows(web: Web) -> Web:
     """Something to see under every path."""
     insert_collector(web.solver, 1, 2)
     insert_turn(web.solver, 7)
+    insert_solved_turn(web.solver, 5)
     assert set_aside(web.worker, {"type": "UpdatedFlags", "creditor_id": 1}) == 1
     return web
 

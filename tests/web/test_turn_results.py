@@ -14,23 +14,15 @@ from admin.web.turn_results import Reason, turn_result
 from pipelines.solver.archived import NotArchived
 from pipelines.solver.solve import solve_turn
 from pipelines.solver.untraded import ODD_REASONS, USUAL_REASONS
-from tests.pipelines.solver.markets import make_market, random_market
-from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS, insert_turn
+from tests.pipelines.solver.markets import random_market
+from tests.pipelines.solver.solver_turns import insert_turn
+from tests.web.solved_turns import MARKET, insert_solved_turn
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-MARKET = make_market(
-    # A circle of three, in which trader 2 gives only a part; one who offers too little; one who only offers; one who
-    # wants what nobody offers; and a currency without a price.
-    f"{OFFERS}; S 4 1 900 997; B 4 2 5000; S 5 1 4000 997; S 6 2 3000 999; B 6 3 3000; S 7 1 8000 997; B 7 9 7000",
-    {2: 2.0, 3: 0.5},
-    COLLECTORS,
-)
-
 
 def solved(solver: Connection) -> None:
-    insert_turn(solver, MARKET, 5)
-    assert solve_turn(solver, 5) is not None
+    insert_solved_turn(solver, 5)
 
 
 def whys(solver: Connection, creditor_id: int) -> dict[int, str | None]:
