@@ -248,7 +248,7 @@ class AdminApi(SettingsGroup):
     )
     app_worker_postgres_urls: Annotated[tuple[str, ...], DATABASE_URLS] = setting(
         (),
-        "Worker databases whose queues and set-aside messages the admin Web API shows",
+        "Worker databases whose queues, set-aside messages and payments to traders the admin Web API shows",
         A,
         default_text="none",
         secret=True,

@@ -16,6 +16,7 @@ from admin.web import (
     statistics,
     turn_circles,
     turn_currencies,
+    turn_traders,
     turns,
 )
 from admin.web.access_rules import AccessRules
@@ -55,7 +56,8 @@ def create_app(config: Config) -> flask.Flask:
 
     attach(app, connect(config))
     api = document(app, config)
-    for blueprint in (health, collectors, turns, turn_currencies, turn_circles, queues, set_aside, statistics):
+    parts_of_turns = (turn_currencies, turn_traders, turn_circles)
+    for blueprint in (health, collectors, turns, *parts_of_turns, queues, set_aside, statistics):
         api.register_blueprint(blueprint.blueprint)
     app.register_blueprint(dashboard.root)
     app.register_blueprint(dashboard.blueprint)

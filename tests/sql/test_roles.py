@@ -60,6 +60,9 @@ worker.decide_transfer             -       -         d
 worker.decide_expected_payment     -       -         d
 worker.end_doubts                  -       -         d
 worker.held_accounts               -       d         d
+worker.own_ids                     -       d         d
+worker.trader_locks                -       d         d
+worker.trader_payments             -       d         d
 worker.list_set_aside              -       d         d
 worker.find_set_aside              -       d         d
 worker.list_set_aside_decisions    -       d         d

@@ -41,6 +41,7 @@ NEEDED = {
     "/trade/turns/7": {"GET": READ},
     "/trade/turns/7/currencies/": {"GET": READ},
     "/trade/turns/7/currencies/1": {"GET": READ},
+    "/trade/turns/7/creditors/1": {"GET": READ},
     "/trade/turns/7/circles/": {"GET": READ},
     "/trade/statistics/most-bought-currencies.csv": {"GET": READ},
     "/trade/queues/": {"GET": READ},

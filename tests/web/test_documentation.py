@@ -31,6 +31,7 @@ SCOPES = {
     ("/trade/turns/{turnId}", "get"): ("getTurn", ["access.readonly"]),
     ("/trade/turns/{turnId}/currencies/", "get"): ("getTurnCurrencies", ["access.readonly"]),
     ("/trade/turns/{turnId}/currencies/{debtorId}", "get"): ("getTurnCurrency", ["access.readonly"]),
+    ("/trade/turns/{turnId}/creditors/{creditorId}", "get"): ("getTurnTrader", ["access.readonly"]),
     ("/trade/turns/{turnId}/circles/", "get"): ("getTurnCircles", ["access.readonly"]),
     ("/trade/statistics/most-bought-currencies.csv", "get"): ("getMostBoughtCurrenciesCsv", ["access.readonly"]),
     ("/trade/queues/", "get"): ("getAllQueues", ["access.readonly"]),

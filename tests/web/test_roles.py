@@ -19,6 +19,7 @@ READABLE = {
     "/trade/turns/7": 200,
     "/trade/turns/5/currencies/": 200,
     "/trade/turns/5/currencies/1": 200,
+    "/trade/turns/5/creditors/1": 200,
     "/trade/turns/5/circles/": 200,
     "/trade/statistics/most-bought-currencies.csv": 200,
     "/trade/queues/": 200,

@@ -19,11 +19,13 @@ create table worker.account_lock (
   account_creation_date date,
   account_last_transfer_number bigint,
   has_been_revised boolean not null default false,
+  paid_amount bigint,
   key_hash integer not null generated always as (worker.hash32(creditor_id)) stored,
   primary key (creditor_id, debtor_id),
   check (finalized_at is null or transfer_id is not null),
   check (released_at is null or finalized_at is not null),
   check ((released_at is null) = (account_creation_date is null)),
+  check (paid_amount is null or released_at is not null),
   check ((released_at is null) = (account_last_transfer_number is null))
 ) with (fillfactor = 70);
 
@@ -33,6 +35,9 @@ comment on table worker.account_lock is
   'Accounts engaged in a turn, each backed by a prepared transfer to or from a collector. Key: creditor_id.';
 comment on column worker.account_lock.amount is
   'Tokens: <= 0 to sell, > 0 to buy. Rewritten on preparation and on revision.';
+comment on column worker.account_lock.paid_amount is
+  'Tokens that left (< 0) or reached (> 0) the account and thereby released it. Null: nothing did yet, or the trader '
+  'is the collector.';
 comment on column worker.account_lock.collection_deadline is
   'Deadline of the turn, copied so that no transfer message needs the turn.';
 

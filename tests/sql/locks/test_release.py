@@ -161,3 +161,12 @@ def test_collectors_store_the_placeholder(db: Connection, creditor_id: int, stat
     add_lock(db, "settled", -9000, creditor_id=creditor_id, collector_id=COLLECTOR + 1)
     release(db, -9000, creditor_id=creditor_id)
     assert [row[2:] for row in account_state(db)] == [state]
+
+
+@pytest.mark.parametrize(("state", "amount", "paid"), [("settled", -5000, -5000), ("revised", 5000, 4999)])
+def test_what_was_paid_is_kept_until_the_account_takes_part_again(
+    db: Connection, state: str, amount: int, paid: int
+) -> None:
+    add_lock(db, state, amount)
+    release(db, paid)
+    assert db.execute("select amount, paid_amount from worker.account_lock").fetchall() == [(amount, paid)]

@@ -57,6 +57,7 @@ begin
       transfer_id = case when o.collector_id = o.creditor_id then 0 end,
       finalized_at = null,
       released_at = null,
+      paid_amount = null,
       account_creation_date = null,
       account_last_transfer_number = null,
       has_been_revised = false

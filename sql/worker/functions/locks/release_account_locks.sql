@@ -22,6 +22,7 @@ begin
     update worker.account_lock as l
     set finalized_at = coalesce(l.finalized_at, v_now),
       released_at = v_now,
+      paid_amount = t.acquired_amount,
       account_creation_date = t.creation_date,
       account_last_transfer_number = t.transfer_number
     from transfer as t
