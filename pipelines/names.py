@@ -25,6 +25,17 @@ class CurrencyName:
     name: str | None = None
     abbreviation: str | None = None
 
+    @classmethod
+    def of(cls, name: str | None, abbreviation: str | None) -> CurrencyName:
+        """That in a file, which may be anybody's, made harmless (see plain_name)."""
+        return cls(plain_name(name), plain_name(abbreviation))
+
+    def shortened(self, longest: int) -> CurrencyName:
+        """The same with at most so many characters in words; the abbreviation is the last to be cut."""
+        abbreviation = _cut(self.abbreviation, longest // 3 if self.name else longest)
+        room = longest if abbreviation is None else longest - len(abbreviation) - len(" ()")
+        return CurrencyName(_cut(self.name, room), abbreviation)
+
     def in_words(self) -> str | None:
         """Such as `Regio (RGO)`; None: it has neither."""
         texts = [isolated(text) for text in (self.name, self.abbreviation) if text is not None]
@@ -36,19 +47,18 @@ def archived_names(
 ) -> dict[int, CurrencyName]:
     """The names of those of these currencies that had one in an archived turn. Raises NotArchived."""
     rows = SortedFile(connection, turn_id, started_at, "names", "debtor_id").of(debtor_ids)
-    return {row["debtor_id"]: _name(row["name"], row["abbreviation"]) for row in rows}
+    return {row["debtor_id"]: CurrencyName.of(row["name"], row["abbreviation"]) for row in rows}
 
 
 def names_in(frame: pl.DataFrame) -> dict[int, CurrencyName]:
     """The names in a frame with the columns of NAMES, by debtor ID. A frame without them has none."""
     if not set(NAMES) <= set(frame.columns):
         return {}
-    return {debtor_id: _name(*texts) for debtor_id, *texts in frame.select(*NAMES).iter_rows() if any(texts)}
+    return {debtor_id: CurrencyName.of(*texts) for debtor_id, *texts in frame.select(*NAMES).iter_rows() if any(texts)}
 
 
-def _name(name: str | None, abbreviation: str | None) -> CurrencyName:
-    """Files may be anybody's."""
-    return CurrencyName(plain_name(name), plain_name(abbreviation))
+def _cut(text: str | None, longest: int) -> str | None:
+    return text if text is None or len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def with_id(debtor_id: int, names: Mapping[int, CurrencyName], locators: Mapping[int, str | None] | None = None) -> str:

@@ -9,9 +9,18 @@ from pathlib import Path
 import polars as pl
 from markupsafe import Markup
 
-from pipelines.solver.comparison import TRADED, Answer, Change, Comparison, offer_changes, trader_changes
-from pipelines.texts import shown
+from pipelines.names import CurrencyName
+from pipelines.solver.comparison import (
+    TRADED,
+    Answer,
+    Change,
+    Comparison,
+    known_currencies,
+    offer_changes,
+    trader_changes,
+)
 from reports.comparison_text import FIGURES, number
+from reports.currency_labels import both_ids, currency_labels, unnamed
 from reports.page import TEMPLATES
 from reports.strip import strip
 from reports.trader_search import Found, trader_search
@@ -45,19 +54,20 @@ def comparison_page(comparison: Comparison, first: Answer, second: Answer) -> st
         },
         winners=[_change(f"Trader {change.id % 2**64}", change) for change in comparison.winners],
         losers=[_change(f"Trader {change.id % 2**64}", change) for change in comparison.losers],
-        currencies=[_change(names.get(change.id, _unnamed(change.id)), change) for change in comparison.currencies],
+        currencies=[_currency(names, change) for change in comparison.currencies],
         turnabouts=[(turn.before, turn.after, f"{turn.offers:,} offers") for turn in comparison.turnabouts],
         search=_search(first, second, names),
     )
 
 
 def _names(first: Answer, second: Answer) -> dict[int, str]:
-    rows = pl.concat([first.prices, second.prices]).select("debtor_id", "debtor_info_locator").unique().drop_nulls()
-    return {debtor_id: shown(locator.removeprefix("https://")) for debtor_id, locator in rows.iter_rows()}
+    known = known_currencies(first, second)
+    names = {debtor_id: CurrencyName.of(*texts) for debtor_id, (_, *texts) in known.items()}
+    return currency_labels(names, {debtor_id: locator for debtor_id, (locator, *_) in known.items()})
 
 
-def _unnamed(debtor_id: int) -> str:
-    return f"currency {debtor_id % 2**64}"
+def _currency(names: dict[int, str], change: Change) -> Row:
+    return _change(f"{names.get(change.id, unnamed(change.id))}, ID {both_ids(change.id)}", change)
 
 
 def _row(name: str, before: float | None, after: float | None, is_share: bool = False) -> Row:
@@ -95,7 +105,7 @@ def _search(first: Answer, second: Answer, names: dict[int, str]) -> Markup:
                 f"Signed ID {creditor_id}.",
                 [
                     (
-                        f"{'sells' if is_sell else 'buys'} {names.get(debtor_id, _unnamed(debtor_id))}",
+                        f"{'sells' if is_sell else 'buys'} {names.get(debtor_id, unnamed(debtor_id))}",
                         _fate(fate, amount),
                         _fate(fate_after, amount_after),
                     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipelines.names import CurrencyName
 from pipelines.solver.comparison import Change, Comparison
 from pipelines.texts import shown
 
@@ -54,8 +55,9 @@ def _changes(title: str, changes: list[Change]) -> Iterator[str]:
         yield title
     for change in changes:
         yield _line(f"  {change.id % 2**64}", change.before, change.after)
-        if change.name:
-            yield f"    {shown(change.name)}"
+        name = CurrencyName.of(change.name, change.abbreviation).in_words()
+        if name or change.locator:
+            yield f"    {name or shown(change.locator)}"
 
 
 def _line(name: str, before: float | None, after: float | None, is_share: bool = False) -> str:

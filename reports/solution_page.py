@@ -14,6 +14,7 @@ from pipelines.solver.market import Market, Trades
 from pipelines.solver.price import price
 from pipelines.solver.report import Report
 from reports.circle_drawing import Giving, circle_drawing
+from reports.currency_labels import both_ids
 from reports.flow_chart import flow_chart
 from reports.page import TEMPLATES
 from reports.peg_tree import Peg, peg_tree
@@ -168,7 +169,7 @@ def _currencies(currencies: pl.DataFrame) -> list[Row]:
     return [
         (
             row["name"],
-            str(row["debtor_id"] % 2**64),
+            both_ids(row["debtor_id"]),
             f"{row['price']:.4g}",
             f"{row['sellers']:,}",
             f"{row['buyers']:,}",

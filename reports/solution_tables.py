@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipelines.names import names_in
 from pipelines.solver.market import Market, Trades
-from pipelines.texts import shown
-
-LONGEST_NAME = 32
+from reports.currency_labels import currency_labels
 
 
 def currency_names(market: Market) -> pl.DataFrame:
-    """(debtor_id, name): the end of the currency's locator, the debtor's ID where there is none or several."""
-    ends = market.currencies.drop_nulls(["debtor_id", "debtor_info_locator"]).select(
-        "debtor_id",
-        name=pl.col("debtor_info_locator")
-        .str.strip_prefix("https://")
-        .str.tail(LONGEST_NAME)
-        .map_elements(shown, return_dtype=pl.String),
-    )
-    return ends.filter(pl.col("debtor_id").is_unique() & pl.col("name").is_unique())
+    """(debtor_id, name): what the currencies are called on a page; a debtor with several locators has none of these."""
+    known = market.currencies.drop_nulls(["debtor_id", "debtor_info_locator"])
+    located = known.filter(pl.col("debtor_id").is_unique()).select("debtor_id", "debtor_info_locator")
+    labels = currency_labels(names_in(market.names), dict(located.iter_rows()))
+    return pl.DataFrame(list(labels.items()), schema={"debtor_id": pl.Int64, "name": pl.String}, orient="row")
 
 
 def with_names(frame: pl.DataFrame, names: pl.DataFrame, column: str = "debtor_id", name: str = "name") -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -119,7 +120,7 @@ def solve(
     for line in summary(report):
         click.echo(line)
     if helpful is not None:
-        for line in what_would_help_lines(helpful, show_id):
+        for line in what_would_help_lines(helpful, _named(output_dir)):
             click.echo(line)
     if not changes:
         from pipelines.solver.same_answer import said_of_archived
@@ -136,6 +137,16 @@ def _what_would_help(input_dir: Path, changes: tuple[str, ...]) -> pl.DataFrame:
     from pipelines.solver.what_if import changed
 
     return bottlenecks(changed(load_directory(input_dir), changes))
+
+
+def _named(output_dir: Path) -> Callable[[int], str]:
+    """A function that names the currencies of an answer."""
+    import polars as pl
+
+    from pipelines.names import names_in, with_id
+
+    names = names_in(pl.read_parquet(output_dir / "prices.parquet"))
+    return lambda debtor_id: with_id(debtor_id, names)
 
 
 def _as_objects(helpful: pl.DataFrame) -> list[dict[str, Any]]:

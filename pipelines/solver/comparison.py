@@ -33,12 +33,17 @@ TOTALS = (
 
 @dataclass(frozen=True)
 class Change:
-    """Something that has a value (base tokens) in both answers: a trader (`id`), or a currency, with its `name`."""
+    """Something that has a value (base tokens) in both answers: a trader (`id`), or a currency.
+
+    `name` and `abbreviation` are what the currency calls itself, whatever that is, `locator` is where its document is.
+    """
 
     id: int
-    name: str | None
     before: float
     after: float
+    locator: str | None = None
+    name: str | None = None
+    abbreviation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Answer:
-    """What `solve` writes into a directory, or `export_turn`."""
+    """What `solve` writes into a directory, or `export_turn`. Only prices that are new have names."""
 
     report: dict[str, Any]
     prices: pl.DataFrame
@@ -108,7 +113,9 @@ def load_answer(directory: Path) -> Answer:
         if not path.is_file():
             raise MarketError(f"{path}: there is no such file: give a directory that solve or export_turn has written")
         try:
-            frames[name] = pl.read_parquet(path, columns=columns)
+            known = pl.read_parquet_schema(path) if name == "prices" else {}
+            also = [column for column in ("name", "abbreviation") if column in known]
+            frames[name] = pl.read_parquet(path, columns=[*columns, *also])
         except (OSError, pl.exceptions.PolarsError) as error:
             raise MarketError(f"{path}: not a file of an answer: {error}") from error
     trades = pl.concat(
@@ -138,7 +145,7 @@ def compare(first: Answer, second: Answer, most: int = 10) -> Comparison:
         ((before > 0) & (change > 0)).sum().alias("more"),
         ((after > 0) & (change < 0)).sum().alias("less"),
     ).row(0)
-    names = dict(pl.concat([first.prices, second.prices]).select("debtor_id", "debtor_info_locator").iter_rows())
+    known = known_currencies(first, second)
     by_change = currencies.filter(change != 0).sort(change.abs(), "id", descending=[True, False]).head(most)
     return Comparison(
         totals={name: (first.report.get(name), second.report.get(name)) for name in TOTALS},
@@ -147,14 +154,27 @@ def compare(first: Answer, second: Answer, most: int = 10) -> Comparison:
         lost=lost,
         more=more,
         less=less,
-        winners=[Change(row[0], None, *row[1:]) for row in _first(traders.filter(change > 0), -change, most)],
-        losers=[Change(row[0], None, *row[1:]) for row in _first(traders.filter(change < 0), change, most)],
-        currencies=[Change(row[0], names.get(row[0]), *row[1:]) for row in by_change.rows()],
+        winners=[Change(*row) for row in _first(traders.filter(change > 0), -change, most)],
+        losers=[Change(*row) for row in _first(traders.filter(change < 0), change, most)],
+        currencies=[Change(*row, *known.get(row[0], ())) for row in by_change.rows()],
         turnabouts=[Turnabout(*row) for row in turnabouts.rows()],
         resized=fates.filter((pl.col("fate") == TRADED) & (pl.col("amount") != pl.col("amount_after"))).height,
         is_same=_is_same(first, second),
         notes=_notes(first, second),
     )
+
+
+def known_currencies(first: Answer, second: Answer) -> dict[int, tuple[str | None, str | None, str | None]]:
+    """Locator, name and abbreviation of the currencies with a price, by debtor; the second answer has the last word."""
+    columns = ("debtor_id", "debtor_info_locator", "name", "abbreviation")
+    texts = [
+        answer.prices.select(
+            pl.col(name) if name in answer.prices.columns else pl.lit(None, dtype=pl.String).alias(name)
+            for name in columns
+        )
+        for answer in (first, second)
+    ]
+    return {debtor_id: (locator, *names) for debtor_id, locator, *names in pl.concat(texts).iter_rows()}
 
 
 def trader_changes(first: Answer, second: Answer) -> pl.DataFrame:

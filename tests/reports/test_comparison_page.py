@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -47,6 +48,23 @@ def test_two_answers_are_compared_on_a_page(answers: tuple[Path, Path], tmp_path
     assert wide["trader"] == f"Trader {most.id % 2**64}"
     phone = looked_at(page, 390, tmp_path / "profile", *DARK)
     assert (phone["width"], phone["cut"]) == (390, [])
+
+
+def test_currencies_are_called_by_their_names(answers: tuple[Path, Path], tmp_path: Path) -> None:
+    """Also where only one of the two answers has them."""
+    first = pl.read_parquet(answers[0] / "prices.parquet")
+    first.drop("name", "abbreviation").write_parquet(answers[0] / "prices.parquet")
+    second = pl.read_parquet(answers[1] / "prices.parquet")
+    second.with_columns(name=pl.lit("Regio\x1b"), abbreviation=pl.lit("<b>")).write_parquet(
+        answers[1] / "prices.parquet"
+    )
+    page = tmp_path / "compared.html"
+    done = CliRunner().invoke(main, ["compare", *map(str, answers), "--report", str(page)])
+    assert done.exit_code == 0, done.output
+    assert "    Regio (<b>)\n" in done.output
+    (change, *_) = compare(*map(load_answer, answers)).currencies
+    # Several are called so.
+    assert f"Regio (&lt;b&gt;) {change.id % 2**64}, ID {change.id % 2**64}" in page.read_text()
 
 
 def test_a_page_about_the_same_answer_says_so(answers: tuple[Path, Path], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from benchmarks.markets import make_market, save_market
+from pipelines.solver.market import NAMES
 from pipelines.solver.price import price
 from pipelines.solver.solve import solve, solve_directory
 from pipelines.solver.untraded import REASON
@@ -103,6 +104,18 @@ def test_names_from_documents_are_escaped(tmp_path: Path) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "\\u003cscript\\u003e" in page
+
+
+def test_currencies_are_called_by_their_names_and_told_apart(tmp_path: Path) -> None:
+    market = small.make_market("S 1 1 8000 9; B 1 2 6000; S 2 2 3000 9; B 2 1 5000", {2: 2.0})
+    save_market(market, tmp_path / "in")
+    names = pl.DataFrame([(1, "Regio", "RGO"), (2, "REGIO</td>", "\u202eRGO")], schema=NAMES, orient="row")
+    names.write_parquet(tmp_path / "in" / "names.parquet")
+    report = solve_directory(tmp_path / "in", tmp_path / "out")
+    write_solution_page(tmp_path / "page.html", tmp_path / "in", tmp_path / "out", report)
+    texts = read((tmp_path / "page.html").read_text()).texts
+    assert {"Regio (RGO)", "REGIO</td> (RGO)"} <= set(texts)
+    assert not any("\u202e" in text for text in texts)
 
 
 def test_the_tables_add_up() -> None:
