@@ -63,7 +63,7 @@ mutations: $(READY) ## Take mends of known gaps out of a copy, one by one: some 
 FAULTS ?= 200
 SEED ?= 1
 chaos: $(READY) system ## Trade while processes, databases and broker die; FAULTS=200 SEED=1
-	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED)
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --save docs/faults.md
 
 TRIALS ?= 48
 step-backs: $(READY) ## Put databases back in time by dumps, recoveries and promotions, at random moments of turns; TRIALS=48 SEED=1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,10 +57,17 @@ def facts(summary: Summary) -> list[str]:
         f"{summary.turns} turns, {summary.trading_turns} of them with trades: {summary.takings:,} takings",
         f"{summary.messages:,} messages of the world outside; of those it sent: {network}",
         f"{summary.replayed:,} times a journal was handled once more after a step back; an operator decided about "
-        f"{summary.decided:,} payments, and had {summary.refunded:,} paid back; {summary.kept_tokens:,} tokens are "
-        f"left with collectors beyond rounding; {summary.given_up:,} locks of accounts were given up",
+        f"{summary.decided:,} payments, and had {summary.refunded:,} paid back, but not "
+        f"{summary.settled:,} that had been passed on; {summary.kept_tokens:,} tokens are left with collectors beyond "
+        f"rounding; {summary.given_up:,} locks of accounts were given up",
         f"{summary.wishes:,} times a trader changed his mind",
     ]
+
+
+def _commit() -> str:
+    """The state of the project that was tried."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "an unknown commit"
 
 
 def document(summary: Summary) -> str:
@@ -73,7 +81,7 @@ def document(summary: Summary) -> str:
             "An economy trades over a real RabbitMQ on two shards, with all their processes, while a driver breaks",
             "what it can. Afterwards every turn must be in phase 4, every token accounted for, no lock, transfer or",
             "message left, nothing set aside, no dead letter, and every server must end with status 0 when asked.",
-            f"`make chaos FAULTS={sum(summary.faults.values())} SEED={summary.seed}` made this:",
+            f"`make chaos FAULTS={sum(summary.faults.values())} SEED={summary.seed}` made this, at `{_commit()}`:",
             "",
             "| fault | times |",
             "|---|---|",

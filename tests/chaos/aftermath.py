@@ -15,8 +15,8 @@ select turn_id, debtor_id, collector_id, creditor_id, is_dispatching from worker
 """
 _EXPECTED = "select kind, turn_id, debtor_id, collector_id, other_id from worker.list_expected_payments()"
 _LOST = """
-select turn_id, array_agg(array[debtor_id, collector_id]) from worker.lost_payments()
-where refunded_at is null group by turn_id
+select turn_id, debtor_id, collector_id, sum(amount), count(*) from worker.lost_payments()
+where refunded_at is null group by turn_id, debtor_id, collector_id
 """
 
 
@@ -51,7 +51,7 @@ def let_time_pass(installation: Installation) -> None:
 
 def decide(installation: Installation, ledger: Ledger) -> bool:
     """Decides about payments in doubt, and has those for lost turns paid back; returns whether there were any."""
-    before = installation.decided, installation.refunded
+    before = installation.decided, installation.refunded, installation.settled
     for name in BINDING_KEYS:
         with installation.database_server.admin(name) as worker:
             held = worker.execute(_HELD).fetchall()
@@ -71,12 +71,16 @@ def decide(installation: Installation, ledger: Ledger) -> bool:
                 _run(installation, name, "received", *options, *ids, "came")
                 installation.decided += 1
         kept = ledger.kept(0)
-        for turn_id, accounts in lost:
+        for turn_id, debtor_id, collector_id, tokens, count in lost:
             # A worker that does not know the turn any more may have paid before.
-            if all(kept.get((turn_id, debtor_id, collector_id), 0) > 0 for debtor_id, collector_id in accounts):
-                installation.refunded += len(accounts)
-                _run(installation, name, "refund", str(turn_id))
-    return (installation.decided, installation.refunded) != before
+            is_there = kept.get((turn_id, debtor_id, collector_id), 0) >= tokens
+            account = ["--currency", str(debtor_id), "--collector", str(collector_id)]
+            _run(installation, name, "refund", str(turn_id), *account, *([] if is_there else ["--settled"]))
+            if is_there:
+                installation.refunded += count
+            else:
+                installation.settled += count
+    return (installation.decided, installation.refunded, installation.settled) != before
 
 
 def _run(installation: Installation, name: str, *arguments: str) -> None:

@@ -60,8 +60,9 @@ class Installation:
         """Messages that authorities should not send, and that have to be dead letters in the end."""
         self.forged = 0
         """How many addresses of forged documents were told."""
-        self.decided = self.refunded = 0
-        """Payments that an operator had to decide about, and those that he had paid back."""
+        self.decided = self.refunded = self.settled = 0
+        """Payments that an operator had to decide about, that he had paid back, and that he did not, as they had been
+        passed on."""
         self.replayed = 0
         """How often the journal of a worker was handled once more, after its database had stepped back."""
         try:

@@ -43,6 +43,7 @@ class Summary:
     wishes: int = 0
     decided: int = 0
     refunded: int = 0
+    settled: int = 0
     replayed: int = 0
     given_up: int = 0
     kept_tokens: int = 0
@@ -141,11 +142,8 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
         raise Failure("; ".join(problems))
     turns = installation.turns()
     summary.turns, summary.trading_turns, summary.takings = turns["turns"], turns["trading_turns"], turns["takings"]
-    summary.decided, summary.refunded, summary.replayed = (
-        installation.decided,
-        installation.refunded,
-        installation.replayed,
-    )
+    summary.decided, summary.replayed = installation.decided, installation.replayed
+    summary.refunded, summary.settled = installation.refunded, installation.settled
     summary.kept_tokens = sum(surroundings.ledger.kept(0).values())
     summary.messages, summary.wishes = surroundings.messages, surroundings.wishes
     summary.network_faults = surroundings.network_faults

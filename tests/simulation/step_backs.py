@@ -22,7 +22,8 @@ _SEQUENCES = """
 select c.relname from pg_class as c where c.relnamespace = 'solver'::regnamespace and c.relkind = 'S' order by 1
 """
 _LOST = """
-select turn_id, debtor_id, collector_id, other_id, amount from worker.lost_payments() where refunded_at is null
+select turn_id, debtor_id, collector_id, other_id, amount from worker.lost_payments()
+where refunded_at is null and paid_out = 0
 """
 
 

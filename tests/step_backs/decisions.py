@@ -16,7 +16,8 @@ _EXPECTED = "select kind, collector_id, turn_id, debtor_id, other_id from worker
 _DECIDE_EXPECTED = "select worker.decide_expected_payment(%s, %s, %s, %s, %s, %s, 'operator')"
 _DECIDE = "select worker.decide_transfer(%s, %s, %s, %s, %s, %s, 'operator')"
 _LOST = """
-select turn_id, debtor_id, collector_id, other_id, amount from worker.lost_payments() where refunded_at is null
+select turn_id, debtor_id, collector_id, other_id, amount from worker.lost_payments()
+where refunded_at is null and paid_out = 0
 """
 _LEFT = """
 select what, count from (

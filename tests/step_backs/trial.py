@@ -98,7 +98,7 @@ def check_next_turn(town: Town) -> None:
     """The same trade once more, with nothing in its way."""
     for worker in WORKERS:
         # Half a year later.
-        town.query(worker, "delete from worker.early_arrival where refunded_at is not null")
+        town.query(worker, "delete from worker.early_arrival where refunded_at is not null or kind = 'paid'")
     want_the_same_again(town.world, town.economy)
     before = town.world.settlement()
     # On a slow machine one shard may be late with its offers, and then nobody finds anybody.

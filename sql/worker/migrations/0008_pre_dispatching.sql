@@ -129,7 +129,7 @@ create table worker.worker_dispatching (
 comment on table worker.worker_dispatching is 'Payments that a collector owes to buyers. Key: collector_id.';
 
 create table worker.early_arrival (
-  kind text collate "C" not null check (kind in ('collecting', 'sending')),
+  kind text collate "C" not null check (kind in ('collecting', 'sending', 'paid')),
   collector_id bigint not null,
   turn_id integer not null check (turn_id <> 0),
   debtor_id bigint not null,
@@ -141,17 +141,21 @@ create table worker.early_arrival (
   key_hash integer not null generated always as (worker.hash32(collector_id)) stored,
   primary key (kind, collector_id, turn_id, debtor_id, other_id),
   check (refunded_at is null or amount is not null),
+  check (kind <> 'paid' or (amount is not null and refunded_at is null)),
   check ((refunded_at is null) = (refunded_by is null))
 );
 
 comment on table worker.early_arrival is
   'Payments (amount) and notices that a payment will never come (no amount) which reached a collector before its '
   'shard knew the '
-  'result of the turn. Step 3/0 merges and deletes them. Payments of lost turns (worker.is_lost_turn) stay until they '
+  'result of the turn, and payments that it made all the same (paid): its database has forgotten the result. '
+  'Step 3/0 merges and deletes them. Payments of lost turns (worker.is_lost_turn) stay until they '
   'are refunded. Key: collector_id.';
-comment on column worker.early_arrival.other_id is 'The payer: a seller (collecting) or another collector (sending).';
+comment on column worker.early_arrival.other_id is
+  'The payer: a seller (collecting) or another collector (sending). Of those that it made (paid), who got it.';
 comment on column worker.early_arrival.refunded_at is
-  'When an operator (refunded_by) had a payment of a lost turn paid back: a worker.transfer_attempt began then.';
+  'When an operator (refunded_by) had a payment of a lost turn paid back: a worker.transfer_attempt began then; or '
+  'when he said that it was settled otherwise.';
 
 create table worker.transfer_attempt (
   collector_id bigint not null,

@@ -171,21 +171,19 @@ def test_payments_of_turns_far_ahead_are_not_kept(db: Connection) -> None:
     assert notices == ["payments for turns far in the future were ignored"]
 
 
-def test_payments_by_collectors_are_never_early(db: Connection) -> None:
-    apply(
-        db,
-        transfer(
-            "sending",
-            COLLECTOR,
-            OTHER_COLLECTOR,
-            COLLECTOR,
-            -5,
-            transfer_note=note("sending", COLLECTOR, OTHER_COLLECTOR, LATER),
-        ),
+def test_payments_by_collectors_of_unknown_turns_are_kept_until_the_result_comes(db: Connection) -> None:
+    to_collector, to_buyer = (
+        note("sending", COLLECTOR, OTHER_COLLECTOR, LATER),
+        note("dispatching", COLLECTOR, 5, LATER),
     )
-    apply(
-        db, transfer("dispatching", COLLECTOR, 5, COLLECTOR, -5, transfer_note=note("dispatching", COLLECTOR, 5, LATER))
-    )
+    for _ in range(2):
+        apply(
+            db,
+            transfer("sending", COLLECTOR, OTHER_COLLECTOR, COLLECTOR, -6, transfer_note=to_collector),
+            transfer("dispatching", COLLECTOR, 5, COLLECTOR, -5, transfer_note=to_buyer),
+        )
+    assert early(db) == [("paid", 5, 5), ("paid", OTHER_COLLECTOR, 6)]
+    assert rows(db, "select worker.merge_early_arrivals(%s, %s)", LATER, lane(db)) == [(2,)]
     assert early(db) == []
 
 

@@ -24,6 +24,7 @@ begin
             and c.debtor_id = p.debtor_id
             and c.creditor_id = p.other_id
         )
+        when 'paid' then true
         else not exists (
           select
           from worker.worker_receiving as r
@@ -85,5 +86,6 @@ $$;
 
 comment on function worker.keep_early_arrivals is
   'Keeps those payments and notices that no row waits for because this shard does not know the result of the turn yet, '
-  'or never will, and returns how many. Those for turns more than a thousand ahead of the latest known one are not '
-  'kept. A payment replaces a notice; otherwise the first one stays. Called by worker.receive_payments.';
+  'or never will, and returns how many; also payments that collectors made for such turns. Those for turns more than '
+  'a thousand ahead of the latest known one are not kept. A payment replaces a notice; otherwise the first one stays. '
+  'Called by worker.receive_payments and worker.apply_account_transfer.';

@@ -1,20 +1,44 @@
-create or replace function worker.refund_lost_payments(p_turn_id integer, p_decided_by text default session_user)
+create or replace function worker.refund_lost_payments(
+  p_turn_id integer,
+  p_decided_by text default session_user,
+  p_debtor_id bigint default null,
+  p_collector_id bigint default null,
+  p_is_settled boolean default false
+)
   returns integer
   language plpgsql
 as $$
 declare
   v_attempts worker.transfer_attempt_key[];
+  v_settled integer;
 begin
   if not worker.is_lost_turn(p_turn_id) then
     return 0;
   end if;
+  if p_is_settled then
+    update worker.early_arrival as e
+    set refunded_at = worker.now(), refunded_by = p_decided_by
+    where e.kind in ('collecting', 'sending')
+      and e.turn_id = p_turn_id
+      and (p_debtor_id is null or e.debtor_id = p_debtor_id)
+      and (p_collector_id is null or e.collector_id = p_collector_id)
+      and e.amount is not null
+      and e.refunded_at is null
+      and worker.in_realm(e.key_hash);
+    get diagnostics v_settled = row_count;
+    return v_settled;
+  end if;
   with payment as materialized (
     select e.collector_id, e.debtor_id, e.other_id, e.amount, e.inserted_at
     from worker.early_arrival as e
-    where e.turn_id = p_turn_id
+    where e.kind in ('collecting', 'sending')
+      and e.turn_id = p_turn_id
+      and (p_debtor_id is null or e.debtor_id = p_debtor_id)
+      and (p_collector_id is null or e.collector_id = p_collector_id)
       and e.amount is not null
       and e.refunded_at is null
       and worker.in_realm(e.key_hash)
+      and worker.paid_out(e) = 0
     order by e.kind collate "C", e.collector_id, e.debtor_id, e.other_id
     for update
   ),
@@ -50,7 +74,8 @@ begin
     update worker.early_arrival as e
     set refunded_at = worker.now(), refunded_by = p_decided_by
     from attempted as a
-    where e.collector_id = a.collector_id
+    where e.kind in ('collecting', 'sending')
+      and e.collector_id = a.collector_id
       and e.turn_id = a.turn_id
       and e.debtor_id = a.debtor_id
       and e.other_id = a.creditor_id
@@ -68,5 +93,7 @@ end
 $$;
 
 comment on function worker.refund_lost_payments is
-  'Begins to pay back what came in for a lost turn, each payment once, whole and without a cut; returns how many '
-  'payments it makes. 0 for a turn that is not lost here. Called by operators.';
+  'Begins to pay back what came in for a lost turn, in one currency or all of them, to one collector or all of them, '
+  'each payment once, whole and without a cut; returns how many payments it makes. What collectors have paid out '
+  '(worker.paid_out) is left alone. p_is_settled: nothing is paid, the payments only leave the list of open ones. '
+  '0 for a turn that is not lost here. Called by operators.';

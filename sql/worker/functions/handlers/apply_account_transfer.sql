@@ -12,6 +12,8 @@ declare
   v_releases worker.releasing_transfer[];
   v_payments worker.expected_payment[];
   v_paid worker.dispatching_key[];
+  v_outgoing worker.expected_payment[];
+  v_expected bigint;
 begin
   perform worker.note_transfer_numbers(p_messages);
   with incoming as materialized (
@@ -90,8 +92,14 @@ begin
     (
       select array_agg(row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key)
       from (table sent union table dispatched) as p
-    )
-  into v_invalid, v_releases, v_payments, v_paid
+    ),
+    array_agg(
+      row(
+        'paid', i.creditor_id, i.turn_id, i.debtor_id, i.other_id, worker.clamp64(-i.acquired_amount::numeric)
+      )::worker.expected_payment
+    ) filter (where i.other_id is not null and i.acquired_amount < 0 and i.kind in ('sending', 'dispatching')),
+    (select count(*) from (table sent union all table dispatched) as p)
+  into v_invalid, v_releases, v_payments, v_paid, v_outgoing, v_expected
   from incoming as i;
 
   if v_invalid > 0 then
@@ -103,6 +111,10 @@ begin
   end if;
   if v_payments is not null then
     perform worker.receive_payments(v_payments);
+  end if;
+  if cardinality(v_outgoing) > v_expected then
+    -- Nobody was to make these; unless they are told once more, the turn's result was forgotten.
+    perform worker.keep_early_arrivals(v_outgoing);
   end if;
   if v_payments is not null or v_paid is not null then
     perform worker.advance_statuses(array_agg(k.status))

@@ -21,7 +21,19 @@ begin
         when (e.key_hash & v_settings.realm_mask) = v_settings.realm then
           greatest(e.inserted_at, e.refunded_at)
             < worker.now() - v_settings.turn_max_commit_period - v_settings.sending_slack
-          and (e.amount is null or e.refunded_at is not null or not worker.is_lost_turn(e.turn_id))
+          and case
+            when e.kind = 'paid' then not exists (
+              select
+              from worker.early_arrival as p
+              where p.kind in ('collecting', 'sending')
+                and p.collector_id = e.collector_id
+                and p.turn_id = e.turn_id
+                and p.debtor_id = e.debtor_id
+                and p.amount is not null
+                and p.refunded_at is null
+            )
+            else e.amount is null or e.refunded_at is not null or not worker.is_lost_turn(e.turn_id)
+          end
         else worker.is_parent_row(e.key_hash, v_settings)
       end
     limit p_limit
@@ -34,4 +46,5 @@ $$;
 
 comment on function worker.scan_early_arrivals is
   'Deletes early payments and notices of turns whose result never came, and rows of the parent shard; payments of '
-  'lost turns stay until they are refunded. Returns how many. Called by pipelines.turns.scan.';
+  'lost turns stay until they are refunded, and so long what the collector '
+  'paid. Returns how many. Called by pipelines.turns.scan.';
