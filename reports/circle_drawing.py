@@ -36,7 +36,7 @@ def circle_drawing(steps: Sequence[Giving], shown: int | None = None) -> Markup:
         lines = broken(step.giver, _LONGEST)
         # Away from the ring, so that neighbours and arrows have room.
         side = math.sin(2.0 * math.pi * _turn(number, count))
-        x += math.copysign(max(0.0, _half(lines) - 20.0), side) if abs(side) > 0.1 else 0.0
+        x += math.copysign(max(_NODE, _half(lines) - 20.0), side) if abs(side) > 0.1 else 0.0
         above = y < _MIDDLE[1]
         first = y - _NODE - 8.0 - (len(lines) - 1) * _LINE if above else y + _NODE + 17.0
         parts.append(_text(lines, x, first, "strong"))

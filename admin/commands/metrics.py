@@ -54,7 +54,8 @@ def serve_metrics(role: str, without_figures: bool) -> None:
             config.solver_postgres_url if role == "solver" else config.worker_postgres_url
         )
         look_first(lambda: check_what_is_there(url, "solver" if role == "solver" else "worker"))
-        figures = Figures(role, url)
+        key = config.realm.binding_key if role == "worker" else None
+        figures = Figures(role, url, key)
     try:
         app = application(path, figures)
         server = WsgiServer(config.app_metrics_host, config.app_metrics_port, app, [HEALTH])

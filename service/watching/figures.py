@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -28,6 +29,7 @@ LIMIT_SECONDS = 2.0
 _QUEUES: LiteralString = "select kind, queue, message_type, messages, oldest_seconds from worker.queue_figures(%s)"
 _WORKER_TURNS: LiteralString = "select phase, subphase, deadline_seconds, overdue_seconds from worker.turn_figures()"
 _ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.account_figures()"
+_OTHERS: LiteralString = "select count(*) from worker.identity as i where i.binding_key <> %s"
 _DOUBTS: LiteralString = "select step_backs, doubtful, lost from worker.doubt_figures()"
 _STEP_BACKS: LiteralString = "select count(*) from solver.step_back_status()"
 _SOLVER_TURNS: LiteralString = (
@@ -40,10 +42,11 @@ _SHARD_PROBLEMS: LiteralString = "select problem, shards from solver.count_shard
 class Figures(Collector):
     """The figures of one database. A database that does not answer is reported as down, and holds up nothing."""
 
-    def __init__(self, role: str, url: str) -> None:
-        """`role` is worker or solver; `url` is that of its database."""
+    def __init__(self, role: str, url: str, binding_key: str | None = None) -> None:
+        """`role` is worker or solver; `url` is that of its database. `binding_key`: of the shard that it should be."""
         self._role = role
         self._url = url
+        self._binding_key = binding_key
 
     def describe(self) -> Iterable[Metric]:
         """Nothing, so that registering asks no database."""
@@ -57,6 +60,8 @@ class Figures(Collector):
             with short_transaction(self._url, "serve_metrics", LIMIT_SECONDS) as connection:
                 for ask in _WORKER if self._role == "worker" else _SOLVER:
                     metrics += _figures(ask, connection)
+                if self._binding_key is not None:
+                    metrics += _figures(partial(_identity, self._binding_key), connection)
             is_up = 1.0
         except psycopg.Error as error:
             kind: Kind = "worker" if self._role == "worker" else "solver"
@@ -78,7 +83,8 @@ def _figures(ask: Ask, connection: psycopg.Connection[Any]) -> list[Metric]:
     except psycopg.Error as error:
         if concerns_all(error):
             raise
-        logger.warning("no figures of %s: %s %s", ask.__name__.strip("_"), error.sqlstate, error.diag.message_primary)
+        name = (ask.func if isinstance(ask, partial) else ask).__name__.strip("_")
+        logger.warning("no figures of %s: %s %s", name, error.sqlstate, error.diag.message_primary)
         return []
 
 
@@ -97,6 +103,11 @@ def _accounts(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
         yield _gauge("held_accounts", "Accounts with IDs of collectors that wait for an operator", held)
         yield _gauge("misconfigured_accounts", "Collector accounts that somebody else configured", misconfigured)
         yield _gauge("lacking_accounts", "Collector accounts of which no authority has told", lacking)
+
+
+def _identity(binding_key: str, connection: psycopg.Connection[Any]) -> Iterator[Metric]:
+    for (others,) in connection.execute(_OTHERS, (binding_key,)):
+        yield _gauge("wrong_identity", "1 while the database belongs to another shard than this server", others)
 
 
 def _doubts(connection: psycopg.Connection[Any]) -> Iterator[Metric]:

@@ -88,7 +88,6 @@ def test_everything_that_is_measured_is_shown(metrics: set[str]) -> None:
     asked = {name for query in [*QUERIES, *(rule["expr"] for rule in RULES)] for name in selected(query)}
     hardly_news = {
         "swpt_trade_figures_seconds",
-        "swpt_trade_solver_offers",
         "swpt_trade_solver_peak_memory_bytes",
         "swpt_trade_solver_share_of_bound_ratio",
         "swpt_trade_solver_solved_timestamp_seconds",
@@ -109,7 +108,7 @@ def test_every_alert_says_what_to_do() -> None:
     for rule in RULES:
         assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}, rule
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
-        assert rule["annotations"].keys() == {"summary", "action"}
+        assert rule["annotations"].keys() == {"summary", "action", "runbook_url"}
         assert re.fullmatch(r"\d+[smhd]", rule.get("for", "1m"))
     asked = " ".join(rule["expr"] for rule in RULES)
     for subject in ("turn_overdue", 'kind="set_aside"', 'event="dead_letter"', "oldest_seconds", "process_healthy"):

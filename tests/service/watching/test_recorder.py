@@ -192,6 +192,16 @@ def test_figures_of_the_database(
     assert expected.items() <= found.items()
 
 
+def test_a_database_of_another_shard_is_noticed(tmp_path: Path, new_database: Callable[[Kind], str]) -> None:
+    """Bound anew while a server runs beside it, or reached by an address that leads elsewhere since then."""
+    url = new_database("worker")
+    with connection_to(url) as connection:
+        connection.execute("select worker.bind_identity(gen_random_uuid(), '0.#', true)")
+    for key, expected in (("0.#", 0), ("1.#", 1)):
+        with served(tmp_path, Figures("worker", as_role(url, "reader"), key)) as get:
+            assert samples(get("/metrics")[1])["swpt_trade_wrong_identity",] == expected
+
+
 def test_a_database_that_is_down_is_a_figure_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record(tmp_path, "closed")
     with served(tmp_path, Figures("worker", "postgresql://me:s3cret@127.0.0.1:1/none")) as get:

@@ -1,0 +1,1 @@
+"""What the documents show is made here: `python -m tests.documents` writes pictures and outputs of commands anew."""
