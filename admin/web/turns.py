@@ -143,16 +143,17 @@ class OneTurn(MethodView):
             if not turns:
                 abort(404)
             rows = connection.execute("select * from solver.count_turn_rows(%s)", (turnId,)).fetchone()
-            return {**_with_statistics(connection, turns)[0], "rows": rows, **_result(connection, turns[0])}
+            return {**with_statistics(connection, turns)[0], "rows": rows, **_result(connection, turns[0])}
 
 
 def latest_turns(connection: Connection, before: int | None, limit: int) -> list[Row]:
     """Turns with their statistics, the newest first."""
     turns = connection.execute("select * from solver.list_turns(%s, %s)", (before, limit)).fetchall()
-    return _with_statistics(connection, turns)
+    return with_statistics(connection, turns)
 
 
-def _with_statistics(connection: Connection, turns: list[Row]) -> list[Row]:
+def with_statistics(connection: Connection, turns: list[Row]) -> list[Row]:
+    """The turns with their `statistics` (None: nothing was arranged), in the same order."""
     statistics = connection.execute(
         "select * from solver.turn_statistics(%s)", ([turn["turn_id"] for turn in turns],)
     ).fetchall()

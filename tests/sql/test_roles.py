@@ -52,6 +52,7 @@ worker.queue_figures               d       d         d
 worker.turn_figures                d       d         d
 worker.account_figures             d       d         d
 worker.doubt_figures               d       d         d
+worker.turn_progress               -       d         d
 worker.held_transfers              -       d         d
 worker.list_expected_payments      -       d         d
 worker.lost_payments               -       d         d

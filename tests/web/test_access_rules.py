@@ -33,6 +33,8 @@ NEEDED = {
     "/trade/dashboard/problem/public": {"GET": PUBLIC},
     "/trade/dashboard/": {"GET": READ},
     "/trade/dashboard/turns/": {"GET": READ},
+    "/trade/dashboard/turns/7": {"GET": READ},
+    "/trade/dashboard/turns/7/trader": {"GET": READ},
     "/trade/collectors/": {"GET": READ},
     "/trade/collectors/1/": {"GET": READ},
     "/trade/collectors/1/2": {"GET": READ},

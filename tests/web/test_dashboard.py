@@ -14,6 +14,7 @@ from tests.conftest import skip_or_fail
 from tests.pipelines.solver.markets import make_market
 from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS
 from tests.pipelines.solver.solver_turns import insert_turn as insert_offers
+from tests.sql.turns.rows import insert_worker_turn
 from tests.web.browser import browser
 from tests.web.browser_tab import Tab, opened
 from tests.web.conftest import Web
@@ -115,6 +116,44 @@ def test_an_operator_sees_what_goes_on(busy: Web, tab: Tab, tmp_path: Path) -> N
         assert tab.run("!!document.getElementById('token')")
         for width, is_dark in LOOKS:
             look_at(tab, width, is_dark, tmp_path)
+
+
+def test_a_turn_explains_itself_and_any_trader(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    insert_worker_turn(busy.worker, 3, 0, turn_id=7)
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        tab.go(f"{url}{DASHBOARD}turns/")
+        tab.click("tbody tr:nth-child(2) a")
+        assert tab.run("location.pathname") == f"{DASHBOARD}turns/7"
+        page = tab.text()
+        assert "Phase 3: giving and taking" in page
+        assert "It is at work: 0 of " in page
+        assert "22\N{THIN SPACE}000 base tokens" in page
+        assert "example.com/2" in page
+        assert "1 token = 2 of example.com/base" in page
+        assert tab.run("document.querySelectorAll('svg.ring').length") == 2
+        tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        assert "Trader 1 gives 5\N{THIN SPACE}000 of example.com/base to trader 3." in tab.text()
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.run("document.getElementById('trader-id').focus()")
+        tab.type("1")
+        tab.run("document.documentElement.dataset.old = 'yes'")
+        tab.press("Enter")
+        tab.wait_for_a_page()
+        page = tab.text()
+        assert "Trader 1 in turn 7" in page
+        assert "You wanted 20,000, and 2,500 were traded: in exchange you gave all that you offered." in page
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.click("section[aria-labelledby='circles-title'] a")
+        assert "gives 5\N{THIN SPACE}000 of" in tab.run("document.querySelector('.rings').textContent")
+        for unknown, answer in (("77", "Trader 77 offered and wanted nothing in turn 7."), ("x", "An ID is a whole")):
+            tab.run(f"document.getElementById('trader-id').value = '{unknown}'")
+            tab.click("form[role=search] button")
+            assert answer in tab.text()
+        look_at(tab, 390, False, tmp_path)
+        assert tab.complaints == []
 
 
 @pytest.mark.parametrize(

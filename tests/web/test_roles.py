@@ -29,6 +29,8 @@ READABLE = {
     "/trade/set-aside/0/decisions/": 200,
     "/trade/dashboard/": 200,
     "/trade/dashboard/turns/": 200,
+    "/trade/dashboard/turns/7": 200,
+    "/trade/dashboard/turns/7/trader": 200,
 }
 # Path, needed scope, whether a supervisor may.
 WRITABLE = [
