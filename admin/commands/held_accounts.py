@@ -7,6 +7,7 @@ import sys
 import click
 
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS
+from admin.commands.operator import operator_name
 from admin.commands.tables import Field, as_json, identity, moment, print_rows
 from admin.commands.worker_databases import ask_all, decide
 
@@ -59,7 +60,7 @@ def adopt(debtor_id: int, collector_id: int) -> None:
     It trades from the next turn on. To get rid of it, adopt it and `remove` it: then its money goes to another
     collector.
     """
-    decide("select worker.adopt_held_account(%s, %s)", (debtor_id, collector_id), _UNKNOWN_HERE)
+    decide("select worker.adopt_held_account(%s, %s, %s)", (debtor_id, collector_id, operator_name()), _UNKNOWN_HERE)
     click.echo("the account is a collector now; it is active when its authority has confirmed it")
 
 
@@ -79,5 +80,6 @@ def discard(debtor_id: int, collector_id: int, give_away: int) -> None:
 
     With more tokens on it than you give away, it stays: the authority itself refuses then.
     """
-    decide("select worker.discard_held_account(%s, %s, %s)", (debtor_id, collector_id, give_away), _UNKNOWN_HERE)
+    parameters = (debtor_id, collector_id, give_away, operator_name())
+    decide("select worker.discard_held_account(%s, %s, %s, %s)", parameters, _UNKNOWN_HERE)
     click.echo("its authority has been asked to delete the account")

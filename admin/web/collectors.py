@@ -12,6 +12,7 @@ from flask_smorest import abort
 
 from admin.web.blueprint import Blueprint, PageQuery, next_page, page
 from admin.web.identifiers import UnsignedId, to_unsigned
+from admin.web.roles import current_user
 from admin.web.services import services
 from sql.statuses import CollectorStatus, all_in_words
 
@@ -117,8 +118,14 @@ class Activation(MethodView):
         config = services().config
         try:
             services().solver.rows(
-                "select solver.ensure_collectors(%s, %s, %s, %s)",
-                (debtorId, body["number_of_accounts"], config.min_collector_id, config.max_collector_id),
+                "select solver.ensure_collectors(%s, %s, %s, %s, %s)",
+                (
+                    debtorId,
+                    body["number_of_accounts"],
+                    config.min_collector_id,
+                    config.max_collector_id,
+                    current_user(),
+                ),
             )
         except psycopg.DatabaseError as error:
             if error.sqlstate not in _REFUSALS:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import flask
 
-from admin.web import dashboard_login, dashboard_overview, dashboard_turns
+from admin.web import (
+    dashboard_held,
+    dashboard_log,
+    dashboard_login,
+    dashboard_overview,
+    dashboard_turns,
+)
 from admin.web.access_rules import READ_METHODS, needs
 from admin.web.cross_site import is_cross_site
 from admin.web.dashboard_words import FILTERS
@@ -16,12 +22,17 @@ from admin.web.token_check import DASHBOARD, TOKEN_COOKIE
 from reports.page import DRAWING_STYLE
 from reports.strip import strip
 
-PAGES = (("dashboard.overview.page", "Overview"), ("dashboard.turns.history", "Turns"))
+PAGES = (
+    ("dashboard.overview.page", "Overview"),
+    ("dashboard.turns.history", "Turns"),
+    ("dashboard.held.page", "Held"),
+    ("dashboard.log.page", "Log"),
+)
 """What the navigation leads to."""
 
 root = flask.Blueprint("root", __name__)
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix=DASHBOARD.rstrip("/"), template_folder="templates")
-for part in (dashboard_overview, dashboard_turns, dashboard_login):
+for part in (dashboard_overview, dashboard_turns, dashboard_held, dashboard_log, dashboard_login):
     blueprint.register_blueprint(part.blueprint)
 for name, function in FILTERS.items():
     blueprint.add_app_template_filter(function, name)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from admin.web.identifiers import to_unsigned
-from pipelines.texts import shown
+from pipelines.texts import shown, shown_lines
 
 
 def moment(value: datetime | None) -> str:
@@ -45,4 +45,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "share": share,
     "unsigned": to_unsigned,
     "shown": shown,
+    "shown_lines": shown_lines,
 }

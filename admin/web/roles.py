@@ -72,11 +72,16 @@ def superuser_only(view: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _current_type() != "superuser":
+        if not is_superuser():
             abort(403, message="This is for superusers.")
         return view(*args, **kwargs)
 
     return checked
+
+
+def is_superuser() -> bool:
+    """Whether a superuser makes this request."""
+    return _current_type() == "superuser"
 
 
 def _current_type() -> UserType:

@@ -49,6 +49,7 @@ _SKIPPED = 3
 _OLD: tuple[tuple[str, LiteralString, int], ...] = (
     ("turns to forget", "select worker.delete_old_worker_turns(%s)", _OLD_TURNS_LIMIT),
     ("decisions to forget", "select worker.delete_old_decisions(%s)", 1000),
+    ("actions to forget", "select worker.delete_old_actions(%s)", 1000),
 )
 _PATIENCE = timedelta(hours=1)
 """How late a phase of a turn may end before that is worth a warning: workers look at the turns every minute."""
@@ -179,6 +180,10 @@ def advance_turns(
             lambda: _in_batches(
                 solver, sizes, "turns to forget", "select solver.delete_old_turns(%s)", _OLD_TURNS_LIMIT
             ),
+        )
+        parts.run(
+            "old actions",
+            lambda: _in_batches(solver, sizes, "actions to forget", "select solver.delete_old_actions(%s)", 1000),
         )
         forget: LiteralString = "select solver.delete_old_archives(%s, %s)"
         parts.run(

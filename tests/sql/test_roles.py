@@ -28,6 +28,7 @@ worker.identity                    s       s         su
 worker.failed_transfer             -       s         siud
 worker.set_aside_decision          -       -         s
 worker.transfer_decision           -       -         s
+worker.operator_action             -       -         s
 worker.staged_participation        -       -         siudt
 worker.staged_collector_payment    -       -         siudt
 worker.*                           -       -         siud
@@ -39,6 +40,7 @@ pgmq.*                             -       -         -
 solver.applied_file                s       s         s
 solver.granted_role                -       -         -
 solver.installation                -       -         s
+solver.operator_action             -       -         s
 solver.transfer_statistic          s       s         siud
 solver.*                           -       -         siud
 """
@@ -57,8 +59,13 @@ worker.held_transfers              -       d         d
 worker.list_expected_payments      -       d         d
 worker.lost_payments               -       d         d
 worker.catch_up_request_ids        -       -         d
-worker.decide_transfer             -       -         d
-worker.decide_expected_payment     -       -         d
+worker.decide_transfer             -       d         d
+worker.decide_expected_payment     -       d         d
+worker.adopt_held_account          -       d         d
+worker.discard_held_account        -       d         d
+worker.list_actions                -       d         d
+worker.note_action                 -       -         d
+worker.delete_old_actions          -       -         d
 worker.end_doubts                  -       -         d
 worker.held_accounts               -       d         d
 worker.own_ids                     -       d         d
@@ -95,6 +102,9 @@ solver.debtor_collectors           -       d         d
 solver.find_collectors             -       d         d
 solver.is_blocked                  -       d         d
 solver.ensure_collectors           -       d         d
+solver.list_actions                -       d         d
+solver.note_action                 -       -         d
+solver.delete_old_actions          -       -         d
 solver.keeps_archive               -       x         x
 solver.archived_*                  -       d         d
 solver.keep_beside_archive         -       d         d

@@ -173,6 +173,42 @@ def test_a_token_that_is_not_good_enough(busy: Web, tab: Tab, token: str, messag
         assert tab.run("!!document.getElementById('token')")
 
 
+def test_a_superuser_decides_about_messages_singly_and_in_bulk(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    for number in range(3):
+        set_aside(busy.worker, {"type": "UpdatedFlags", "creditor_id": 1, "number": number})
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        tab.click("nav li:nth-child(3) a")
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.run("document.querySelector('input[type=search]').value = 'UpdatedFlags'")
+        tab.click("form[role=search] button")
+        assert "Message 1\t" not in tab.text()
+        tab.click("tbody tr:nth-child(1) a")
+        assert '"number": 0' in tab.text()
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.click("button[value=replay]")
+        assert "1 message put back into their queues." in tab.text()
+        tab.run("document.querySelector('[data-all]').click()")
+        tab.click("button[value=discard]")
+        assert "3 messages of worker 0. Messages that are discarded are never applied." in tab.text()
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.click("button[value=discard]")
+        page = tab.text()
+        assert "3 messages given up." in page
+        assert "Nothing waits here." in page
+        tab.click("nav li:nth-child(4) a")
+        page = tab.text()
+        assert "replayed messages" in page
+        assert "discarded messages" in page
+        assert "creditors-superuser" in page
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        assert tab.complaints == []
+
+
 def test_who_logs_in_comes_to_the_page_that_was_asked_for(busy: Web, tab: Tab) -> None:
     with served(busy.client.application.wsgi_app) as url:
         tab.go(f"{url}{DASHBOARD}turns/?before=4")
@@ -230,15 +266,15 @@ def test_by_keyboard_one_comes_to_the_content_and_to_all_pages(busy: Web, tab: T
     with served(busy.client.application.wsgi_app) as url:
         log_in(tab, url)
         reached = []
-        for _ in range(4):
+        for _ in range(6):
             tab.press("Tab")
             reached.append(tab.run("document.activeElement.textContent"))
-        assert reached == ["Skip to the content", "Circular trade", "Overview", "Turns"]
+        assert reached == ["Skip to the content", "Circular trade", "Overview", "Turns", "Held", "Log"]
         assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         tab.run("document.documentElement.dataset.old = 'yes'")
         tab.press("Enter")
         tab.wait_for_a_page()
-        assert tab.run("location.pathname") == f"{DASHBOARD}turns/"
+        assert tab.run("location.pathname") == f"{DASHBOARD}log/"
 
 
 def test_a_database_that_is_down(

@@ -31,6 +31,9 @@ READABLE = {
     "/trade/dashboard/turns/": 200,
     "/trade/dashboard/turns/7": 200,
     "/trade/dashboard/turns/7/trader": 200,
+    "/trade/dashboard/held/": 200,
+    "/trade/dashboard/held/0/messages/1": 200,
+    "/trade/dashboard/log/": 200,
 }
 # Path, needed scope, whether a supervisor may.
 WRITABLE = [
@@ -54,6 +57,8 @@ PUBLIC = [
 # They need no token, and answer otherwise than with a page.
 ODD = {"/": 303, "/trade/dashboard/problem/public": 303}
 LOGOUT = "/trade/dashboard/logout/public"
+DECISION = "/trade/dashboard/held/0/messages"
+POSTED = (*(path for path, _, _ in WRITABLE), LOGOUT, DECISION)
 
 
 @pytest.fixture
@@ -67,9 +72,9 @@ def rows(web: Web) -> Web:
 
 
 def test_the_lists_above_are_complete(web: Web) -> None:
-    listed = {*READABLE, *(path for path, _, _ in WRITABLE), *PUBLIC, *ODD, LOGOUT}
+    listed = {*READABLE, *POSTED, *PUBLIC, *ODD}
     match = web.client.application.url_map.bind("").match
-    methods = dict.fromkeys((*(path for path, _, _ in WRITABLE), LOGOUT), "POST")
+    methods = dict.fromkeys(POSTED, "POST")
     endpoints = {match(path, methods.get(path, "GET"), return_rule=True)[0].rule for path in listed}
     assert endpoints == {rule.rule for rule in web.client.application.url_map.iter_rules()}
 

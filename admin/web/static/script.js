@@ -27,6 +27,7 @@ function put(html) {
     if (!now) continue;
     const open = [...old.querySelectorAll("details")].map((details) => details.open);
     now.querySelectorAll("details").forEach((details, number) => { details.open = Boolean(open[number]); });
+    now.querySelectorAll("[data-all]").forEach((all) => { all.closest("label").hidden = false; });
     if (old.isEqualNode(now) || isInUse(old)) continue;
     old.replaceWith(document.adoptNode(now));
   }
@@ -66,4 +67,10 @@ if ("live" in document.body.dataset) {
   state.after(pause);
   timer = setTimeout(refresh, EVERY_MS);
 }
+// One box for all others of a form; without a script it is not there.
+content.addEventListener("change", (event) => {
+  if (!("all" in event.target.dataset)) return;
+  event.target.form.querySelectorAll('[name="chosen"]').forEach((box) => { box.checked = event.target.checked; });
+});
+content.querySelectorAll("[data-all]").forEach((all) => { all.closest("label").hidden = false; });
 document.addEventListener("input", (event) => { event.target.form?.setAttribute("data-touched", ""); });

@@ -20,5 +20,10 @@ worker.list_set_aside,
 worker.find_set_aside,
 worker.list_set_aside_decisions,
 worker.replay_set_aside,
-worker.discard_set_aside
+worker.discard_set_aside,
+worker.adopt_held_account,
+worker.discard_held_account,
+worker.decide_transfer,
+worker.decide_expected_payment,
+worker.list_actions
 to the_role;

@@ -9,9 +9,10 @@ begin atomic
     insert into solver.blocked_currency (debtor_id, blocked_at)
     values (p_debtor_id, solver.now())
     on conflict (debtor_id) do nothing
-    returning 1
+    returning debtor_id
   )
-  select exists (select from blocked);
+  select count(solver.note_action(session_user, 'blocked a currency', jsonb_build_object('debtor_id', b.debtor_id))) > 0
+  from blocked as b;
 end;
 
 comment on function solver.block_currency is

@@ -2,7 +2,8 @@ create or replace function solver.ensure_collectors(
   p_debtor_id bigint,
   p_count bigint,
   p_min_collector_id bigint,
-  p_max_collector_id bigint
+  p_max_collector_id bigint,
+  p_done_by text default session_user
 )
   returns bigint
   language plpgsql
@@ -28,6 +29,11 @@ begin
       hint = 'ask for fewer accounts, or widen the range from MIN_COLLECTOR_ID to MAX_COLLECTOR_ID';
   end if;
   perform solver.create_collectors(p_debtor_id, v_missing, p_min_collector_id, p_max_collector_id);
+  if v_missing > 0 then
+    perform solver.note_action(
+      p_done_by, 'added collectors', jsonb_build_object('debtor_id', p_debtor_id, 'collectors', v_missing)
+    );
+  end if;
   return v_missing;
 end
 $$;

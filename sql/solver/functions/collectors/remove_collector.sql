@@ -15,6 +15,13 @@ begin
       hint = 'collectors list shows all of them';
   end if;
   perform solver.disable_collectors(array[p_debtor_id], array[p_collector_id]);
+  if v_status <> solver.disabled() then
+    perform solver.note_action(
+      session_user,
+      'removed a collector',
+      jsonb_build_object('debtor_id', p_debtor_id, 'collector_id', p_collector_id)
+    );
+  end if;
 
   -- One at a time, so that of two who remove the last two collectors the second one sees it.
   perform pg_advisory_xact_lock(7310, solver.hash32(p_debtor_id));

@@ -4,9 +4,11 @@ create or replace function solver.unblock_currency(p_debtor_id bigint)
 begin atomic
   with unblocked as (
     delete from solver.blocked_currency where debtor_id = p_debtor_id
-    returning 1
+    returning debtor_id
   )
-  select exists (select from unblocked);
+  select
+    count(solver.note_action(session_user, 'unblocked a currency', jsonb_build_object('debtor_id', u.debtor_id))) > 0
+  from unblocked as u;
 end;
 
 comment on function solver.unblock_currency is

@@ -58,6 +58,9 @@ begin
   )
   returning turn_id into v_turn_id;
   perform solver.note_phase(v_turn_id);
+  if p_is_due then
+    perform solver.note_action(session_user, 'started a turn', jsonb_build_object('turn', v_turn_id));
+  end if;
   return v_turn_id;
 end
 $$;

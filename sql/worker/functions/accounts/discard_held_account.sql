@@ -1,10 +1,12 @@
 create or replace function worker.discard_held_account(
   p_debtor_id bigint,
   p_collector_id bigint,
-  p_accepted_loss bigint
+  p_accepted_loss bigint,
+  p_decided_by text default session_user
 )
   returns void
   language plpgsql
+  security definer
 as $$
 declare
   v_account worker.unknown_account := worker.lock_held_account(p_debtor_id, p_collector_id);
@@ -17,6 +19,13 @@ begin
   update worker.unknown_account as k set accepted_loss = p_accepted_loss
   where k.creditor_id = p_collector_id and k.debtor_id = p_debtor_id;
   perform worker.discard_unknown_accounts(array[p_collector_id], array[p_debtor_id]);
+  perform worker.note_action(
+    p_decided_by,
+    'discarded an account',
+    jsonb_build_object(
+      'debtor_id', p_debtor_id, 'collector_id', p_collector_id, 'tokens_given_away_at_most', p_accepted_loss
+    )
+  );
 end
 $$;
 

@@ -88,6 +88,13 @@ begin
   into v_attempts
   from attempted as a;
   perform worker.send_account_id_requests(v_attempts);
+  if cardinality(v_attempts) > 0 then
+    perform worker.note_action(
+      p_decided_by,
+      'refunded a lost turn',
+      jsonb_build_object('turn', p_turn_id, 'payments', cardinality(v_attempts))
+    );
+  end if;
   return coalesce(cardinality(v_attempts), 0);
 end
 $$;

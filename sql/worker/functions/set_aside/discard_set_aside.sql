@@ -18,6 +18,14 @@ begin atomic
       d.failures, d.set_aside_at
     from discarded as d
     returning 1
+  ),
+  noted as (
+    insert into worker.operator_action (done_at, done_by, action, subject)
+    select
+      worker.now(), p_decided_by, 'discarded messages',
+      jsonb_build_object('messages', array_agg(d.set_aside_id order by d.set_aside_id))
+    from discarded as d
+    having count(*) > 0
   )
   select count(*)::integer from decided;
 end;

@@ -58,6 +58,9 @@ begin
       perform pg_notify('worker_inbox', substr(v_queue, 7));
     end if;
   end loop;
+  if cardinality(v_replayed) > 0 then
+    perform worker.note_action(p_decided_by, 'replayed messages', jsonb_build_object('messages', v_replayed));
+  end if;
   return coalesce(cardinality(v_replayed), 0);
 end
 $$;

@@ -33,6 +33,13 @@ begin
     worker.now(), p_decided_by, case when p_has_come then 'has come' else 'never came' end,
     p_collector_id, p_turn_id, p_debtor_id, p_other_id, p_kind = 'collecting'
   );
+  perform worker.note_action(
+    p_decided_by,
+    'expected payment: ' || case when p_has_come then 'has come' else 'never came' end,
+    jsonb_build_object(
+      'turn', p_turn_id, 'debtor_id', p_debtor_id, 'collector_id', p_collector_id, 'payer_id', p_other_id
+    )
+  );
   if not p_has_come then
     v_payment.amount := null;
   end if;

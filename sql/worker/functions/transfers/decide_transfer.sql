@@ -40,6 +40,13 @@ begin
   values (
     worker.now(), p_decided_by, p_decision, p_collector_id, p_turn_id, p_debtor_id, p_creditor_id, p_is_dispatching
   );
+  perform worker.note_action(
+    p_decided_by,
+    'payment in doubt: ' || p_decision,
+    jsonb_build_object(
+      'turn', p_turn_id, 'debtor_id', p_debtor_id, 'collector_id', p_collector_id, 'recipient_id', p_creditor_id
+    )
+  );
   if p_decision = 'try again' then
     update worker.transfer_attempt as a
     set

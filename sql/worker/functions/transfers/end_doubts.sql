@@ -14,6 +14,9 @@ begin
   if found then
     insert into worker.transfer_decision (decided_at, decided_by, decision)
     values (worker.now(), p_decided_by, 'nothing was lost');
+    perform worker.note_action(
+      p_decided_by, 'went on as if nothing was lost', jsonb_build_object('payments', v_count)
+    );
   end if;
   return v_count;
 end

@@ -1,0 +1,14 @@
+create table solver.operator_action (
+  action_id bigint primary key generated always as identity,
+  done_at timestamptz not null,
+  done_by text collate "C" not null check (done_by <> ''),
+  action text collate "C" not null check (action <> ''),
+  subject jsonb not null
+);
+
+create index operator_action_done_at_idx on solver.operator_action (done_at);
+
+comment on table solver.operator_action is
+  'What people have changed in this database by the functions for operators: who, when, what. Written in the '
+  'transaction of the change; nobody but the owner changes or removes it. Kept for a year.';
+comment on column solver.operator_action.subject is 'Which turn, currency, account, payment or messages. Signed IDs.';
