@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system images manifests demo test check lint types fast simulate mutations chaos step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
+.PHONY: help setup system images manifests demo test check lint types fast simulate mutations chaos chaos-cluster step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,11 @@ FAULTS ?= 200
 SEED ?= 1
 chaos: $(READY) system ## Trade while processes, databases and broker die; FAULTS=200 SEED=1
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --save docs/faults.md
+	$(MAKE) --no-print-directory chaos-cluster
+
+NODES ?= 9
+chaos-cluster: $(READY) system ## Trade while nodes of a RabbitMQ cluster die, are cut off and fall silent; NODES=9 SEED=1
+	$(BIN)/python -m tests.chaos --cluster --faults $(NODES) --seed $(SEED) --save docs/faults.md
 
 TRIALS ?= 48
 step-backs: $(READY) ## Put databases back in time by dumps, recoveries and promotions, at random moments of turns; TRIALS=48 SEED=1

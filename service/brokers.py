@@ -76,7 +76,8 @@ def _declare(config: Config, queue: ConsumedQueue, topology: Topology, report: R
         report(f"broker: used as they are, whatever their type and arguments: {', '.join(done.found)}")
     if done.no_streams:
         report(
-            f"broker: {', '.join(done.no_streams)} is no stream, as RabbitMQ before 3.12 loses dead letters on the way"
+            f"broker: {', '.join(done.no_streams)} is a quorum queue, no stream, as RabbitMQ before 3.12 loses dead "
+            "letters on the way to one"
         )
 
 

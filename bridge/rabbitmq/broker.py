@@ -21,6 +21,7 @@ import pika.exceptions
 from bridge.rabbitmq.causes import explain
 from bridge.rabbitmq.confirms import Batch
 from bridge.rabbitmq.frames import Confirmation, encode_publications
+from bridge.rabbitmq.hosts import one_for_each_host
 from bridge.rabbitmq.link import Link
 from bridge.rabbitmq.setup import Depth, TopologyError, count_messages, look
 from bridge.rabbitmq.tls import NO_FILES, TlsFiles
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT = 30.0
 CONFIRM_TIMEOUT = 60.0
 BLOCKED_TIMEOUT = 600.0
 """Seconds. A batch in doubt holds a snapshot of the database, which no VACUUM can clean behind."""
+CLUSTER_TIMEOUT = 15.0
+"""Instead of the first two, where there are other nodes to turn to: one that has lost the others may never answer."""
 GIVE_UP_SECONDS = 3.0
 MOST_PREFETCHED = 65_535
 _GENERATION_BITS = 40
@@ -186,7 +189,7 @@ class RabbitSource:
                 files=self._files,
                 most_bytes=self._most_bytes,
             )
-            error = self._link.wait_until_ready(CONNECT_TIMEOUT)
+            error = self._link.wait_until_ready(_timeout(self._url, CONNECT_TIMEOUT))
             if error is not None:
                 self.close()
                 raise SourceError(error)
@@ -212,23 +215,23 @@ class RabbitTarget:
         url: str,
         prefix: str = "",
         window: int = 2000,
-        confirm_timeout: float = CONFIRM_TIMEOUT,
+        confirm_timeout: float | None = None,
         blocked_timeout: float = BLOCKED_TIMEOUT,
         give_up: Callable[[], bool] = lambda: False,
         files: TlsFiles = NO_FILES,
     ) -> None:
         """`prefix` goes before exchange names; `window` messages may be unconfirmed.
 
-        A batch fails after `confirm_timeout` seconds without a confirmation, or after `blocked_timeout` seconds while
-        the broker says that it takes no messages (it is short of memory or disk). Once `give_up` returns true, waits
-        for a broker that makes no progress end at once.
+        A batch fails after `confirm_timeout` seconds without a confirmation (None: 60, with several hosts 15), or after
+        `blocked_timeout` seconds while the broker says that it takes no messages (it is short of memory or disk). Once
+        `give_up` returns true, waits for a broker that makes no progress end at once.
         """
         self._url = url
         self._files = files
         self._prefix = prefix
         self._window = window
         self._chunk = max(1, min(_CHUNK, window // 2))
-        self._confirm_timeout = confirm_timeout
+        self._confirm_timeout = confirm_timeout if confirm_timeout is not None else _timeout(url, CONFIRM_TIMEOUT)
         self._blocked_timeout = blocked_timeout
         self._give_up = give_up
         self._changed = threading.Condition()
@@ -272,7 +275,7 @@ class RabbitTarget:
             self._link = Link(
                 self._url, self._prepare, self._changed, on_confirmations=self._on_confirmations, files=self._files
             )
-            error = self._link.wait_until_ready(CONNECT_TIMEOUT)
+            error = self._link.wait_until_ready(_timeout(self._url, CONNECT_TIMEOUT))
             if error is not None:
                 self.close()
                 raise PublishError(error)
@@ -340,6 +343,10 @@ def _add(ready: deque[Delivery], link: Link, deliveries: list[Delivery]) -> None
     with link.changed:
         ready.extend(deliveries)
         link.changed.notify()
+
+
+def _timeout(url: str, alone: float) -> float:
+    return CLUSTER_TIMEOUT if len(one_for_each_host(url)) > 1 else alone
 
 
 def _ignore(*_arguments: object) -> None:

@@ -19,6 +19,7 @@ from bridge.wire.topology import Binding, Topology
 _NOT_FOUND = 404
 _PRECONDITION_FAILED = 406
 _STREAM = {"x-queue-type": "stream"}
+_QUORUM = {"x-queue-type": "quorum"}
 _STREAMS_TAKE_DEAD_LETTERS = (3, 12)
 """Earlier releases of RabbitMQ drop dead letters on their way to a stream, without a word."""
 
@@ -62,7 +63,7 @@ def declare(url: str, topology: Topology, files: TlsFiles = NO_FILES) -> Declare
                 continue
             arguments = dict(queue.arguments)
             if arguments == _STREAM and _release_of(connection) < _STREAMS_TAKE_DEAD_LETTERS:
-                arguments = {}
+                arguments = dict(_QUORUM)
                 done.no_streams.append(queue.name)
             channel.queue_declare(queue.name, durable=True, arguments=arguments)
         for binding in topology.bindings:

@@ -11,8 +11,9 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -56,7 +57,7 @@ def tls_url(url: str) -> str:
 
 def authority_file(url: str) -> Path:
     """The certificate of the authority which signed that of a private server; its name is `localhost`."""
-    return Path(_control[url][1]["HOME"]) / "authority.pem"
+    return Path(_control[url][1]["RABBITMQ_CONFIG_FILE"]).with_name("authority.pem")
 
 
 def _certificates(home: Path) -> str:
@@ -72,35 +73,72 @@ def _certificates(home: Path) -> str:
     )
 
 
-def rabbitmqctl(url: str, *arguments: str) -> None:
-    """Runs an operator's command against a private server."""
+def rabbitmqctl(url: str, *arguments: str) -> str:
+    """Runs an operator's command against a private server, and returns what it says."""
     program, environment = _control[url]
-    subprocess.run([str(program), "--quiet", *arguments], env=environment, check=True, capture_output=True)
+    done = subprocess.run(
+        [str(program), "--quiet", *arguments], env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What makes a server a node of a cluster on this machine: all have one home, and find each other by one port.
+
+    `name` is that of this node, `nodes` those of all that it may join; `silence`: seconds after which another node is
+    taken for dead.
+    """
+
+    name: str
+    nodes: Sequence[str]
+    home: Path
+    name_server_port: int = field(default_factory=lambda: _free_ports(1)[0])
+    silence: int = 8
+
+    def lines(self) -> str:
+        """For the file with the settings. A minority stops, rather than go on by itself."""
+        nodes = "".join(
+            f"cluster_formation.classic_config.nodes.{number} = {name}\n" for number, name in enumerate(self.nodes, 1)
+        )
+        return (
+            "cluster_partition_handling = pause_minority\n"
+            "cluster_formation.peer_discovery_backend = classic_config\n"
+            f"cluster_formation.discovery_retry_limit = 1\n{nodes}"
+        )
 
 
 class PrivateBroker:
     """A server that can be stopped and started again: same data, same port."""
 
-    def __init__(self, script: Path) -> None:
-        """Starts it, with empty data."""
+    def __init__(self, script: Path, member: Membership | None = None) -> None:
+        """Starts it, with empty data, alone or as a member of a cluster."""
         self._script = script
-        self._home = Path(tempfile.mkdtemp(prefix="swpt-rabbitmq-"))
-        port, tls_port, distribution_port, self._epmd_port = _free_ports(4)
+        self._home = Path(tempfile.mkdtemp(prefix="swpt-rabbitmq-", dir=member.home if member else None))
+        port, tls_port, distribution_port, epmd_port = _free_ports(4)
+        self._epmd_port = member.name_server_port if member else epmd_port
+        self._is_member = member is not None
+        self.name = member.name if member else f"swpt-test-{os.getpid()}@localhost"
         self.url = f"amqp://guest:guest@127.0.0.1:{port}"
         (self._home / "enabled_plugins").write_text("[].\n")
         (self._home / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{port}\nlisteners.ssl.1 = 127.0.0.1:{tls_port}\n" + _certificates(self._home)
+            f"listeners.tcp.1 = 127.0.0.1:{port}\nlisteners.ssl.1 = 127.0.0.1:{tls_port}\n"
+            + _certificates(self._home)
+            + (member.lines() if member else "")
         )
+        silence = f"{{kernel, [{{net_ticktime, {member.silence}}}]}}" if member else ""
+        (self._home / "advanced.config").write_text(f"[{silence}].\n")
         (self._home / "env.conf").write_text("")
         self._environment = {
             **os.environ,
-            "HOME": str(self._home),
+            "HOME": str(member.home if member else self._home),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"swpt-test-{os.getpid()}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(distribution_port),
             "RABBITMQ_CONF_ENV_FILE": str(self._home / "env.conf"),
             "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._home / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "enabled_plugins"),
             "RABBITMQ_MNESIA_BASE": str(self._home / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self._home / "log"),
@@ -130,22 +168,27 @@ class PrivateBroker:
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """SIGTERM: in an orderly way; SIGKILL: as a power cut does, but for what the disk's cache has."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        self.send(number)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to all its processes: SIGSTOP silences it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
     def close(self) -> None:
-        """For ever."""
-        self.end()
-        _end_port_mapper(self._epmd_port)
+        """For ever. The cluster of a member ends what all have in common."""
+        self.end(signal.SIGKILL if self._is_member else signal.SIGTERM)
+        if not self._is_member:
+            end_port_mapper(self._epmd_port)
         shutil.rmtree(self._home, ignore_errors=True)
 
 
-def _end_port_mapper(port: int) -> None:
+def end_port_mapper(port: int) -> None:
     """It survives the server, and is ours alone, by its port. It stays while it believes that a server is there."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -166,7 +209,7 @@ def private_broker(script: Path) -> Iterator[str]:
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], home: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while True:
         try:
             pika.BlockingConnection(pika.URLParameters(url)).close()

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.faults import FAULTS
+from tests.chaos.node_faults import NODE_FAULTS
 from tests.chaos.run import Failure, Summary, run
 from tests.faults_document import write_part
 
@@ -21,20 +23,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--faults", type=int, default=200, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same faults in the same order")
+    parser.add_argument("--cluster", action="store_true", help="lose nodes of a broker that is a cluster of three")
     parser.add_argument("--save", type=Path, help="write the result table to this file, as Markdown")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
+
+    def tell(text: str) -> None:
+        console.print(f"{time.monotonic() - began:6.1f} s  {text}")
+
     try:
-        summary = run(
-            options.seed, options.faults, lambda text: console.print(f"{time.monotonic() - began:6.1f} s  {text}")
-        )
+        if options.cluster:
+            summary = run(options.seed, options.faults, tell, NODE_FAULTS, is_clustered=True)
+        else:
+            summary = run(options.seed, options.faults, tell)
     except Failure as failure:
         console.print(f"[red]FAILED[/]: {failure}")
         return 1
     _show(console, summary)
     if options.save:
-        write_part(options.save, document(summary))
+        write_part(options.save, (cluster_document if options.cluster else document)(summary))
     return 0
 
 
@@ -85,6 +93,36 @@ def document(summary: Summary) -> str:
             "",
             "| fault | times |",
             "|---|---|",
+            *rows,
+            "",
+            *(f"* {line}" for line in facts(summary)),
+            "",
+        ]
+    )
+
+
+def cluster_document(summary: Summary) -> str:
+    """The result with a cluster, for `docs/`."""
+    what = {fault.__name__: (fault.__doc__ or "").strip() for fault in NODE_FAULTS}
+    rows = [
+        f"| {what[name]} | {len(seconds)} | {median(seconds):.1f} | {max(seconds):.1f} |"
+        for name, seconds in sorted(summary.interruptions.items())
+    ]
+    return "\n".join(
+        [
+            "## A broker cluster that loses a node",
+            "",
+            "The same economy trades over three RabbitMQ nodes on one machine. All queues are quorum queues, and all",
+            "URLs name all nodes, without other options (`net_ticktime` 8, `cluster_partition_handling =",
+            "pause_minority`). Nodes are lost one at a time, in the middle of turns. In the end the same must be true",
+            "as above. The seconds are the longest time for which some worker took nothing from the broker, or sent",
+            "nothing to it, from the loss until the cluster was whole again and everybody had done both; having",
+            "nothing to do counts, too.",
+            f"`make chaos-cluster NODES={sum(summary.faults.values())} SEED={summary.seed}` made this, at",
+            f"`{_commit()}`:",
+            "",
+            "| fault | times | seconds, median | longest |",
+            "|---|---|---|---|",
             *rows,
             "",
             *(f"* {line}" for line in facts(summary)),

@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-import pika
 import psycopg
 
-from bridge.rabbitmq.setup import declare
+from bridge.rabbitmq.setup import connect, declare
 from sandbox.demo import AMOUNT_CUT
 from sandbox.economy.economy import Economy
 from sandbox.protocol.topology import AUTHORITY_QUEUE, CREDITORS_QUEUE, sandbox_topology
@@ -22,6 +21,7 @@ from sandbox.servers.broker import PrivateBroker
 from sandbox.servers.documents import DocumentServer
 from sandbox.servers.installation import Environment, Server, children, run
 from tests.bridge.proxy import Proxy
+from tests.chaos.cluster import BrokerCluster, on_all_nodes
 from tests.databases import make_hostile
 from tests.step_backs.servers import RestorableServer
 
@@ -46,10 +46,24 @@ select
 """
 
 
-class Installation:
-    """Use as a context manager. The workers reach the broker by way of a `proxy`; `servers` are running ones."""
+_TRAFFIC = """
+select
+  coalesce(sum(n_tup_ins) filter (where relname like 'q\\_inbox\\_%'), 0)::bigint as taken,
+  coalesce(sum(n_tup_del) filter (where relname like 'q\\_out\\_%'), 0)::bigint as sent
+from pg_stat_user_tables
+where schemaname = 'pgmq'
+"""
 
-    def __init__(self, script: Path, economy: Economy, documents: DocumentServer, folder: Path) -> None:
+
+class Installation:
+    """Use as a context manager. The workers reach the broker by way of a `proxy`; `servers` are running ones.
+
+    With `is_clustered` the broker is a `cluster` of three nodes with quorum queues, which they reach directly.
+    """
+
+    def __init__(
+        self, script: Path, economy: Economy, documents: DocumentServer, folder: Path, *, is_clustered: bool = False
+    ) -> None:
         self._closing = ExitStack()
         self._folder = folder
         self.economy = economy
@@ -69,15 +83,21 @@ class Installation:
             # Commits wait for the disk: what a server has said must be true after its death.
             self.database_server = self._closing.enter_context(RestorableServer(durable=True))
             make_hostile(self.database_server)
-            self.broker = self._closing.enter_context(closing(PrivateBroker(script)))
-            self.proxy = self._closing.enter_context(closing(Proxy(self.broker.url)))
+            if is_clustered:
+                self.cluster = self._closing.enter_context(closing(BrokerCluster(script)))
+                self.broker_url = self._workers_url = self.cluster.url
+            else:
+                self.broker = self._closing.enter_context(closing(PrivateBroker(script)))
+                self.proxy = self._closing.enter_context(closing(Proxy(self.broker.url)))
+                self.broker_url, self._workers_url = self.broker.url, self.proxy.url
+            self._is_clustered = is_clustered
             self._awaited: dict[str, tuple[int, datetime]] = {}
             self._create_databases()
             for name in BINDING_KEYS:
                 done = run(self._environment(name), "configure")
                 if done.returncode:
                     raise RuntimeError(f"configure failed:\n{done.stdout}")
-            declare(self.broker.url, sandbox_topology())
+            declare(self.broker_url, (on_all_nodes if is_clustered else lambda same: same)(sandbox_topology()))
         except BaseException:
             self._closing.close()
             raise
@@ -175,7 +195,7 @@ class Installation:
     def queue_lengths(self) -> dict[str, int]:
         """Messages that wait at the broker, dead letters included, by queue; those without any are left out."""
         names = [*BINDING_KEYS, *(f"{name}.XQ" for name in BINDING_KEYS), AUTHORITY_QUEUE, CREDITORS_QUEUE]
-        with closing(pika.BlockingConnection(pika.URLParameters(self.broker.url))) as connection:
+        with closing(connect(self.broker_url)[0]) as connection:
             channel = connection.channel()
             lengths = {name: channel.queue_declare(name, passive=True).method.message_count for name in names}
         refused = sum(count for name, count in lengths.items() if name.endswith(".XQ"))
@@ -184,6 +204,14 @@ class Installation:
             for name, count in lengths.items()
             if count and not (name.endswith(".XQ") and refused == self.misrouted)
         }
+
+    def traffic(self) -> dict[tuple[str, str], int]:
+        """What each worker has taken from the broker and sent to it so far, by worker and direction."""
+        found = {}
+        for name in BINDING_KEYS:
+            for direction, count in self._row(name, _TRAFFIC).items():
+                found[name, direction] = int(count)
+        return found
 
     def try_command(self, name: str, settings: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end in the environment of a server; `settings` go before the usual ones."""
@@ -256,7 +284,8 @@ class Installation:
             }
         return common | {
             "WORKER_POSTGRES_URL": self._url(name),
-            "PROTOCOL_BROKER_URL": self.proxy.url,
+            "PROTOCOL_BROKER_URL": self._workers_url,
+            "APP_QUORUM_QUEUE": "true" if self._is_clustered else "false",
             "PROTOCOL_BROKER_QUEUE": name,
             "PROTOCOL_BROKER_QUEUE_ROUTING_KEY": BINDING_KEYS[name],
             "PROTOCOL_BROKER_PREFETCH_COUNT": "1000",

@@ -6,8 +6,9 @@ import random
 import shutil
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from tests.chaos.aftermath import decide, give_up_locks, let_time_pass
 from tests.chaos.faults import FAULTS, Fault, draw
 from tests.chaos.installation import SERVERS, Installation
 from tests.chaos.surroundings import Surroundings
+from tests.chaos.watch import Watch
 
 TRADERS, CURRENCIES = 150, 12
-FIRST_TURN_SECONDS = 180.0
-ENDING_SECONDS = 420.0
+FIRST_TURN_SECONDS = 600.0
+ENDING_SECONDS = 900.0
 
 
 class Failure(AssertionError):
@@ -30,7 +32,10 @@ class Failure(AssertionError):
 
 @dataclass
 class Summary:
-    """What a run did; times in seconds. `faults` and `damage_seconds` are by kind of fault."""
+    """What a run did; times in seconds. `faults`, `damage_seconds` and `interruptions` are by kind of fault.
+
+    An interruption is the longest time for which some worker took nothing from the broker, or sent nothing to it.
+    """
 
     seed: int
     faults: Counter[str] = field(default_factory=Counter)
@@ -47,12 +52,20 @@ class Summary:
     replayed: int = 0
     given_up: int = 0
     kept_tokens: int = 0
+    interruptions: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults_seconds: float = 0.0
     ending_seconds: float = 0.0
 
 
-def run(seed: int, count: int, tell: Callable[[str], None], weights: Mapping[Fault, float] = FAULTS) -> Summary:
-    """Runs `count` faults of some kinds; `weights` says how often each comes.
+def run(
+    seed: int,
+    count: int,
+    tell: Callable[[str], None],
+    weights: Mapping[Fault, float] = FAULTS,
+    *,
+    is_clustered: bool = False,
+) -> Summary:
+    """Runs `count` faults of some kinds; `weights` says how often each comes. `is_clustered`: see `Installation`.
 
     Raises `Failure` with all that is wrong; the servers' logs are kept then.
     """
@@ -63,10 +76,13 @@ def run(seed: int, count: int, tell: Callable[[str], None], weights: Mapping[Fau
     summary = Summary(seed)
     economy = make_economy(seed, TRADERS, CURRENCIES)
     folder = Path(tempfile.mkdtemp(prefix="swpt-chaos-"))
-    with DocumentServer() as documents, Installation(script, economy, documents, folder) as installation:
+    with (
+        DocumentServer() as documents,
+        Installation(script, economy, documents, folder, is_clustered=is_clustered) as installation,
+    ):
         for name in SERVERS[:-1]:
             installation.start(name)
-        with Surroundings(installation.broker.url, economy, documents, seed) as surroundings:
+        with Surroundings(installation.broker_url, economy, documents, seed) as surroundings:
             try:
                 installation.start("solver")
                 _wait(lambda: installation.turns()["takings"] > 0, surroundings, FIRST_TURN_SECONDS, "no turn trades")
@@ -76,12 +92,16 @@ def run(seed: int, count: int, tell: Callable[[str], None], weights: Mapping[Fau
                 for number, fault in enumerate(draw(dice, count, weights), 1):
                     time.sleep(dice.uniform(0.2, 2.0))
                     started = time.monotonic()
-                    fault(dice, installation, surroundings)
+                    with Watch(installation) if is_clustered else nullcontext() as watch:
+                        fault(dice, installation, surroundings)
                     _check_alive(installation, surroundings)
                     installation.replay_journals()
                     summary.faults[fault.__name__] += 1
                     summary.damage_seconds[fault.__name__] += time.monotonic() - started
                     tell(f"{number:4} of {count}  {fault.__name__:16} {time.monotonic() - started:5.1f} s")
+                    if watch is not None:
+                        summary.interruptions[fault.__name__].append(watch.longest)
+                        tell(f"{'':13}somebody heard or said nothing for {watch.longest:.1f} s")
                 summary.faults_seconds = time.monotonic() - began
                 last = installation.turns()["last_turn"]
                 _wait(

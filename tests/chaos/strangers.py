@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pika
 
+from bridge.rabbitmq.setup import connect
 from bridge.wire.sharding import binary_routing_key
 from bridge.wire.topology import CREDITORS_IN
 from sandbox.authority import DebtorInfo, RootConfig
@@ -48,7 +49,7 @@ def misroute_message(dice: random.Random, installation: Installation, _: Surroun
     properties = pika.BasicProperties(
         type="AccountIdResponse", content_type="application/json", delivery_mode=2, headers={"ca-trade": True}
     )
-    with closing(pika.BlockingConnection(pika.URLParameters(installation.broker.url))) as connection:
+    with closing(connect(installation.broker_url)[0]) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
         key = binary_routing_key(attempt[0])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bridge.rabbitmq import access
+from bridge.rabbitmq import access, broker
 from bridge.rabbitmq.access import connection_parameters
 from bridge.rabbitmq.broker import RabbitSource, RabbitTarget
 from bridge.rabbitmq.hosts import one_for_each_host
@@ -97,6 +97,26 @@ def test_hosts_that_are_down_or_silent_are_passed_over(
         source.close()
         target.close()
         delete(url, topology)
+
+
+@pytest.mark.rabbitmq
+def test_a_node_that_confirms_nothing_is_left_sooner_when_there_are_others(
+    rabbitmq_url: str, name_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "CLUSTER_TIMEOUT", 0.5)
+    topology = worker_topology("q", "#", name_prefix)
+    declare(rabbitmq_url, topology)
+    with proxy(rabbitmq_url) as one:
+        target = RabbitTarget(url_of(urlsplit(one.url).port, closed_port()), name_prefix)
+        try:
+            assert target.publish([message("0.1", b"a")]) == []
+            one.stall()
+            with pytest.raises(PublishError, match="no confirmation for"):
+                target.publish([message("0.1", b"b")])
+        finally:
+            target.close()
+            one.flow()
+            delete(rabbitmq_url, topology)
 
 
 @pytest.mark.rabbitmq

@@ -200,7 +200,7 @@ def test_a_broker_that_loses_dead_letters_on_the_way_to_a_stream_gets_none(
     dead_letters = name_prefix + "q.XQ"
     assert declare(rabbitmq_url, topology).no_streams == [dead_letters] * (not is_stream)
     connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
-    arguments = {"x-queue-type": "stream"} if is_stream else {}
+    arguments = {"x-queue-type": "stream" if is_stream else "quorum"}
     connection.channel().queue_declare(dead_letters, durable=True, arguments=arguments)
     connection.close()
     delete(rabbitmq_url, topology)
