@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system images manifests demo test check lint types fast simulate mutations chaos chaos-cluster step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge clean
+.PHONY: help setup system images manifests demo test check lint types fast simulate mutations chaos chaos-cluster step-backs try-compose lock audit sbom bench-solver bench-worker bench-bridge bench-turn clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,9 @@ bench-bridge: $(READY) ## Measure the way from RabbitMQ into a shard, and out of
 
 manifests: $(READY) ## Write deploy/rendered/, what kustomize makes of the manifests (kubectl)
 	$(BIN)/python -m tests.deploy.rendering
+
+bench-turn: $(READY) system ## Measure a whole turn over RabbitMQ, beside stand-ins for the service; OPTIONS="--offers 10000" for a small one
+	$(BIN)/python -m benchmarks.broker_turn $(OPTIONS)
 
 lock: $(READY) ## Write the hashes of all packages, after a change of pyproject.toml or constraints.txt
 	@scripts/lock-packages

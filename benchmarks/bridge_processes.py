@@ -19,13 +19,14 @@ import psycopg
 from rich.console import Console
 
 from benchmarks.bridge_flow import WINDOW, ledger_updates
+from benchmarks.cpu import cpu_seconds_below, family
 from benchmarks.worker_drain import LANES
 from bridge.rabbitmq.broker import RabbitTarget
 from bridge.rabbitmq.setup import declare, delete
 from bridge.wire.ports import Publication
 from bridge.wire.sharding import Realm, binary_routing_key
 from bridge.wire.topology import Binding, Queue, Topology, worker_topology
-from sandbox.servers.installation import Server, children
+from sandbox.servers.installation import Server
 from sql.connections import connect
 
 QUEUE = "bench"
@@ -133,10 +134,11 @@ def wake_up(url: str, dsn: str, samples: int) -> WakeUp:
         channel.cancel()
         connection.close()
         target.close()
-        before = [_cpu_seconds(server.pid) for server in servers]
+        before = [cpu_seconds_below(server.pid) for server in servers]
         time.sleep(IDLE_SECONDS)
         idle = [
-            100 * (_cpu_seconds(server.pid) - used) / IDLE_SECONDS for server, used in zip(servers, before, strict=True)
+            100 * (cpu_seconds_below(server.pid) - used) / IDLE_SECONDS
+            for server, used in zip(servers, before, strict=True)
         ]
         delete(url, answers)
     # The first ones find cold caches and plans.
@@ -199,19 +201,7 @@ def _drained(db: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def _family(pid: int) -> list[int]:
-    return [pid, *(member for child in children(pid) for member in _family(child))]
-
-
 def _resident(pid: int) -> float:
     """Memory of a process and its children, MiB."""
-    pages = sum(int(Path(f"/proc/{member}/statm").read_text().split()[1]) for member in _family(pid))
+    pages = sum(int(Path(f"/proc/{member}/statm").read_text().split()[1]) for member in family(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def _cpu_seconds(pid: int) -> float:
-    ticks = 0
-    for member in _family(pid):
-        fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")

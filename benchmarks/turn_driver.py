@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, LiteralString, Self
+from typing import Self
 
-import psycopg
-
+from benchmarks.cpu import machine_cpu, postgres_cpu
+from benchmarks.turn_watch import TurnWatch
 from pipelines.turns.roll import TurnSettings
 from sandbox.authority import AuthoritySettings
 from sandbox.creditors.agent import AgentSettings
@@ -22,14 +20,11 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.threads import Effort, Threads
 from sandbox.world.world import World, WorldSettings
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 1.5
 LOOP_PAUSE_SECONDS = 0.1
 LIMIT_SECONDS = 1800.0
 LEDGER_PERIOD = timedelta(seconds=1)
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +67,6 @@ def settings_for(economy: Economy, documents: DocumentServer) -> WorldSettings:
     )
 
 
-_BEGIN_EARLIER: LiteralString = """
-create or replace function public.begin_earlier() returns trigger language plpgsql as $$
-begin
-  new.started_at := new.started_at - interval '1 hour';
-  return new;
-end
-$$;
-create or replace trigger begin_earlier before insert on solver.turn
-for each row execute function public.begin_earlier()
-"""
-"""Turns seem to have begun an hour ago, so that their last offers may be shipped at once."""
-
-
 class TurnDriver:
     """Use as a context manager. With `threads` all parts of the world run at once, else one after the other."""
 
@@ -92,10 +74,9 @@ class TurnDriver:
         self._world = world
         self._is_threaded = threads
         self._closing = ExitStack()
-        self._solver: Connection = self._closing.enter_context(server.admin("solver"))
+        solver = self._closing.enter_context(server.admin("solver"))
         names = [f"worker_{number}" for number in range(len(world.shards))]
-        self._workers: list[Connection] = [self._closing.enter_context(server.admin(name)) for name in names]
-        self._solver.execute(_BEGIN_EARLIER)
+        self._watch = TurnWatch(solver, [self._closing.enter_context(server.admin(name)) for name in names])
         self._parts = world.parts()
         # The loops over turns and transfers poll, in production every few seconds.
         self._pauses = {name: LOOP_PAUSE_SECONDS for name in self._parts if name.endswith(" loops")}
@@ -134,54 +115,33 @@ class TurnDriver:
         """A turn from its start to the last released lock. The times are those from phase 2 on."""
         with self._working():
             turn_id = self._start_turn()
-            self._until(lambda: self._is_past(turn_id, 1, 0))
+            self._until(lambda: self._watch.is_past(turn_id, 1, 0))
             before = {name: replace(effort) for name, effort in self._all_efforts().items()}
             self._end_phase(turn_id)
             began, messages = time.perf_counter(), self.messages()
-            process_cpu, server_cpu, machine_cpu = time.process_time(), self._server_cpu(), _machine_cpu()
+            process_cpu, server_cpu, all_cpu = time.process_time(), self._server_cpu(), machine_cpu()
             parts: list[tuple[str, float, int]] = []
             offers = 0
-            for name, is_done in self._milestones(turn_id):
+            for name, is_done in self._watch.milestones(turn_id, lambda: self._end_phase(turn_id)):
                 self._until(is_done)
                 done = sum(seconds for _, seconds, _ in parts)
                 told = sum(count for _, _, count in parts)
                 parts.append((name, time.perf_counter() - began - done, self.messages() - messages - told))
                 if name == "shipping":
-                    offers = self._world.offers()
+                    offers = self._watch.offers()
             seconds = time.perf_counter() - began
             # Of the others, who were dismissed, nothing is left.
-            traded = [self._count(worker, f"worker.account_lock where turn_id = {turn_id}") for worker in self._workers]
+            traded = self._watch.count(f"worker.account_lock where turn_id = {turn_id}")
             return TurnTimes(
                 offers=offers,
-                traded=sum(traded),
+                traded=traded,
                 seconds=seconds,
                 process_cpu=time.process_time() - process_cpu,
                 server_cpu=self._server_cpu() - server_cpu,
-                machine_cpu=_machine_cpu() - machine_cpu,
+                machine_cpu=machine_cpu() - all_cpu,
                 parts=parts,
                 efforts={name: _less(effort, before[name]) for name, effort in self._all_efforts().items()},
             )
-
-    def _milestones(self, turn_id: int) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """The parts of a turn, each with the question whether it is over. Begins what has to begin by hand."""
-        yield "bids and locks", lambda: self._is_past(turn_id, 2, 0)
-        yield "replies to PrepareTransfer", lambda: not self._any("worker.account_lock where transfer_id is null")
-        for worker in self._workers:
-            # Shipping starts a cushion before the deadline, of which there are 2 minutes or a tenth of the turn.
-            worker.execute(
-                "update worker.worker_turn set phase_deadline = now() + interval '1 minute' where turn_id = %s",
-                (turn_id,),
-            )
-        yield "shipping", lambda: self._is_past(turn_id, 2, 5)
-        self._end_phase(turn_id)
-        yield "solving", lambda: True
-        yield "verdicts", lambda: self._is_past(turn_id, 3, 0)
-        yield "collecting", lambda: not self._any("worker.dispatching_status where not started_sending")
-        yield (
-            "sending and dispatching",
-            lambda: not self._any("worker.dispatching_status") and not self._any("worker.transfer_attempt"),
-        )
-        yield "releasing", lambda: not self._any("worker.account_lock where released_at is null")
 
     def _start_turn(self) -> int:
         known, _ = self._world.turn() or (0, 0)
@@ -191,44 +151,14 @@ class TurnDriver:
         return turn[0]
 
     def _end_phase(self, turn_id: int) -> None:
-        self._solver.execute("update solver.turn set phase_deadline = now() where turn_id = %s", (turn_id,))
+        self._watch.make_due(turn_id)
         phase = self._world.turn()
         while self._world.turn() == phase:
             self._world.advance_turns()
 
-    def _is_past(self, turn_id: int, phase: int, subphase: int) -> bool:
-        """Have all shards done the step?"""
-        states = [
-            worker.execute(
-                "select (phase, worker_turn_subphase) > (%s, %s) from worker.worker_turn where turn_id = %s",
-                (phase, subphase, turn_id),
-            ).fetchone()
-            for worker in self._workers
-        ]
-        return all(state == (True,) for state in states)
-
-    def _any(self, what: str) -> bool:
-        return any(
-            worker.execute(f"select exists (select from {what})".encode()).fetchone() == (True,)
-            for worker in self._workers
-        )
-
     def _server_cpu(self) -> float:
-        """Seconds that the processes of the server have worked, those with a connection and those that always run."""
-        seconds = 0.0
-        for (pid,) in self._solver.execute("select pid from pg_stat_activity").fetchall():
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except FileNotFoundError:
-                continue
-            seconds += (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
-        return seconds
-
-    @staticmethod
-    def _count(worker: Connection, what: str) -> int:
-        row = worker.execute(f"select count(*) from {what}".encode()).fetchone()
-        assert row is not None
-        return int(row[0])
+        """Seconds that the processes of the server have worked."""
+        return postgres_cpu(self._watch.solver).total()
 
     def _until(self, is_done: Callable[[], bool]) -> None:
         ends = time.monotonic() + LIMIT_SECONDS
@@ -272,9 +202,3 @@ def _more(a: Effort, b: Effort) -> Effort:
 
 def _less(a: Effort, b: Effort) -> Effort:
     return Effort(a.done - b.done, a.calls - b.calls, a.seconds - b.seconds, a.cpu_seconds - b.cpu_seconds)
-
-
-def _machine_cpu() -> float:
-    """Seconds for which the CPUs of this machine have worked, whoever for."""
-    user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split()[1:9])
-    return (user + nice + system + sum(rest)) / TICKS_PER_SECOND

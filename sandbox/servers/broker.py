@@ -153,6 +153,11 @@ class PrivateBroker:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Of its first process; the others are below that."""
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it accepts connections."""
         with (self._home / "output").open("ab") as output:
