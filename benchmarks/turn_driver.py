@@ -94,6 +94,10 @@ class TurnDriver:
         running = self._threads.efforts if self._threads else {}
         return sum(effort.done for effort in (*self._efforts.values(), *running.values()))
 
+    def looks(self) -> int:
+        """How often the loops of a shard have looked whether there is something to do, over all shards."""
+        return sum(effort.calls for name, effort in self._all_efforts().items() if name.endswith(" loops"))
+
     def settle(self) -> None:
         """Lets the parts work until nobody has anything to do."""
         with self._working():

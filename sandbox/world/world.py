@@ -42,9 +42,6 @@ from sql.statuses import CollectorStatus
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-BINDING_KEYS = {1: ("#",), 2: ("0.#", "1.#"), 4: ("0.0.#", "0.1.#", "1.0.#", "1.1.#")}
-"""Binding keys of the shards, by number of shards."""
-
 QUIET_ROUNDS = 3
 """After so many rounds without anything to do there is nothing to do."""
 
@@ -75,6 +72,14 @@ class Stuck(Exception):
     """Something that should have happened did not, in good time."""
 
 
+def binding_keys(shards: int) -> tuple[str, ...]:
+    """Those of so many shards, all equally large; a power of two. Raises ValueError for another number."""
+    bits = shards.bit_length() - 1
+    if shards != 1 << bits:
+        raise ValueError(f"not a power of two: {shards}")
+    return tuple("".join(f"{bit}." for bit in f"{number:0{bits}b}"[:bits]) + "#" for number in range(shards))
+
+
 class World:
     """Use as a context manager. All methods belong to one thread."""
 
@@ -102,7 +107,7 @@ class World:
             with self._database("solver", "solver") as owner:
                 self.installation = binding.make_installation(owner)
             self.reconnect_solver()
-            queues = {f"swpt_trade_{n}": key for n, key in enumerate(BINDING_KEYS[shard_count])}
+            queues = {f"swpt_trade_{n}": key for n, key in enumerate(binding_keys(shard_count))}
             self._closing.callback(exchange.close)
             declare_sandbox(exchange, queues)
             self.shards = [self._create_shard(*item) for item in queues.items()]
