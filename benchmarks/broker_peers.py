@@ -34,14 +34,16 @@ QUEUES = {"authority": AUTHORITY_QUEUE, "agent": CREDITORS_QUEUE}
 
 
 class CountingTarget:
-    """A target that counts by type what is published."""
+    """A target that counts what is published: messages by type, and bytes of their bodies."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self.counts: Counter[str] = Counter()
+        self.body_bytes = 0
 
     def publish(self, batch: Sequence[Publication]) -> list[int]:
         self.counts.update([publication.type for publication in batch])
+        self.body_bytes += sum(len(publication.body) for publication in batch)
         return self._target.publish(batch)
 
     def close(self) -> None:
@@ -95,6 +97,7 @@ def main() -> int:
         "taken": done - published,
         "published": published,
         "published_by_type": dict(target.counts),
+        "published_bytes": target.body_bytes,
         "dead_letters": peer.dead_letters,
         "ended_at": time.monotonic(),
     }

@@ -120,6 +120,24 @@ class Scene:
         finally:
             connection.close()
 
+    def wal_position(self) -> int:
+        """Bytes of the log that the database server has written so far."""
+        row = self.watch.solver.execute("select (pg_current_wal_lsn() - '0/0')::bigint").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def tables(self) -> dict[str, tuple[int, int]]:
+        """Rows, and bytes with their indexes, of the tables of all shards."""
+        found: dict[str, tuple[int, int]] = {}
+        for worker in self.watch.workers:
+            for name, rows, size in worker.execute(
+                "select schemaname || '.' || relname, n_live_tup, pg_total_relation_size(relid)"
+                " from pg_stat_user_tables where n_live_tup > 0"
+            ).fetchall():
+                before = found.get(name, (0, 0))
+                found[name] = (before[0] + rows, before[1] + size)
+        return found
+
     def sent(self) -> dict[str, Counter[str]]:
         """How many messages each shard has sent so far, by type; by database."""
         found = {}

@@ -46,6 +46,7 @@ CURRENCIES = 100
 SEED = 1
 MOST_OF_STUB = 1.6
 MOST_OF_FIRST_SIZE = 1.1
+LARGEST_TABLES = 6
 LARGEST_PARTS = 12
 """Of those that share the CPU time, so many are shown by themselves."""
 
@@ -66,6 +67,8 @@ class BrokerTurn:
     """A turn of ours. `phases`: name, and seconds; CPU times in seconds, by part.
 
     `sent`: messages of ours that left by the broker, by type; `told`: those that the peers published, by type.
+    `body_bytes`: of the bodies of transfers and of what the peers published; `wal_bytes`: what the database server
+    logged meanwhile; `tables`: rows and bytes of the largest tables of the shards.
     """
 
     offers: int
@@ -77,6 +80,9 @@ class BrokerTurn:
     cpu: dict[str, float]
     sent: dict[str, int]
     told: dict[str, int]
+    body_bytes: int = 0
+    wal_bytes: int = 0
+    tables: dict[str, tuple[int, int]] = field(default_factory=dict)
     played: Played | None = None
     leftovers: list[str] = field(default_factory=list)
 
@@ -154,7 +160,7 @@ def measure(
             | {
                 "sent": dict(sum(sent.values(), Counter())),
                 "told": dict(sum((Counter(facts["published_by_type"]) for facts in told.values()), Counter())),
-                "leftovers": turn.leftovers,
+                "body_bytes": sum(facts["published_bytes"] for facts in told.values()) + peers.record.stat().st_size,
             }
         )
         if not is_stub_wanted:
@@ -182,6 +188,7 @@ def _run(scene: Scene, peers: Peers, folder: Path) -> BrokerTurn:
         wait_until(lambda: scene.waiting() == 0, "messages of before", check)
         with _efforts(service.cpu, peers.cpu, scene) as efforts:
             watch.make_due(turn_id)
+            wal = scene.wal_position()
             began = last = time.perf_counter()
             phases: list[tuple[str, float]] = []
             offers = 0
@@ -193,6 +200,7 @@ def _run(scene: Scene, peers: Peers, folder: Path) -> BrokerTurn:
                 phases.append((name, now - last))
                 last = now
             seconds = last - began
+            wal = scene.wal_position() - wal
         return BrokerTurn(
             offers=offers,
             # Of the others, who were dismissed, nothing is left.
@@ -204,6 +212,8 @@ def _run(scene: Scene, peers: Peers, folder: Path) -> BrokerTurn:
             cpu=dict(efforts.parts),
             sent={},
             told={},
+            wal_bytes=wal,
+            tables=dict(sorted(scene.tables().items(), key=lambda item: -item[1][1])[:LARGEST_TABLES]),
             leftovers=_leftovers(scene),
         )
 
@@ -331,6 +341,11 @@ def show(turn: BrokerTurn, shards: int, console: Console) -> None:
         f"{turn.messages:,} messages were published: {sum(turn.sent.values()):,} by us, "
         f"{sum(turn.told.values()):,} by the peers; {turn.messages / turn.offers:.1f} for each offer, "
         f"{turn.messages / turn.seconds:,.0f} a second"
+    )
+    console.print(
+        f"bodies of {turn.body_bytes / turn.messages:.0f} bytes; {turn.wal_bytes / turn.offers / 1024:.1f} KiB of "
+        "database log for each offer; the largest tables of the shards: "
+        + ", ".join(f"{name} {size / rows:,.0f} bytes a row ({rows:,})" for name, (rows, size) in turn.tables.items())
     )
     if turn.played is not None:
         console.print(
