@@ -175,7 +175,7 @@ def prepared(economy: Economy, script: Path, shards: int, folder: Path, tell: Ca
         closing.callback(broker.close)
         connections: dict[str, Connection] = {name: closing.enter_context(server.admin(name)) for name in urls}
         environments = {
-            place.database: _worker_environment(place, urls, broker.url) | settings.worker for place in places
+            place.database: settings.worker | _worker_environment(place, urls, broker.url) for place in places
         }
         yield Scene(
             economy,
@@ -200,6 +200,8 @@ def _worker_environment(place: Place, urls: dict[str, str], broker_url: str) -> 
         "APP_FETCH_PRIVATE_ADDRESSES": "true",
         "APP_VERIFY_SSL_CERTS": "false",
         "APP_ROLL_WORKER_TURNS_WAIT": LOOK,
+        # The usual one: on a slow machine a payment may take minutes, and is not to be begun anew.
+        "TRANSFERS_HEALTHY_MAX_COMMIT_DELAY": "2h",
         "APP_LOG_LEVEL": "info",
     }
 
