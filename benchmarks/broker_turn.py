@@ -1,6 +1,6 @@
 """`make bench-turn`: a whole turn of real processes over a real RabbitMQ, beside what broker and peers need anyway.
 
-Usage: python -m benchmarks.broker_turn [--offers N[,N …]] [--shards 1|2|4] [--no-stub] [--keep-logs FOLDER]
+Usage: python -m benchmarks.broker_turn [--offers N[,N …]] [--shards 1|2|4] [--stub first|all|none] [--keep-logs FOLDER]
 
 A worker for each shard with all its processes, a solver, an authority and a creditors agent (each a process), a private
 RabbitMQ and a private PostgreSQL whose commits wait for the disk share this machine. The clock runs from the start of
@@ -106,7 +106,9 @@ def main() -> int:
     )
     parser.add_argument("--offers", default=OFFERS, help=f"about how many, several with commas (default: {OFFERS})")
     parser.add_argument("--shards", type=int, choices=(1, 2, 4), default=2, help="default: 2")
-    parser.add_argument("--no-stub", action="store_true", help="do not play the turn with stand-ins")
+    parser.add_argument(
+        "--stub", choices=("first", "all", "none"), default="first", help="sizes to play (default: first)"
+    )
     parser.add_argument("--keep-logs", type=Path, metavar="FOLDER", help="what the processes printed goes there")
     options = parser.parse_args()
     console = Console(width=150, highlight=False)
@@ -114,7 +116,8 @@ def main() -> int:
     for offers in map(int, options.offers.split(",")):
         traders = max(60, round(offers / OFFERS_PER_TRADER))
         economy = make_economy(SEED, traders, min(CURRENCIES, max(30, traders // 20)))
-        turns.append(measure(economy, options.shards, not options.no_stub, console, options.keep_logs))
+        is_played = options.stub == "all" or (options.stub == "first" and not turns)
+        turns.append(measure(economy, options.shards, is_played, console, options.keep_logs))
         show(turns[-1], options.shards, console)
         if len(turns) > 1:
             first, last = (1000 * turn.seconds / turn.offers for turn in (turns[0], turns[-1]))
@@ -130,9 +133,7 @@ def main() -> int:
     return 1 if any(turn.leftovers for turn in turns) else 0
 
 
-def measure(
-    economy: Economy, shards: int, is_stub_wanted: bool, console: Console, logs: Path | None = None
-) -> BrokerTurn:
+def measure(economy: Economy, shards: int, is_played: bool, console: Console, logs: Path | None = None) -> BrokerTurn:
     """Runs the turn, then plays it. Raises RuntimeError when something ends before its time."""
     script = server_script()
     if script is None:
@@ -163,7 +164,7 @@ def measure(
                 "body_bytes": sum(facts["published_bytes"] for facts in told.values()) + peers.record.stat().st_size,
             }
         )
-        if not is_stub_wanted:
+        if not is_played:
             return turn
         record = folder / "record-of-ours"
         shutil.move(peers.record, record)
