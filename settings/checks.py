@@ -354,6 +354,18 @@ RULES: tuple[Rule, ...] = (
         "set where APP_INTROSPECT_CLIENT_SECRET is",
         lambda name, secret: bool(name or not secret),
     ),
+    Rule(
+        ("APP_DASHBOARD_CLIENT_ID", "OAUTH2_AUTHORIZATION_URL", "OAUTH2_TOKEN_URL", "API_ROOT"),
+        _A,
+        "set only where OAUTH2_AUTHORIZATION_URL, OAUTH2_TOKEN_URL and API_ROOT are http:// or https:// URLs",
+        lambda name, *urls: not name or all(_is_http_url(url) for url in urls),
+    ),
+    Rule(
+        ("APP_DASHBOARD_CLIENT_ID", "APP_DASHBOARD_CLIENT_SECRET"),
+        _A,
+        "set where APP_DASHBOARD_CLIENT_SECRET is",
+        lambda name, secret: bool(name or not secret),
+    ),
     *_each(
         ("APP_SUPERUSER_SUBJECT_REGEX", "APP_SUPERVISOR_SUBJECT_REGEX"),
         _A,

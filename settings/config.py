@@ -144,6 +144,11 @@ class Config(
         return self.app_webserver_host or ("127.0.0.1" if self.app_webserver_no_token_check else "0.0.0.0")
 
     @property
+    def has_dashboard_login(self) -> bool:
+        """Whether people can log in to the dashboard by the server that makes the tokens."""
+        return bool(self.app_dashboard_client_id) and not self.app_webserver_no_token_check
+
+    @property
     def worker_pool_size(self) -> int:
         """Most connections of a process to the worker's database; 0 = no limit."""
         return int(self.sqlalchemy_engine_options.get("pool_size", 0))

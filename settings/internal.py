@@ -246,6 +246,25 @@ class AdminApi(SettingsGroup):
     app_introspect_env_proxies: Annotated[bool, BOOLEAN] = setting(
         False, "The token server is asked by the proxies that HTTP_PROXY, HTTPS_PROXY, … name", A
     )
+    app_dashboard_client_id: Annotated[str, TEXT] = setting(
+        "",
+        "As which client people log in to the dashboard by OAUTH2_AUTHORIZATION_URL (authorization code with PKCE). "
+        "Its redirect URI is `dashboard/login/callback.public` under API_ROOT",
+        A,
+        default_text="none: tokens are pasted",
+    )
+    app_dashboard_client_secret: Annotated[str, SECRET] = setting(
+        "",
+        "The secret of this client. APP_INTROSPECT_CLIENT_AUTH says how it is sent",
+        A,
+        default_text="none: a public client",
+        secret=True,
+    )
+    app_dashboard_scope: Annotated[str, TEXT] = setting(
+        "openid access access.readonly",
+        "What it asks for. With `openid` the token server has to answer with an ID token, whose nonce is checked",
+        A,
+    )
     app_worker_postgres_urls: Annotated[tuple[str, ...], DATABASE_URLS] = setting(
         (),
         "Worker databases whose queues, set-aside messages and payments to traders the admin Web API shows",

@@ -12,6 +12,7 @@ from admin.web import (
     dashboard_held,
     dashboard_log,
     dashboard_login,
+    dashboard_oauth,
     dashboard_overview,
     dashboard_turns,
 )
@@ -32,7 +33,7 @@ PAGES = (
 
 root = flask.Blueprint("root", __name__)
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix=DASHBOARD.rstrip("/"), template_folder="templates")
-for part in (dashboard_overview, dashboard_turns, dashboard_held, dashboard_log, dashboard_login):
+for part in (dashboard_overview, dashboard_turns, dashboard_held, dashboard_log, dashboard_login, dashboard_oauth):
     blueprint.register_blueprint(part.blueprint)
 for name, function in FILTERS.items():
     blueprint.add_app_template_filter(function, name)

@@ -96,21 +96,32 @@ def log_in() -> flask.typing.ResponseReturnValue:
 def log_out() -> flask.typing.ResponseReturnValue:
     """Forgets the token."""
     response = flask.redirect(f"{DASHBOARD}login/public", 303)
-    response.delete_cookie(TOKEN_COOKIE, path=DASHBOARD, secure=_is_secure(), httponly=True, samesite="Lax")
+    response.delete_cookie(TOKEN_COOKIE, path=DASHBOARD, secure=is_secure(), httponly=True, samesite="Lax")
     return response
 
 
-def logged_in(token: str, address: str) -> flask.typing.ResponseReturnValue:
-    """Sends the browser to an address of the dashboard, with the token in its cookie."""
+def logged_in(token: str, address: str, seconds: int | None = None) -> flask.typing.ResponseReturnValue:
+    """Sends the browser to an address of the dashboard, with the token in its cookie.
+
+    It keeps that for so many seconds; None: until it is closed.
+    """
     response = flask.redirect(own_address(address), 303)
-    response.set_cookie(TOKEN_COOKIE, token, path=DASHBOARD, secure=_is_secure(), httponly=True, samesite="Lax")
+    response.set_cookie(
+        TOKEN_COOKIE, token, max_age=seconds, path=DASHBOARD, secure=is_secure(), httponly=True, samesite="Lax"
+    )
     return response
 
 
 def login_form(status: int, message: str, address: str) -> flask.typing.ResponseReturnValue:
     """The page that asks for a token, with what is wrong."""
-    is_checked = not services().config.app_webserver_no_token_check
-    page = flask.render_template("login.html", message=message, address=own_address(address), is_checked=is_checked)
+    config = services().config
+    page = flask.render_template(
+        "login.html",
+        message=message,
+        address=own_address(address),
+        is_checked=not config.app_webserver_no_token_check,
+        by_server=config.has_dashboard_login,
+    )
     return page, status
 
 
@@ -119,7 +130,7 @@ def own_address(address: str) -> str:
     return address if _ADDRESS.fullmatch(address) else DASHBOARD
 
 
-def _is_secure() -> bool:
+def is_secure() -> bool:
     """Whether browsers reach this server by HTTPS, as far as that can be told behind a proxy."""
     request = flask.request
     by_proxy = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip() == "https"

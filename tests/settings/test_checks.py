@@ -250,6 +250,27 @@ VIOLATIONS: list[tuple[tuple[Role, ...], str, str, dict[str, str]]] = [
         "set where APP_INTROSPECT_CLIENT_SECRET is",
         {"APP_INTROSPECT_CLIENT_ID": "", "APP_INTROSPECT_CLIENT_SECRET": "s3cret"},
     ),
+    (
+        A,
+        "APP_DASHBOARD_CLIENT_ID",
+        "set where APP_DASHBOARD_CLIENT_SECRET is",
+        {"APP_DASHBOARD_CLIENT_ID": "", "APP_DASHBOARD_CLIENT_SECRET": "s3cret"},
+    ),
+    *(
+        (
+            A,
+            "APP_DASHBOARD_CLIENT_ID",
+            "set only where OAUTH2_AUTHORIZATION_URL, OAUTH2_TOKEN_URL and API_ROOT are",
+            {
+                "APP_DASHBOARD_CLIENT_ID": "dashboard",
+                "OAUTH2_AUTHORIZATION_URL": "https://login.example/authorize",
+                "OAUTH2_TOKEN_URL": "https://login.example/token",
+                "API_ROOT": "https://trade.example/trade/",
+                **wrong,
+            },
+        )
+        for wrong in ({"OAUTH2_AUTHORIZATION_URL": ""}, {"OAUTH2_TOKEN_URL": "/oauth2/token"}, {"API_ROOT": "/trade/"})
+    ),
     (A, "WEBSERVER_PORT", "from 1 to 65535", {"WEBSERVER_PORT": "65536"}),
     (("solver", "worker"), "APP_METRICS_PORT", "from 0 to 65535", {"APP_METRICS_PORT": "65536"}),
     (S, "TRANSFERS_COLLECTOR_LIMIT", "from 0 to", {"TRANSFERS_COLLECTOR_LIMIT": "-1"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,17 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
-def served(app: WSGIApplication) -> Iterator[str]:
-    """The URL of the server, without a slash at the end."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app: WSGIApplication, port: int = 0) -> Iterator[str]:
+    """The URL of the server, without a slash at the end; on this port, or on a free one."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

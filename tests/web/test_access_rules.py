@@ -29,6 +29,8 @@ NEEDED = {
     "/trade/dashboard/style.public": {"GET": PUBLIC},
     "/trade/dashboard/drawing.public": {"GET": PUBLIC},
     "/trade/dashboard/login/public": {"GET": PUBLIC, "POST": PUBLIC},
+    "/trade/dashboard/login/start.public": {"GET": PUBLIC},
+    "/trade/dashboard/login/callback.public": {"GET": PUBLIC},
     "/trade/dashboard/logout/public": {"POST": PUBLIC},
     "/trade/dashboard/problem/public": {"GET": PUBLIC},
     "/trade/dashboard/": {"GET": READ},

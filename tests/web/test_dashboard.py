@@ -18,8 +18,9 @@ from tests.sql.turns.rows import insert_worker_turn
 from tests.web.browser import browser
 from tests.web.browser_tab import Tab, opened
 from tests.web.conftest import Web
+from tests.web.login_server import login_server
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
-from tests.web.serving import served
+from tests.web.serving import free_port, served
 
 pytestmark = pytest.mark.slow
 
@@ -222,6 +223,40 @@ def test_who_logs_in_comes_to_the_page_that_was_asked_for(busy: Web, tab: Tab) -
             "Turn 2",
             "Turn 1",
         ]
+
+
+def test_one_logs_in_by_the_server_that_makes_the_tokens(
+    busy: Web, tab: Tab, tmp_path: Path, make_client: Callable[..., FlaskClient]
+) -> None:
+    config = services_of(busy.client.application).config
+    port = free_port()
+    with login_server(busy.tokens) as server:
+        client = make_client(
+            SOLVER_POSTGRES_URL=config.solver_postgres_url, **server.settings(f"http://127.0.0.1:{port}/trade")
+        )
+        with served(client.application.wsgi_app, port) as url:
+            tab.go(f"{url}{DASHBOARD}turns/?before=4")
+            for width, is_dark in LOOKS:
+                look_at(tab, width, is_dark, tmp_path)
+            tab.click("main a")
+            assert "Who are you?" in tab.text()
+            tab.click("a")
+            assert tab.run("location.pathname + location.search") == f"{DASHBOARD}turns/?before=4"
+            assert "Turn 3" in tab.text()
+            assert tab.run("document.cookie") == ""
+            tab.click("header button")
+            server.subject = "creditors:123"
+            tab.click("main a")
+            tab.click("a")
+            assert "The token does not allow this." in tab.text()
+            server.is_refused = True
+            tab.click("main a")
+            tab.click("a")
+            assert "The login server says: access_denied" in tab.text()
+            tab.run("document.getElementById('token').focus()")
+            tab.type("supervisor")
+            tab.click("main form button")
+            assert "Turn 8, phase 2: offers" in tab.text()
 
 
 def test_a_page_stays_up_to_date_under_whoever_uses_it(busy: Web, tab: Tab) -> None:

@@ -55,7 +55,12 @@ PUBLIC = [
     "/trade/dashboard/drawing.public",
 ]
 # They need no token, and answer otherwise than with a page.
-ODD = {"/": 303, "/trade/dashboard/problem/public": 303}
+ODD = {
+    "/trade/dashboard/login/start.public": 303,
+    "/trade/dashboard/login/callback.public": 400,
+    "/": 303,
+    "/trade/dashboard/problem/public": 303,
+}
 LOGOUT = "/trade/dashboard/logout/public"
 DECISION = "/trade/dashboard/held/0/messages"
 POSTED = (*(path for path, _, _ in WRITABLE), LOGOUT, DECISION)
