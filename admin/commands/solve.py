@@ -19,6 +19,8 @@ from admin.commands.tables import print_json
 if TYPE_CHECKING:
     import polars as pl
 
+    from pipelines.names import CurrencyName
+
 _CIRCLES = 100
 """So many are looked through for one that is easy to draw."""
 
@@ -114,7 +116,7 @@ def solve(
     except (MarketError, NotWritten) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        would_have_helped = {} if helpful is None else {"would_have_helped": _as_objects(helpful)}
+        would_have_helped = {} if helpful is None else {"would_have_helped": _as_objects(helpful, output_dir)}
         print_json(asdict(report) | would_have_helped)
         return
     for line in summary(report):
@@ -141,14 +143,29 @@ def _what_would_help(input_dir: Path, changes: tuple[str, ...]) -> pl.DataFrame:
 
 def _named(output_dir: Path) -> Callable[[int], str]:
     """A function that names the currencies of an answer."""
-    import polars as pl
+    from pipelines.names import with_id
 
-    from pipelines.names import names_in, with_id
-
-    names = names_in(pl.read_parquet(output_dir / "prices.parquet"))
+    names = _names(output_dir)
     return lambda debtor_id: with_id(debtor_id, names)
 
 
-def _as_objects(helpful: pl.DataFrame) -> list[dict[str, Any]]:
+def _names(output_dir: Path) -> dict[int, CurrencyName]:
+    import polars as pl
+
+    from pipelines.names import names_in
+
+    return names_in(pl.read_parquet(output_dir / "prices.parquet"))
+
+
+def _as_objects(helpful: pl.DataFrame, output_dir: Path) -> list[dict[str, Any]]:
     """Currencies, with IDs as in the Web API, where one more trader would have let others trade more."""
-    return [{**row, "debtor_id": show_id(row["debtor_id"])} for row in helpful.to_dicts() if row["extra_value"] > 0]
+    names = _names(output_dir)
+    return [
+        {
+            **row,
+            "debtor_id": show_id(row["debtor_id"]),
+            **{kind: getattr(names.get(row["debtor_id"]), kind, None) for kind in ("name", "abbreviation")},
+        }
+        for row in helpful.to_dicts()
+        if row["extra_value"] > 0
+    ]

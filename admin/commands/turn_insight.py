@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import polars as pl
     import psycopg
 
+    from pipelines.names import CurrencyName
+
 _TURN = click.argument("turn_id", metavar="TURN", type=click.IntRange(1, 2**31 - 1))
 
 _CIRCLES = (
@@ -53,14 +55,21 @@ def circles(turn_id: int, creditor: int | None, debtor: int | None, limit: int, 
     """
     from pipelines.solver.archived_insight import circles_of_turn
 
-    found, named = _asked(
+    found, named, names = _asked(
         turn_id,
         lambda solver, started_at: circles_of_turn(
             solver, turn_id, started_at, limit, creditor_id=creditor, debtor_id=debtor
         ),
     )
     if as_json:
-        print_json(objects(_CIRCLES, found.select(field.name for field in _CIRCLES).iter_rows()))
+        steps = objects(_CIRCLES, found.select(field.name for field in _CIRCLES).iter_rows())
+        both = found.select("given_debtor_id", "taken_debtor_id").iter_rows()
+        print_json(
+            [
+                {**step, **_in_json(names, given, "given_"), **_in_json(names, taken, "taken_")}
+                for step, (given, taken) in zip(steps, both, strict=True)
+            ]
+        )
         return
     for row in found.iter_rows(named=True):
         if row["step"] == 1:
@@ -86,11 +95,14 @@ def what_would_help(turn_id: int, as_json: bool) -> None:
     from pipelines.solver import archived_insight
     from reports.solution_text import what_would_help_lines
 
-    found, named = _asked(
+    found, named, names = _asked(
         turn_id, lambda solver, started_at: archived_insight.what_would_help(solver, turn_id, started_at)
     )
     if as_json:
-        print_json(objects(_HELP, found.select(field.name for field in _HELP).iter_rows()))
+        rows = objects(_HELP, found.select(field.name for field in _HELP).iter_rows())
+        print_json(
+            [{**row, **_in_json(names, debtor_id)} for row, debtor_id in zip(rows, found["debtor_id"], strict=True)]
+        )
         return
     for line in what_would_help_lines(found, named):
         click.echo(line)
@@ -98,8 +110,8 @@ def what_would_help(turn_id: int, as_json: bool) -> None:
 
 def _asked(
     turn_id: int, question: Callable[[psycopg.Connection[Any], datetime], pl.DataFrame]
-) -> tuple[pl.DataFrame, Callable[[int], str]]:
-    """The answer about an archived turn, and a function which names its currencies.
+) -> tuple[pl.DataFrame, Callable[[int], str], dict[int, CurrencyName]]:
+    """The answer about an archived turn, a function which names its currencies in a text, and their names.
 
     Says that it is at work where somebody waits for it.
     """
@@ -116,4 +128,9 @@ def _asked(
         raise click.ClickException(str(error)) from None
     names = {} if prices is None else names_in(prices)
     locators = {} if prices is None else dict(prices.select("debtor_id", "debtor_info_locator").iter_rows())
-    return found, lambda debtor_id: with_id(debtor_id, names, locators)
+    return found, lambda debtor_id: with_id(debtor_id, names, locators), names
+
+
+def _in_json(names: dict[int, CurrencyName], debtor_id: int, prefix: str = "") -> dict[str, str | None]:
+    name = names.get(debtor_id)
+    return {f"{prefix}{kind}": None if name is None else getattr(name, kind) for kind in ("name", "abbreviation")}

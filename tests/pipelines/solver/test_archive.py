@@ -105,10 +105,17 @@ def test_currencies_keep_the_names_that_they_had(solver_db: Connection, tmp_path
         3: CurrencyName(None, "שקל"),
     }
     assert archived_market(solver_db, 5, started_at).names.equals(names)
+    steps = json.loads(run(solver_db, "turns", "circles", "5", "--limit", "1000", "--json").output)
+    assert {step["given_name"] for step in steps if step["given_debtor_id"] == "1"} == {"Regio"}
+    assert {step["taken_abbreviation"] for step in steps if step["taken_debtor_id"] == "3"} == {"שקל"}
+    helpful = json.loads(run(solver_db, "turns", "what_would_help", "5", "--json").output)
+    assert {(row["name"], row["abbreviation"]) for row in helpful if row["debtor_id"] == "2"} <= {("Regio", None)}
     text = run(solver_db, "turns", "circles", "5", "--limit", "1000").output
     for expected in (" 1 (Regio (RGO))", " 2 (Regio)", " 3 (\u2068שקל\u2069)", " 4 (https://"):
         assert expected in text
-    run(solver_db, "export_turn", "5", str(tmp_path / "turn"))
+    exported = json.loads(run(solver_db, "export_turn", "5", str(tmp_path / "turn"), "--json").output)
+    assert "names.parquet" in exported["files"]
+    assert sum((tmp_path / "turn" / name).stat().st_size for name in exported["files"]) > 0 < exported["bytes"]
     assert load_directory(tmp_path / "turn").names.equals(names)
     assert run(solver_db, "solve", str(tmp_path / "turn"), str(tmp_path / "again")).exit_code == 0
     for folder in ("turn", "again"):
