@@ -13,6 +13,7 @@ from reports.page import DRAWING_STYLE
 from reports.peg_tree import Peg
 
 _COLOURS = "svg { color: #1f2933 } @media (prefers-color-scheme: dark) { svg { color: #e4eaf0 } }"
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _VIEW = re.compile(r'viewBox="0 0 (\d+) (\d+)"')
 _ROW, _INDENT, _DOT, _LINE = 44.0, 44.0, 7.0, 24.0
 
@@ -25,8 +26,29 @@ def picture(drawing: Markup) -> str:
     opening, rest = drawing.split(">", 1)
     width, height = size.groups()
     head = f'{opening} xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
-    rules = [line for line in DRAWING_STYLE.splitlines() if line.startswith((":root", "@media (prefers", ".c", "svg"))]
-    return f"{head}\n<style>\n{_COLOURS}\n" + "\n".join(rules) + f"\n</style>\n{rest}\n"
+    return f"{head}\n<style>\n{_COLOURS}\n{_style(drawing)}\n</style>\n{rest}\n"
+
+
+def _style(drawing: str) -> str:
+    """The colours, and the rules of all drawings that this one needs."""
+    classes = {name for names in re.findall(r'class="([^"]*)"', drawing) for name in names.split()}
+    colours = [
+        line for line in DRAWING_STYLE.splitlines() if line.startswith((":root", "@media (prefers-color-scheme"))
+    ]
+    rules = []
+    for line in DRAWING_STYLE.splitlines():
+        if not line.startswith((":", "@", "/*")):
+            for selector, rule in _RULE.findall(line):
+                wanted = set(re.findall(r"\.([\w-]+)", selector))
+                if wanted and wanted <= classes:
+                    rules.append(f"{selector.strip()} {{{rule}}}")
+    used = set(re.findall(r"var\((--[\w-]+)\)", " ".join(rules)))
+    return "\n".join([*(_only(colour, used) for colour in colours), *rules])
+
+
+def _only(colours: str, used: set[str]) -> str:
+    """A line that sets colours, without those that nobody uses."""
+    return re.sub(r"(--[\w-]+): [^;}]+?(; |(?= \}))", lambda match: match[0] if match[1] in used else "", colours)
 
 
 def told_circle(steps: Sequence[Giving]) -> Markup:
