@@ -9,11 +9,13 @@ from __future__ import annotations
 import flask
 
 from admin.web import (
+    dashboard_currencies,
     dashboard_held,
     dashboard_log,
     dashboard_login,
     dashboard_oauth,
     dashboard_overview,
+    dashboard_shards,
     dashboard_turns,
 )
 from admin.web.access_rules import READ_METHODS, needs
@@ -26,6 +28,8 @@ from reports.strip import strip
 PAGES = (
     ("dashboard.overview.page", "Overview"),
     ("dashboard.turns.history", "Turns"),
+    ("dashboard.currencies.page", "Currencies"),
+    ("dashboard.shards.page", "Shards"),
     ("dashboard.held.page", "Held"),
     ("dashboard.log.page", "Log"),
 )
@@ -33,7 +37,16 @@ PAGES = (
 
 root = flask.Blueprint("root", __name__)
 blueprint = flask.Blueprint("dashboard", __name__, url_prefix=DASHBOARD.rstrip("/"), template_folder="templates")
-for part in (dashboard_overview, dashboard_turns, dashboard_held, dashboard_log, dashboard_login, dashboard_oauth):
+for part in (
+    dashboard_overview,
+    dashboard_turns,
+    dashboard_held,
+    dashboard_log,
+    dashboard_login,
+    dashboard_oauth,
+    dashboard_currencies,
+    dashboard_shards,
+):
     blueprint.register_blueprint(part.blueprint)
 for name, function in FILTERS.items():
     blueprint.add_app_template_filter(function, name)

@@ -8,6 +8,7 @@ import flask
 
 from admin.web.access_rules import needs
 from admin.web.dashboard_turns import PHASES, history_charts
+from admin.web.health_advice import health_advice
 from admin.web.queues import COUNT_LIMIT, all_queues
 from admin.web.services import services
 from admin.web.set_aside import oldest_set_aside
@@ -37,10 +38,12 @@ def page() -> str:
         totals = connection.execute("select * from solver.count_all_collectors()").fetchone()
         currencies = connection.execute("select * from solver.count_collectors(null, %s)", (CURRENCIES,)).fetchall()
         history = turn_history(connection, turns)
+        advice = health_advice(connection)
     return flask.render_template(
         "overview.html",
         is_live=True,
         now=now["now"],
+        advice=advice,
         turns=history,
         charts=history_charts(history),
         current=current,

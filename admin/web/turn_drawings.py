@@ -18,12 +18,13 @@ from markupsafe import Markup
 from admin.web.dashboard_words import number
 from admin.web.identifiers import to_unsigned
 from admin.web.turn_results import TurnResult
+from pipelines.names import archived_names
 from pipelines.solver.archived import NotArchived, archive_of
 from pipelines.solver.archived_frames import archived_frame
 from pipelines.solver.archived_insight import circles_of_turn
 from pipelines.solver.market import Trades
-from pipelines.texts import shown
 from reports.circle_drawing import Giving, circle_drawing
+from reports.currency_labels import currency_labels, unnamed
 from reports.flow_chart import flow_chart
 from reports.peg_tree import Peg, peg_tree
 from reports.solution_tables import flows_between_currencies
@@ -36,7 +37,6 @@ FLOWS_SHOWN = 12
 LARGEST_RING = 8
 """People in a circle that is drawn."""
 
-LONGEST_NAME = 40
 _KEPT = 16
 
 
@@ -80,7 +80,9 @@ def turn_drawings(connection: Connection, turn_id: int) -> TurnDrawings:
     figures = frame("currency_figures").with_columns(
         value=pl.col("traded_amount").cast(pl.Float64) * pl.col("price").fill_null(0.0)
     )
-    names = currency_names(dict(figures.select("debtor_id", "debtor_info_locator").iter_rows()))
+    locators = dict(figures.select("debtor_id", "debtor_info_locator").iter_rows())
+    labels = currency_labels(archived_names(connection, turn_id, started_at, locators.keys()), locators)
+    names = {debtor_id: labels.get(debtor_id, unnamed(debtor_id)) for debtor_id in locators}
     trades = Trades(frame("takings"), frame("givings"), frame("collector_transfers"))
     flows = flows_between_currencies(figures.drop_nulls("price").select("debtor_id", "price"), trades)
     bands = {(names[a], names[b]): value for a, b, value in flows.select("given", "got", "value").iter_rows()}
@@ -93,20 +95,6 @@ def turn_drawings(connection: Connection, turn_id: int) -> TurnDrawings:
     with _lock:
         _drawings[key] = made
     return made
-
-
-def currency_names(locators: dict[int, str | None]) -> dict[int, str]:
-    """What each currency is called: the end of its document's address; its ID without one, and where two look alike."""
-    names = {}
-    taken: dict[str, int] = {}
-    for debtor_id, locator in locators.items():
-        name = shown(locator.removeprefix("https://")[-LONGEST_NAME:]) if locator else ""
-        taken[name] = taken.get(name, 0) + 1
-        names[debtor_id] = name
-    return {
-        debtor_id: name if name and taken[name] == 1 else f"currency {to_unsigned(debtor_id)}"
-        for debtor_id, name in names.items()
-    }
 
 
 def largest_rings(connection: Connection, turn_id: int, names: dict[int, str], most: int, **of: int) -> list[Ring]:

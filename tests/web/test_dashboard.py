@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -179,7 +181,7 @@ def test_a_superuser_decides_about_messages_singly_and_in_bulk(busy: Web, tab: T
         set_aside(busy.worker, {"type": "UpdatedFlags", "creditor_id": 1, "number": number})
     with served(busy.client.application.wsgi_app) as url:
         log_in(tab, url)
-        tab.click("nav li:nth-child(3) a")
+        tab.click("nav li:nth-child(5) a")
         for width, is_dark in LOOKS:
             look_at(tab, width, is_dark, tmp_path)
         tab.run("document.querySelector('input[type=search]').value = 'UpdatedFlags'")
@@ -200,7 +202,7 @@ def test_a_superuser_decides_about_messages_singly_and_in_bulk(busy: Web, tab: T
         page = tab.text()
         assert "3 messages given up." in page
         assert "Nothing waits here." in page
-        tab.click("nav li:nth-child(4) a")
+        tab.click("nav li:nth-child(6) a")
         page = tab.text()
         assert "replayed messages" in page
         assert "discarded messages" in page
@@ -301,15 +303,43 @@ def test_by_keyboard_one_comes_to_the_content_and_to_all_pages(busy: Web, tab: T
     with served(busy.client.application.wsgi_app) as url:
         log_in(tab, url)
         reached = []
-        for _ in range(6):
+        for _ in range(8):
             tab.press("Tab")
             reached.append(tab.run("document.activeElement.textContent"))
-        assert reached == ["Skip to the content", "Circular trade", "Overview", "Turns", "Held", "Log"]
+        names = ["Overview", "Turns", "Currencies", "Shards", "Held", "Log"]
+        assert reached == ["Skip to the content", "Circular trade", *names]
         assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         tab.run("document.documentElement.dataset.old = 'yes'")
         tab.press("Enter")
         tab.wait_for_a_page()
         assert tab.run("location.pathname") == f"{DASHBOARD}log/"
+
+
+def test_whoever_follows_all_links_finds_every_page_as_it_should_be(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    """On a live turn. Of pages that differ by a number only, two are looked at."""
+    insert_worker_turn(busy.worker, 2, 0, turn_id=8)
+    kinds: Counter[str] = Counter()
+    links = "[...document.querySelectorAll('a[href]')].map((a) => a.href.split('#')[0])"
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        to_visit, met = [f"{url}{DASHBOARD}"], set()
+        while to_visit:
+            address = to_visit.pop(0)
+            kind = re.sub(r"\d+", "N", address.removeprefix(url))
+            if address in met or kinds[kind] == 2 or not address.startswith(f"{url}{DASHBOARD}"):
+                continue
+            met.add(address)
+            kinds[kind] += 1
+            tab.go(address)
+            to_visit += tab.run(links)
+            tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+            for width, is_dark in LOOKS if kinds[kind] == 1 else [(390, True)]:
+                look_at(tab, width, is_dark, tmp_path)
+        assert tab.complaints == []
+    seen = {kind.partition("?")[0].removeprefix(DASHBOARD) for kind in kinds}
+    assert seen == {"", "turns/", "turns/N", "currencies/", "currencies/N", "shards/", "shards/N", "held/", "log/"} | {
+        "held/N/messages/N"
+    }
 
 
 def test_a_database_that_is_down(

@@ -34,6 +34,10 @@ READABLE = {
     "/trade/dashboard/held/": 200,
     "/trade/dashboard/held/0/messages/1": 200,
     "/trade/dashboard/log/": 200,
+    "/trade/dashboard/shards/": 200,
+    "/trade/dashboard/shards/0": 200,
+    "/trade/dashboard/currencies/": 200,
+    "/trade/dashboard/currencies/1": 200,
 }
 # Path, needed scope, whether a supervisor may.
 WRITABLE = [
