@@ -248,11 +248,20 @@ class Installation:
             connection.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as p (pid)", (pids,))
 
     def _row(self, database: str, query: str) -> dict[str, Any]:
-        with self.database_server.admin(database) as connection:
-            cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
-            row = cursor.execute(query.encode()).fetchone()
-        assert row is not None
-        return row
+        """What a query that only reads finds. Who looks on may lose a connection, too, and looks again."""
+        for seconds in (0.5, 1.0, 2.0, 4.0, None):
+            try:
+                with self.database_server.admin(database) as connection:
+                    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+                    row = cursor.execute(query.encode()).fetchone()
+            except psycopg.OperationalError:
+                if seconds is None:
+                    raise
+                time.sleep(seconds)
+            else:
+                assert row is not None
+                return row
+        raise AssertionError
 
     def _create_databases(self) -> None:
         with self.database_server.admin() as connection:
