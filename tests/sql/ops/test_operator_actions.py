@@ -44,11 +44,11 @@ def test_what_is_rolled_back_was_not_done(worker_db: Connection) -> None:
 
 def test_changes_of_the_solvers_database_are_recorded(solver_db: Connection) -> None:
     """With the name of who connects, where there is no other."""
-    for _ in range(2):
+    for is_first in (True, False):
         solver_db.execute("select solver.ensure_collectors(-7, 2, 1000, 2000, 'anna')")
-        solver_db.execute("select solver.block_currency(5)")
-    for _ in range(2):
-        solver_db.execute("select solver.unblock_currency(5)")
+        assert solver_db.execute("select solver.block_currency(5)").fetchone() == (is_first,)
+    for is_first in (True, False):
+        assert solver_db.execute("select solver.unblock_currency(5)").fetchone() == (is_first,)
     collector = solver_db.execute("select min(collector_id) from solver.collector_account").fetchone()
     assert collector is not None
     for _ in range(2):

@@ -11,8 +11,11 @@ begin atomic
     on conflict (debtor_id) do nothing
     returning debtor_id
   )
-  select count(solver.note_action(session_user, 'blocked a currency', jsonb_build_object('debtor_id', b.debtor_id))) > 0
-  from blocked as b;
+  select count(*) > 0
+  from blocked as b
+  cross join lateral solver.note_action(
+    session_user, 'blocked a currency', jsonb_build_object('debtor_id', b.debtor_id)
+  );
 end;
 
 comment on function solver.block_currency is

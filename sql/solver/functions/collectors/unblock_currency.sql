@@ -6,9 +6,11 @@ begin atomic
     delete from solver.blocked_currency where debtor_id = p_debtor_id
     returning debtor_id
   )
-  select
-    count(solver.note_action(session_user, 'unblocked a currency', jsonb_build_object('debtor_id', u.debtor_id))) > 0
-  from unblocked as u;
+  select count(*) > 0
+  from unblocked as u
+  cross join lateral solver.note_action(
+    session_user, 'unblocked a currency', jsonb_build_object('debtor_id', u.debtor_id)
+  );
 end;
 
 comment on function solver.unblock_currency is
