@@ -29,30 +29,35 @@ class Slope:
     command: str = ""
 
 
-TURN, LOAD, PARTS = "make bench-turn", "python -m benchmarks.solver_load", "python -m benchmarks.solver_parts"
+TURN, LOAD = "make bench-turn", "python -m benchmarks.solver_load"
+WHOLE, BRIDGE, SOLVER = "python -m benchmarks.whole_turn", "make bench-bridge", "make bench-solver"
+ARCHIVE = "python -m benchmarks.archive"
 
 MEASURED = {
-    "messages": Slope(8.9, "messages that are published for an offer, by us and by the peers", TURN),
-    "message_bytes": Slope(380, "bytes of a message's body, on average", TURN),
-    "broker_cpu": Slope(70e-6, "s, CPU of RabbitMQ for a message", TURN),
-    "python_cpu": Slope(0.2e-3, "s, CPU of a worker's processes for an offer", TURN),
-    "postgres_cpu": Slope(0.3e-3, "s, CPU of a worker's PostgreSQL for an offer", TURN),
-    "wal_bytes": Slope(12e3, "bytes that a worker's database logs for an offer", TURN),
-    "account_bytes": Slope(1000, "bytes that a shard keeps for an account, with indexes", TURN),
-    "solver_seconds": Slope(3e-6, "s, solving for an offer, from files to files", PARTS),
-    "solver_bytes": Slope(370, "bytes of the solver's memory for an offer", PARTS),
-    "exchange_seconds": Slope(17e-6, "s, reading, writing and committing at the solver's database for an offer",
-                              "python -m benchmarks.archive"),
-    "archive_bytes": Slope(34, "bytes of the archive for an offer and turn", "python -m benchmarks.archive"),
-    "solver_rows": Slope(6, "rows at the solver's database for an offer and turn", LOAD),
+    "messages": Slope(8.7, "messages that are published for an offer, by us and by the peers", TURN),
+    "message_bytes": Slope(367, "bytes of the body of a transfer's message, on average", TURN),
+    "account_bytes": Slope(
+        650, "bytes that a shard keeps for an account, with indexes: its policy, and its lock", TURN
+    ),
+    "broker_cpu": Slope(70e-6, "s, CPU of RabbitMQ for a message", BRIDGE),
+    "python_cpu": Slope(0.26e-3, "s, CPU of Python for an offer, the peers' included", WHOLE),
+    "postgres_cpu": Slope(0.25e-3, "s, CPU of a worker's PostgreSQL for an offer", WHOLE),
+    "solver_seconds": Slope(3e-6, "s, solving for an offer, from files to files", SOLVER),
+    "solver_bytes": Slope(374, "bytes of the solver's memory for an offer", SOLVER),
+    "exchange_seconds": Slope(
+        17e-6, "s, reading, writing and committing at the solver's database for an offer", ARCHIVE
+    ),
+    "archive_bytes": Slope(34, "bytes of the archive for an offer and turn", ARCHIVE),
+    "solver_rows": Slope(5.6, "rows at the solver's database for an offer and turn", LOAD),
     "solver_shard_rows": Slope(2.8, "rows there for a shard and a currency with collectors, and turn", LOAD),
     "shard_statements": Slope(14, "statements at the solver's database for a shard and turn", LOAD),
     "look_statements": Slope(10, "statements at the solver's database for a shard's look at the turns", LOAD),
-    "look_seconds": Slope(2.5e-3, "s, time of the solver's database for such a look", LOAD),
-}  # fmt: skip
+    "look_seconds": Slope(2.6e-3, "s, time of the solver's database for such a look", LOAD),
+}
 
 ASSUMED = {
     "offers": Slope(0.45, "offers of an account in a turn, as in the sandbox's economies"),
+    "wal_bytes": Slope(12e3, "bytes that a worker's database logs for an offer; `make bench-turn` counts them"),
     "currency_accounts": Slope(1000, "accounts of a currency"),
     "news": Slope(2, "messages about an account between two turns"),
     "window": Slope(2 * 3600, "s, in which the messages of a turn are to pass"),

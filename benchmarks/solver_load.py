@@ -83,6 +83,8 @@ def main() -> None:
     for number in numbers:
         with console.status(f"{number} shards"):
             loads.append(count(_economy(options.offers), number))
+        # The next number may take long.
+        console.print(loads[-1])
     more = None
     if options.more_offers:
         with console.status(f"{numbers[0]} shards, more offers"):
