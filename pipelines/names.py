@@ -32,6 +32,8 @@ class CurrencyName:
 
     def shortened(self, longest: int) -> CurrencyName:
         """The same with at most so many characters in words; the abbreviation is the last to be cut."""
+        if self.name == self.abbreviation:
+            return CurrencyName(_cut(self.name, longest))
         abbreviation = _cut(self.abbreviation, longest // 3 if self.name else longest)
         room = longest if abbreviation is None else longest - len(abbreviation) - len(" ()")
         return CurrencyName(_cut(self.name, room), abbreviation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ import pytest
 import yaml
 
 from admin.cli import main
+from sandbox.demo import Scene
 from settings.config import COMMAND_SECRETS, FIELDS, SECRETS, default_text
+from tests.conftest import skip_or_fail
 from tests.documents.outputs import DOCUMENTS, ROOT, commands, with_outputs
 from tests.documents.pictures import FOLDER, PICTURES
+from tests.documents.screenshots import HEIGHT, SCREENSHOTS, WIDTH, take_screenshots
+from tests.web.browser import browser
 
 FILES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
@@ -176,8 +181,22 @@ def test_pictures_are_those_of_the_code(name: str) -> None:
 
 def test_every_picture_is_made_and_shown() -> None:
     texts = "".join(map(text_of, NAMES))
-    assert {path.name for path in FOLDER.glob("*.svg")} == set(PICTURES)
-    assert all(f"pictures/{name})" in texts for name in PICTURES)
+    made = {*PICTURES, *SCREENSHOTS}
+    assert {path.name for path in FOLDER.iterdir()} == made
+    assert {name for name in made if f"pictures/{name})" not in texts} == set()
+
+
+@pytest.mark.slow
+def test_screenshots_can_be_taken_of_a_world_that_trades(tmp_path: Path) -> None:
+    """The pages are there and have what the pictures show; how they look changes with each turn."""
+    if browser() is None:
+        skip_or_fail("no browser")
+    assert take_screenshots(tmp_path, Scene(traders=60, currencies=8, shards=1), turns=1)
+    assert {path.name for path in tmp_path.iterdir()} == set(SCREENSHOTS)
+    for name in SCREENSHOTS:
+        # Of the size that the documents expect: bytes 16 to 24 of a PNG.
+        for path in (tmp_path / name, FOLDER / name):
+            assert struct.unpack(">II", path.read_bytes()[16:24]) == (WIDTH, HEIGHT), path
 
 
 def test_the_twelve_settings_have_the_defaults_that_the_document_says() -> None:
@@ -192,6 +211,7 @@ def test_the_readme_is_short_shows_a_circle_and_leads_to_everything() -> None:
     text = text_of("README.md")
     assert len(text.splitlines()) < 200
     assert "docs/pictures/circle.svg" in text
+    assert "docs/pictures/dashboard.png" in text
     for path in (ROOT / "docs").glob("*.md"):
         assert f"docs/{path.name}" in text or path.name in text_of("docs/operations.md") + text_of(
             "docs/production.md"
