@@ -48,7 +48,7 @@ begin
   elsif v_sealed_at is not null then
     raise exception using errcode = 'ST044', message = 'the shard has been split',
       detail = format('since %s its halves work in copies of this database, or soon will',
-        to_char(v_sealed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS" UTC"')),
+        to_char(v_sealed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS" UTC"' collate "C")),
       hint = 'Start the children instead. As long as none of them was started, `swpt-trade configure --rebind` takes '
         'the split back.';
   end if;
