@@ -15,9 +15,13 @@ from hypothesis.strategies import booleans, data, integers, sampled_from
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
+from pipelines.solver.solve import solve_turn
 from tests.covering import covers
+from tests.pipelines.solver.markets import make_market
+from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS
+from tests.pipelines.solver.solver_turns import insert_turn as insert_offers
 from tests.web.conftest import Web
-from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
+from tests.web.rows import insert_collector, set_aside
 
 DOCUMENT = "/trade/.docs/openapi.json"
 
@@ -147,11 +151,18 @@ def test_the_files_are_those_of_the_page_only(make_client: Callable[..., FlaskCl
 @pytest.mark.filterwarnings("ignore")
 def test_random_requests_get_documented_answers(web: Web) -> None:
     insert_collector(web.solver, 1, 1)
-    insert_turn(web.solver, 1)
-    insert_statistic(web.solver, 1, 1, 1)
+    insert_offers(web.solver, make_market(OFFERS, {2: 2.0}, COLLECTORS), 1)
+    assert solve_turn(web.solver, 1) is not None
     for _ in range(20):
         set_aside(web.worker, {"type": "UpdatedFlags", "creditor_id": 1})
-    existing = {"debtorId": 1, "collectorId": 1, "turnId": 1, "workerNumber": 0, "setAsideId": integers(1, 20)}
+    existing = {
+        "debtorId": 1,
+        "collectorId": 1,
+        "creditorId": 1,
+        "turnId": 1,
+        "workerNumber": 0,
+        "setAsideId": integers(1, 20),
+    }
     answers: set[tuple[str, int]] = set()
     app = web.client.application
     headers = {"Authorization": "Bearer superuser"}

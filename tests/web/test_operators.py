@@ -270,7 +270,7 @@ def test_the_dashboard_shows_what_goes_on(web: Web, tokens: IntrospectionServer)
         text = web.get("/trade/dashboard/").text
     finally:
         web.solver.execute("alter role operator reset swpt.now")
-    assert "Turn 2, phase 2: offers" in text
+    assert ">Turn 2</a>, phase 2: offers" in text
     assert "<dt>Phase ends in</dt><dd>1 h 5 min</dd>" in text
     assert "12\N{THIN SPACE}345" in text
     assert "18446744073709551615" in text
