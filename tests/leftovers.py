@@ -12,7 +12,9 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,9 @@ PATIENCE = 15.0
 
 FOLDER = pytest.StashKey[Path]()
 LEFT = pytest.StashKey[list[str]]()
+SEEN = pytest.StashKey[dict[str, list[str]]]()
+"""After which tests an entry of the folder was there for the first time: with pytest-xdist, one of each process."""
+_TOLD = "entries of the temporary folder"
 
 
 def processes(folder: Path) -> dict[int, str]:
@@ -36,19 +41,23 @@ def processes(folder: Path) -> dict[int, str]:
     return found
 
 
-def what_is_left(folder: Path) -> list[str]:
+def what_is_left(folder: Path, seen: dict[str, list[str]]) -> list[str]:
     """Files and processes, one line each, when what is about to end has had its time."""
     deadline = time.monotonic() + PATIENCE
     while (running := processes(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return [
         *(f"process {number}: {text}" for number, text in sorted(running.items())),
-        *(f"file {path}" for path in sorted(folder.iterdir())),
+        *(
+            f"file {path}, seen after {' and '.join(seen.get(path.name, ['the last test']))}"
+            for path in sorted(folder.iterdir())
+        ),
     ]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anybody asks where the temporary folder is. Processes of pytest-xdist take over that of the first one."""
+    config.stash[SEEN] = {}
     if hasattr(config, "workerinput"):
         return
     # Pytest keeps the folders of tests that failed, for those who look into them.
@@ -61,13 +70,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FOLDER] = folder
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Notes what is new in the folder, so that the one who left it can be named."""
+    yield
+    seen = item.config.stash[SEEN]
+    for name in os.listdir(tempfile.gettempdir()):
+        seen.setdefault(name, [item.nodeid])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended, and told what it has seen."""
+    for name, tests in getattr(node, "workeroutput", {}).get(_TOLD, {}).items():
+        node.config.stash[SEEN].setdefault(name, []).extend(tests)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """When all processes of pytest-xdist have ended."""
     folder = session.config.stash.get(FOLDER, None)
     if folder is None:
+        session.config.workeroutput[_TOLD] = session.config.stash[SEEN]  # type: ignore[attr-defined]
         return
-    left = session.config.stash[LEFT] = what_is_left(folder)
+    left = session.config.stash[LEFT] = what_is_left(folder, session.config.stash[SEEN])
     for number in processes(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
