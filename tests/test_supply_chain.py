@@ -144,6 +144,20 @@ def test_of_two_licences_one_or_both_have_to_be_allowed(expression: str, expecte
     assert is_allowed(expression, ALLOWED) is expected
 
 
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("tests/**/package-lock.json")), ids=lambda path: path.parent.name)
+def test_what_npm_installs_for_tests_is_pinned_and_under_licences_that_are_allowed(lock: Path) -> None:
+    packages = json.loads(lock.read_text())["packages"]
+    wanted = json.loads((lock.parent / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert all(re.fullmatch(r"[0-9].*", version) for version in wanted.values())
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert is_allowed(package["license"], ALLOWED), f"{name}: {package['license']}"
+    folder = f"{lock.parent.relative_to(ROOT)}/node_modules"
+    assert folder in (ROOT / ".dockerignore").read_text().splitlines()
+    assert f"/{folder}/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 @pytest.mark.slow
 def test_a_bill_of_materials_lists_what_is_installed(tmp_path: Path) -> None:
     target = tmp_path / "sbom.json"

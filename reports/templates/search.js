@@ -15,6 +15,7 @@
     cells.forEach((cell, index) => {
       const made = add(line, name, cell);
       made.dataset.label = data.head[index];
+      if (name === "th") made.scope = "col";
       if (data.right.includes(index)) made.className = "n";
     });
   };

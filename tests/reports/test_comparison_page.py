@@ -13,7 +13,7 @@ from benchmarks.markets import make_market, save_market
 from pipelines.solver.comparison import compare, load_answer
 from pipelines.solver.solve import solve_directory
 from tests.conftest import skip_or_fail
-from tests.reports.pages import DARK, looked_at
+from tests.reports.pages import looked_at
 from tests.web.browser import browser
 
 
@@ -43,11 +43,13 @@ def test_two_answers_are_compared_on_a_page(answers: tuple[Path, Path], tmp_path
         assert f"{turn.offers:,} offers" in text
     wide = looked_at(page, 1440, tmp_path / "profile")
     assert (wide["width"], wide["cut"], wide["found"]) == (1440, [], 8)
+    assert wide["faults"] == []
     # Whoever changed most is shown first.
     most = max((*found.winners, *found.losers), key=lambda change: abs(change.after - change.before))
     assert wide["trader"] == f"Trader {most.id % 2**64}"
-    phone = looked_at(page, 390, tmp_path / "profile", *DARK)
+    phone = looked_at(page, 390, tmp_path / "profile", is_dark=True)
     assert (phone["width"], phone["cut"]) == (390, [])
+    assert phone["faults"] == []
 
 
 def test_currencies_are_called_by_their_names(answers: tuple[Path, Path], tmp_path: Path) -> None:

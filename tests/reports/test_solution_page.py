@@ -22,7 +22,7 @@ from reports.solution_tables import currency_table, flows_between_currencies, of
 from reports.solution_text import EXPLANATIONS, share, summary
 from tests.conftest import skip_or_fail
 from tests.pipelines.solver import markets as small
-from tests.reports.pages import DARK, looked_at
+from tests.reports.pages import looked_at
 from tests.web.browser import browser
 
 
@@ -87,9 +87,11 @@ def test_nothing_is_cut_off_on_a_screen_and_the_search_finds(tmp_path: Path) -> 
     assert page.count('class="drawing ring"') in (4, 5)
     wide = looked_at(tmp_path / "page.html", 1440, tmp_path / "profile")
     assert (wide["width"], wide["cut"], wide["found"], wide["back"]) == (1440, [], 8, "rgb(255, 255, 255)")
+    assert wide["faults"] == []
     assert str(wide["trader"]).startswith("Trader ")
-    phone = looked_at(tmp_path / "page.html", 390, tmp_path / "profile", *DARK)
+    phone = looked_at(tmp_path / "page.html", 390, tmp_path / "profile", is_dark=True)
     assert (phone["width"], phone["cut"], phone["found"], phone["back"]) == (390, [], 8, "rgb(18, 24, 30)")
+    assert phone["faults"] == []
 
 
 def test_names_from_documents_are_escaped(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.web.axe_core import violations
+
 PATIENCE_SECONDS = 60.0
 
 _FAULTS = Path(__file__).with_name("faults.js").read_text()
@@ -130,9 +132,12 @@ class Tab:
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def faults(self) -> list[str]:
-        """What is wrong with the page for whoever is on a phone, or does not see, or not well."""
+        """What is wrong with the page for whoever is on a phone, or does not see, or not well.
+
+        By axe-core, which knows the common rules, and by `faults.js`, which has those that it lacks.
+        """
         found: list[str] = self.run(_FAULTS)
-        return list(dict.fromkeys(found))
+        return [*dict.fromkeys(found), *violations(self.run)]
 
     def picture(self, path: Path) -> None:
         """Draws the whole page into a file."""

@@ -1,4 +1,5 @@
-// What is wrong with a page for somebody who does not see it, or sees it on a phone. An empty list: nothing.
+// What is wrong with a page for somebody who does not see it, or sees it on a phone, and what axe-core lets pass: it
+// leaves out drawings, what does not fit, and names that nobody demands. An empty list: nothing.
 (() => {
   const faults = [], root = document.documentElement;
   const seen = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== "hidden";
@@ -11,25 +12,10 @@
     const style = getComputedStyle(e);
     if (style.overflowX === "hidden" && e.scrollWidth > e.clientWidth + 1 && !e.closest("svg")) faults.push("cut off: " + name(e));
   });
-  if (!root.lang) faults.push("no language");
-  if (!document.title) faults.push("no title");
-  if (all("main").length !== 1) faults.push("not one main part");
   if (all("h1").length !== 1) faults.push("not one h1");
-  let level = 0;
-  all("h1, h2, h3, h4").forEach((h) => {
-    const own = Number(h.tagName[1]);
-    if (own > level + 1) faults.push("a heading skips a level: " + name(h));
-    level = own;
-  });
   const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
   ids.filter((id, n) => ids.indexOf(id) !== n).forEach((id) => faults.push("twice the ID " + id));
   const labels = ["aria-label", "aria-labelledby"];
-  all("input:not([type=hidden]), select, textarea").forEach((e) => {
-    if (!e.labels.length && !labels.some((l) => e.hasAttribute(l))) faults.push("no label: " + name(e));
-  });
-  all("a[href], button, summary").forEach((e) => {
-    if (!e.textContent.trim() && !e.getAttribute("aria-label")) faults.push("no name: " + e.outerHTML.slice(0, 80));
-  });
   all("svg").forEach((e) => {
     if (e.getAttribute("aria-hidden") !== "true" && !(e.getAttribute("role") === "img" && e.getAttribute("aria-label")) && !e.closest("[aria-hidden=true]"))
       faults.push("a drawing that nobody can hear of: " + e.outerHTML.slice(0, 80));
@@ -63,10 +49,10 @@
     }
     return [255, 255, 255, 1];
   };
-  all("body *").forEach((e) => {
-    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.closest("option, noscript, title")) return;
-    const style = getComputedStyle(e), drawn = e.closest("svg");
-    const [a, b] = [light(numbers(drawn ? style.fill : style.color)), light(behind(e))].sort((x, y) => y - x);
+  all("svg *").forEach((e) => {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || e.closest("title")) return;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(numbers(style.fill)), light(behind(e))].sort((x, y) => y - x);
     const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700);
     if ((a + 0.05) / (b + 0.05) < (large ? 3 : 4.5)) faults.push("hard to read: " + name(e));
   });
