@@ -9,6 +9,7 @@ from __future__ import annotations
 import flask
 
 from admin.web import (
+    dashboard_collectors,
     dashboard_currencies,
     dashboard_held,
     dashboard_log,
@@ -45,6 +46,7 @@ for part in (
     dashboard_login,
     dashboard_oauth,
     dashboard_currencies,
+    dashboard_collectors,
     dashboard_shards,
 ):
     blueprint.register_blueprint(part.blueprint)

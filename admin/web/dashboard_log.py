@@ -67,8 +67,8 @@ def in_words(subject: dict[str, Any]) -> str:
 def _actions(kind: str, database: Database, before: datetime | None) -> list[Row]:
     parameters = (before, ACTIONS_OF_A_PAGE + 1)
     if kind == "solver":
-        return database.rows("select * from solver.list_actions(%s, %s)", parameters)
-    return database.rows("select * from worker.list_actions(%s, %s)", parameters)
+        return database.rows("select * from solver.list_actions(%s, null, %s)", parameters)
+    return database.rows("select * from worker.list_actions(%s, null, %s)", parameters)
 
 
 def _moment(text: str) -> datetime | None:

@@ -71,6 +71,9 @@ worker.held_accounts               -       d         d
 worker.own_ids                     -       d         d
 worker.trader_locks                -       d         d
 worker.trader_payments             -       d         d
+worker.collector_account           -       d         d
+worker.collector_payments          -       d         d
+worker.collector_turns             -       d         d
 worker.list_set_aside              -       d         d
 worker.find_set_aside              -       d         d
 worker.list_set_aside_decisions    -       d         d

@@ -45,6 +45,7 @@ NEEDED = {
     "/trade/dashboard/shards/0": {"GET": READ},
     "/trade/dashboard/currencies/": {"GET": READ},
     "/trade/dashboard/currencies/1": {"GET": READ},
+    "/trade/dashboard/collectors/1/2": {"GET": READ},
     "/trade/collectors/": {"GET": READ},
     "/trade/collectors/1/": {"GET": READ},
     "/trade/collectors/1/2": {"GET": READ},

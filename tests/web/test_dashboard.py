@@ -16,6 +16,7 @@ from tests.conftest import skip_or_fail
 from tests.pipelines.solver.markets import make_market
 from tests.pipelines.solver.solver_turns import COLLECTORS, OFFERS
 from tests.pipelines.solver.solver_turns import insert_turn as insert_offers
+from tests.sql.transfers import rows as payments
 from tests.sql.turns.rows import insert_worker_turn
 from tests.web.browser import browser
 from tests.web.browser_tab import Tab, opened
@@ -338,8 +339,35 @@ def test_whoever_follows_all_links_finds_every_page_as_it_should_be(busy: Web, t
         assert tab.complaints == []
     seen = {kind.partition("?")[0].removeprefix(DASHBOARD) for kind in kinds}
     assert seen == {"", "turns/", "turns/N", "currencies/", "currencies/N", "shards/", "shards/N", "held/", "log/"} | {
-        "held/N/messages/N"
+        "held/N/messages/N",
+        "collectors/N/N",
     }
+
+
+def test_a_collector_tells_of_its_account_and_its_payments(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    insert_collector(busy.solver, payments.DEBTOR, payments.COLLECTOR, 2)
+    payments.insert(
+        busy.worker,
+        "needed_worker_account",
+        creditor_id=payments.COLLECTOR,
+        debtor_id=payments.DEBTOR,
+        configured_at=payments.NOW,
+    )
+    payments.add_account(busy.worker)
+    payments.add_status(busy.worker, 3000, 200, 150, 1000)
+    payments.add_payment(busy.worker, "collecting", payments.SELLER, 1000)
+    payments.add_attempt(busy.worker, **payments.STATES["fatal"])
+    busy.solver.execute("select solver.remove_collector(%s, %s)", (payments.DEBTOR, payments.COLLECTOR))
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        tab.go(f"{url}{DASHBOARD}currencies/{payments.DEBTOR}")
+        tab.click("section[aria-labelledby=collectors-title] tbody a")
+        page = tab.text()
+        for text in ("To buyers: failed for good", "waits for sellers", "removed a collector", "number 1, 2026-03-20"):
+            assert text in page
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        assert tab.complaints == []
 
 
 def test_a_database_that_is_down(

@@ -38,6 +38,7 @@ READABLE = {
     "/trade/dashboard/shards/0": 200,
     "/trade/dashboard/currencies/": 200,
     "/trade/dashboard/currencies/1": 200,
+    "/trade/dashboard/collectors/1/2": 200,
 }
 # Path, needed scope, whether a supervisor may.
 WRITABLE = [

@@ -12,7 +12,7 @@ from tests.conftest import Connection
 
 
 def actions(db: Connection, kind: str) -> list[tuple[Any, ...]]:
-    return db.execute(f"select done_by, action, subject from {kind}.list_actions(null, 10)".encode()).fetchall()
+    return db.execute(f"select done_by, action, subject from {kind}.list_actions(null, null, 10)".encode()).fetchall()
 
 
 def set_aside(db: Connection, count: int) -> None:
@@ -77,7 +77,7 @@ def test_the_record_is_read_in_parts_and_kept_for_a_year(kind: str, request: pyt
     db.execute("set swpt.now = '2026-12-31'")
 
     def days(before: str | None) -> list[int]:
-        query = f"select (subject ->> 'day')::int from {kind}.list_actions(%s, 2)".encode()
+        query = f"select (subject ->> 'day')::int from {kind}.list_actions(%s, null, 2)".encode()
         return [row[0] for row in db.execute(query, (before,)).fetchall()]
 
     assert (days(None), days("2026-12-29"), days("2025-12-29")) == ([1, 2], [3, 366], [])

@@ -1,4 +1,4 @@
-create or replace function solver.list_actions(p_before timestamptz, p_limit integer)
+create or replace function solver.list_actions(p_before timestamptz, p_subject jsonb, p_limit integer)
   returns setof solver.operator_action
   language sql
   security definer
@@ -6,11 +6,11 @@ create or replace function solver.list_actions(p_before timestamptz, p_limit int
 begin atomic
   select a.*
   from solver.operator_action as a
-  where p_before is null or a.done_at < p_before
+  where (p_before is null or a.done_at < p_before) and (p_subject is null or a.subject @> p_subject)
   order by a.done_at desc, a.action_id desc
   limit p_limit;
 end;
 
 comment on function solver.list_actions is
-  'Up to p_limit changes that people have made, the newest first; those before p_before, if that is not null. Called '
-  'by the dashboard.';
+  'Up to p_limit changes that people have made, the newest first; those before p_before, and those whose subject has '
+  'all that is in p_subject, if these are not null. Called by the dashboard.';
