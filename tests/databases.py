@@ -75,8 +75,8 @@ HOSTILE = {
     "exit_on_error": "on",
     "client_min_messages": "error",
     "default_table_access_method": "hostile",
+    # From the usual cost on: to load the compiler in each session costs more than all the tests of a run together.
     "jit": "on",
-    "jit_above_cost": "0",
     "xmlbinary": "hex",
     "xmloption": "document",
     "default_toast_compression": "pglz",

@@ -1,13 +1,15 @@
 """A run leaves nothing behind: no file in its temporary folder, and no process that one of its tests has started.
 
-The run gets a temporary folder of its own, so others on this machine start no alarm. Every process that it starts has
-the folder's name in its environment, which is how those that are left are found (where there is `/proc`).
+The run gets a temporary folder of its own, so others on this machine start no alarm: in memory where there is plenty
+of it, as its databases are thousands of files. Every process that it starts has the folder's name in its environment,
+which is how those that are left are found (where there is `/proc`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -26,6 +28,21 @@ LEFT = pytest.StashKey[list[str]]()
 SEEN = pytest.StashKey[dict[str, list[str]]]()
 """After which tests an entry of the folder was there for the first time: with pytest-xdist, one of each process."""
 _TOLD = "entries of the temporary folder"
+
+
+_MEMORY = Path("/dev/shm")
+_PLENTY = 12 * 2**30
+"""Bytes, of the file system in memory and of memory itself."""
+
+
+def place() -> Path | None:
+    """Where the folder of the run is best: in memory, or None, which is the usual place and what TMPDIR says."""
+    if os.environ.get("TMPDIR") or not os.access(_MEMORY, os.W_OK | os.X_OK):
+        return None
+    found = os.statvfs(_MEMORY)
+    is_usable = not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize >= _PLENTY
+    available = re.search(r"(?m)^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text())
+    return _MEMORY if is_usable and available and int(available[1]) * 1024 >= _PLENTY else None
 
 
 def processes(folder: Path) -> dict[int, str]:
@@ -62,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     # Pytest keeps the folders of tests that failed, for those who look into them.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-    folder = Path(tempfile.mkdtemp(prefix="swpt-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="swpt-tests-", dir=place()))
     # Root's database servers run as somebody else.
     folder.chmod(0o711)
     os.environ["TMPDIR"] = str(folder)

@@ -37,7 +37,7 @@ def file_of(overlay: str) -> Path:
 
 def kept(overlay: str) -> list[Resource]:
     """The resources of the rendered overlay that is kept."""
-    return list(yaml.safe_load_all(file_of(overlay).read_text()))
+    return list(yaml.load_all(file_of(overlay).read_text(), yaml.CSafeLoader))
 
 
 def kubectl() -> str | None:

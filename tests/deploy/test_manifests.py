@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from click.testing import CliRunner
-from jsonschema import Draft202012Validator
 
 from admin.cli import main
 from bridge.wire.sharding import Realm
@@ -156,6 +154,9 @@ def test_kustomize_makes_what_is_kept(overlay: str) -> None:
 
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_kubernetes_takes_everything(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Imported here, as all that it imports takes seconds.
+    import kubernetes_validate
+
     # It reads a megabyte each time.
     monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
     for resource in {json.dumps({**r, "metadata": {"name": "any"}}): r for _, r in RESOURCES}.values():
@@ -165,6 +166,8 @@ def test_kubernetes_takes_everything(version: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_operators_take_everything(name: str) -> None:
+    from jsonschema import Draft202012Validator
+
     Draft202012Validator.check_schema(SCHEMAS[name])
     validator = Draft202012Validator(SCHEMAS[name], format_checker=Draft202012Validator.FORMAT_CHECKER)
     ours = [r for _, r in RESOURCES if f"{r['apiVersion'].split('/')[0]}.{r['kind']}" == name]
