@@ -16,6 +16,7 @@ from admin.web import (
     dashboard_login,
     dashboard_oauth,
     dashboard_overview,
+    dashboard_queues,
     dashboard_shards,
     dashboard_turns,
 )
@@ -48,6 +49,7 @@ for part in (
     dashboard_currencies,
     dashboard_collectors,
     dashboard_shards,
+    dashboard_queues,
 ):
     blueprint.register_blueprint(part.blueprint)
 for name, function in FILTERS.items():

@@ -66,6 +66,12 @@ class RowIdConverter(_NumberConverter):
     """The number of a worker database, or of a message that was set aside."""
 
 
+class QueueNameConverter(BaseConverter):
+    """The name of a queue in a worker database. Whether there is such a queue, the database says."""
+
+    regex = "[a-z][a-z0-9_]{0,62}"
+
+
 class UnsignedId(ma.fields.Field[int]):
     """A signed 64-bit ID, which is an unsigned decimal string in JSON and in query parameters."""
 
@@ -93,10 +99,11 @@ class SignedId(ma.fields.String):
 
 
 def register_converters(url_map: Map) -> None:
-    """Makes `<id:…>`, `<turn:…>` and `<number:…>` usable in paths."""
+    """Makes `<id:…>`, `<turn:…>`, `<number:…>` and `<queue:…>` usable in paths."""
     url_map.converters["id"] = UnsignedIdConverter
     url_map.converters["turn"] = TurnIdConverter
     url_map.converters["number"] = RowIdConverter
+    url_map.converters["queue"] = QueueNameConverter
 
 
 def document_identifiers(api: Api) -> None:

@@ -74,6 +74,9 @@ worker.trader_payments             -       d         d
 worker.collector_account           -       d         d
 worker.collector_payments          -       d         d
 worker.collector_turns             -       d         d
+worker.queue_state                 -       d         d
+worker.queue_messages              -       d         d
+worker.connected_processes         -       d         d
 worker.list_set_aside              -       d         d
 worker.find_set_aside              -       d         d
 worker.list_set_aside_decisions    -       d         d

@@ -43,6 +43,7 @@ NEEDED = {
     "/trade/dashboard/log/": {"GET": READ},
     "/trade/dashboard/shards/": {"GET": READ},
     "/trade/dashboard/shards/0": {"GET": READ},
+    "/trade/dashboard/shards/0/queues/inbox_0": {"GET": READ},
     "/trade/dashboard/currencies/": {"GET": READ},
     "/trade/dashboard/currencies/1": {"GET": READ},
     "/trade/dashboard/collectors/1/2": {"GET": READ},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg.types.json import Jsonb
 
 from admin.web.services import services_of
 from pipelines.solver.solve import solve_turn
@@ -326,7 +327,7 @@ def test_whoever_follows_all_links_finds_every_page_as_it_should_be(busy: Web, t
         to_visit, met = [f"{url}{DASHBOARD}"], set()
         while to_visit:
             address = to_visit.pop(0)
-            kind = re.sub(r"\d+", "N", address.removeprefix(url))
+            kind = re.sub(r"queues/\w+", "queues/Q", re.sub(r"\d+", "N", address.removeprefix(url)))
             if address in met or kinds[kind] == 2 or not address.startswith(f"{url}{DASHBOARD}"):
                 continue
             met.add(address)
@@ -341,6 +342,7 @@ def test_whoever_follows_all_links_finds_every_page_as_it_should_be(busy: Web, t
     assert seen == {"", "turns/", "turns/N", "currencies/", "currencies/N", "shards/", "shards/N", "held/", "log/"} | {
         "held/N/messages/N",
         "collectors/N/N",
+        "shards/N/queues/Q",
     }
 
 
@@ -367,6 +369,32 @@ def test_a_collector_tells_of_its_account_and_its_payments(busy: Web, tab: Tab, 
             assert text in page
         for width, is_dark in LOOKS:
             look_at(tab, width, is_dark, tmp_path)
+        assert tab.complaints == []
+
+
+def test_a_queue_shows_what_waits_in_it(busy: Web, tab: Tab, tmp_path: Path) -> None:
+    body = {"type": "UpdatedLedger", "creditor_id": -1, "note": "<script>alert(1)</script>" + "x" * 500}
+    busy.worker.execute("insert into pgmq.q_inbox_5 (vt, message) values ('-infinity', %s)", (Jsonb(body),))
+    with served(busy.client.application.wsgi_app) as url:
+        log_in(tab, url)
+        tab.go(f"{url}{DASHBOARD}shards/0")
+        tab.click("#queues tbody tr:nth-child(2) a")
+        assert tab.run("location.pathname") == f"{DASHBOARD}shards/0/queues/inbox_5"
+        tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        page = tab.text()
+        for text in (
+            "<script>alert(1)</script>",
+            "UpdatedLedger",
+            "SwptTradeQueueAge".lower(),
+            "None of what takes from it",
+        ):
+            assert text in page
+        for width, is_dark in LOOKS:
+            look_at(tab, width, is_dark, tmp_path)
+        tab.go(f"{url}{DASHBOARD}shards/0/queues/inbox_3")
+        tab.click(".pages a")
+        assert "Further messages" in tab.text()
+        assert "21" in tab.run("document.querySelector('tbody th').textContent")
         assert tab.complaints == []
 
 

@@ -36,6 +36,7 @@ READABLE = {
     "/trade/dashboard/log/": 200,
     "/trade/dashboard/shards/": 200,
     "/trade/dashboard/shards/0": 200,
+    "/trade/dashboard/shards/0/queues/inbox_0": 200,
     "/trade/dashboard/currencies/": 200,
     "/trade/dashboard/currencies/1": 200,
     "/trade/dashboard/collectors/1/2": 200,
