@@ -26,6 +26,7 @@ from pipelines.solver.market import Trades
 from reports.circle_drawing import Giving, circle_drawing
 from reports.currency_labels import currency_labels, unnamed
 from reports.flow_chart import flow_chart
+from reports.flow_matrix import flow_matrix
 from reports.peg_tree import Peg, peg_tree
 from reports.solution_tables import flows_between_currencies
 from reports.waterfall import Step, waterfall
@@ -42,10 +43,15 @@ _KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class TurnDrawings:
-    """The tree of pegs, the flows between currencies as a drawing and as rows (given, got, value), in words."""
+    """The tree of pegs, and the flows between currencies: as a drawing, and in numbers.
+
+    These are a matrix where the currencies are few, and otherwise (`matrix` is None) the largest flows as rows (given,
+    got, value), in words.
+    """
 
     pegs: Markup
     chart: Markup
+    matrix: Markup | None
     flows: list[tuple[str, str, str]]
     names: dict[int, str]
 
@@ -89,6 +95,7 @@ def turn_drawings(connection: Connection, turn_id: int) -> TurnDrawings:
     made = TurnDrawings(
         _pegs(figures, names),
         flow_chart(bands, written=lambda value: f"{number(value)} base tokens"),
+        flow_matrix(bands, written=number),
         [(start, end, number(value)) for (start, end), value in list(bands.items())[:FLOWS_SHOWN]],
         names,
     )

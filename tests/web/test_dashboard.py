@@ -137,6 +137,8 @@ def test_a_turn_explains_itself_and_any_trader(busy: Web, tab: Tab, tmp_path: Pa
         assert "example.com/2" in page
         assert "1 token = 2 of example.com/base" in page
         assert tab.run("document.querySelectorAll('svg.ring').length") == 2
+        assert tab.run("document.querySelectorAll('.matrix tbody tr').length") > 2
+        assert "The largest, in numbers" not in page
         tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert "Trader 1 gives 5\N{THIN SPACE}000 of example.com/base to trader 3." in tab.text()
         for width, is_dark in LOOKS:
