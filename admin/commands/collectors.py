@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import click
 
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, database, read_id, show_id
 from admin.commands.held_accounts import adopt, discard, held
+from admin.commands.operator import by
 from admin.commands.tables import Field, as_json, identity, moment, print_rows
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def list_(debtor_id: int | None, as_json: bool) -> None:
 @collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="Collectors to have in the end.")
-def add(debtor_id: int, count: int) -> None:
+@by
+def add(debtor_id: int, count: int, by: str) -> None:
     """Make sure that a currency has as many collector accounts that are not disabled.
 
     Works for a blocked currency too, and leaves it blocked.
@@ -78,8 +80,8 @@ def add(debtor_id: int, count: int) -> None:
     with solver_database() as (solver, config):
         created = _value(
             solver,
-            "select solver.ensure_collectors(%s, %s, %s, %s)",
-            (debtor_id, count, config.min_collector_id, config.max_collector_id),
+            "select solver.ensure_collectors(%s, %s, %s, %s, %s)",
+            (debtor_id, count, config.min_collector_id, config.max_collector_id, by),
         )
     click.echo(f"{created} collectors created; workers will open their accounts within a minute or so")
 
@@ -87,7 +89,8 @@ def add(debtor_id: int, count: int) -> None:
 @collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 @COLLECTOR
-def remove(debtor_id: int, collector_id: int) -> None:
+@by
+def remove(debtor_id: int, collector_id: int, by: str) -> None:
     """Take a collector out of trade for good.
 
     Payments under way go on. When nothing can be under way any more (217 days later, with the default settings), the
@@ -96,8 +99,8 @@ def remove(debtor_id: int, collector_id: int) -> None:
     """
     with solver_database() as (solver, _):
         row = solver.execute(
-            "select is_newly_disabled, is_newly_blocked from solver.remove_collector(%s, %s)",
-            (debtor_id, collector_id),
+            "select is_newly_disabled, is_newly_blocked from solver.remove_collector(%s, %s, %s)",
+            (debtor_id, collector_id, by),
         ).fetchone()
     assert row is not None
     is_newly_disabled, is_newly_blocked = row
@@ -111,23 +114,25 @@ def remove(debtor_id: int, collector_id: int) -> None:
 
 @collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
-def block(debtor_id: int) -> None:
+@by
+def block(debtor_id: int, by: str) -> None:
     """Let a currency get no new collector accounts by itself. The ones it has stay."""
-    _mark(debtor_id, lambda solver: _value(solver, "select solver.block_currency(%s)", (debtor_id,)), "blocked")
+    _mark(debtor_id, by, "select solver.block_currency(%s, %s)", "blocked")
 
 
 @collectors.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
-def unblock(debtor_id: int) -> None:
+@by
+def unblock(debtor_id: int, by: str) -> None:
     """Let a currency get collector accounts again when somebody wants to trade it."""
-    _mark(debtor_id, lambda solver: _value(solver, "select solver.unblock_currency(%s)", (debtor_id,)), "unblocked")
+    _mark(debtor_id, by, "select solver.unblock_currency(%s, %s)", "unblocked")
 
 
-def _mark(debtor_id: int, change: Callable[[Connection], bool], word: str) -> None:
+def _mark(debtor_id: int, by: str, change: LiteralString, word: str) -> None:
     if debtor_id == 0:
         raise click.UsageError("debtor 0 is no currency")
     with solver_database() as (solver, _):
-        is_changed = change(solver)
+        is_changed = _value(solver, change, (debtor_id, by))
     click.echo(f"the currency is {word} now" if is_changed else f"the currency was {word} before")
 
 

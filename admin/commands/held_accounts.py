@@ -7,7 +7,7 @@ import sys
 import click
 
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS
-from admin.commands.operator import operator_name
+from admin.commands.operator import by
 from admin.commands.tables import Field, as_json, identity, moment, print_rows
 from admin.commands.worker_databases import ask_all, decide
 
@@ -54,13 +54,14 @@ def held(as_json: bool) -> None:
 @click.command(context_settings=NEGATIVE_IDS)
 @DEBTOR
 @COLLECTOR
-def adopt(debtor_id: int, collector_id: int) -> None:
+@by
+def adopt(debtor_id: int, collector_id: int, by: str) -> None:
     """Make an account that is held a collector of its currency, with all its money.
 
     It trades from the next turn on. To get rid of it, adopt it and `remove` it: then its money goes to another
     collector.
     """
-    decide("select worker.adopt_held_account(%s, %s, %s)", (debtor_id, collector_id, operator_name()), _UNKNOWN_HERE)
+    decide("select worker.adopt_held_account(%s, %s, %s)", (debtor_id, collector_id, by), _UNKNOWN_HERE)
     click.echo("the account is a collector now; it is active when its authority has confirmed it")
 
 
@@ -75,11 +76,12 @@ def adopt(debtor_id: int, collector_id: int) -> None:
     metavar="TOKENS",
     help="At most that much money goes back to its issuer with the account.",
 )
-def discard(debtor_id: int, collector_id: int, give_away: int) -> None:
+@by
+def discard(debtor_id: int, collector_id: int, give_away: int, by: str) -> None:
     """Have an account that is held deleted.
 
     With more tokens on it than you give away, it stays: the authority itself refuses then.
     """
-    parameters = (debtor_id, collector_id, give_away, operator_name())
+    parameters = (debtor_id, collector_id, give_away, by)
     decide("select worker.discard_held_account(%s, %s, %s, %s)", parameters, _UNKNOWN_HERE)
     click.echo("its authority has been asked to delete the account")

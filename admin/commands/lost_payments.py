@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 import click
 
-from admin.commands.operator import operator_name
+from admin.commands.operator import by
 from admin.commands.tables import Field, as_json, identity, moment, print_rows
 from admin.commands.worker_databases import ask_all
 
@@ -60,7 +60,10 @@ def lost(as_json: bool) -> None:
 @click.option("--collector", "collector_id", metavar="COLLECTOR", type=int, help="Only what came to this collector.")
 @click.option("--settled", is_flag=True, help="Pay nothing: these payments were passed on or settled otherwise.")
 @click.option("--dry-run", is_flag=True, help="Show what would be paid back, and do nothing.")
-def refund(turn_id: int, debtor_id: int | None, collector_id: int | None, settled: bool, dry_run: bool) -> None:
+@by
+def refund(
+    turn_id: int, debtor_id: int | None, collector_id: int | None, settled: bool, dry_run: bool, by: str
+) -> None:
     """Pay back what came in for a turn whose result is lost, each payment once.
 
     The collectors pay it, whole and without a cut (less negative interest, which they have borne). What a collector has
@@ -71,7 +74,7 @@ def refund(turn_id: int, debtor_id: int | None, collector_id: int | None, settle
     if dry_run:
         print_rows(_FIELDS, [row[:-3] for row in rows], is_json=False)
         return
-    decision = (turn_id, operator_name(), debtor_id, collector_id, settled)
+    decision = (turn_id, by, debtor_id, collector_id, settled)
     total = sum(row[0] for row in ask_all("select worker.refund_lost_payments(%s, %s, %s, %s, %s)", decision))
     if settled:
         click.echo(f"{total} payments for turn {turn_id} are settled")

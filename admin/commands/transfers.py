@@ -9,7 +9,7 @@ import click
 
 from admin.commands import lost_payments
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, read_id
-from admin.commands.operator import operator_name
+from admin.commands.operator import by
 from admin.commands.tables import Field, as_json, identity, print_rows
 from admin.commands.worker_databases import ask_all
 from admin.commands.worker_databases import decide as tell_worker
@@ -24,10 +24,6 @@ _STATES = {
 }
 
 _PAYERS = {"collecting": "seller", "sending": "collector"}
-
-by = click.option(
-    "--by", default=operator_name, show_default="user@host", metavar="NAME", help="Who decides; it is recorded."
-)
 
 
 @click.group()

@@ -8,7 +8,7 @@ import click
 
 from admin.commands.collector_arguments import database
 from admin.commands.collectors import solver_database
-from admin.commands.operator import operator_name
+from admin.commands.operator import by
 from admin.commands.options import configuration
 from admin.commands.tables import Field, amount, as_json, moment, print_rows
 from admin.commands.turn_insight import circles, what_would_help
@@ -60,7 +60,8 @@ def list_(limit: int, as_json: bool) -> None:
 
 
 @turns.command()
-def start() -> None:
+@by
+def start(by: str) -> None:
     """Start a turn now, whatever TURN_PERIOD says.
 
     With the settings of the environment for phases, base currency and so on. The solver takes it from phase to phase;
@@ -72,7 +73,8 @@ def start() -> None:
     settings = turn_settings(config)
     with database(config.solver_postgres_url, "solver") as solver:
         row = solver.execute(
-            "select solver.start_turn(%s, %s, %s, %s, %s, %s, %s, p_is_due => true)", settings.of_start()
+            "select solver.start_turn(%s, %s, %s, %s, %s, %s, %s, p_is_due => true, p_done_by => %s)",
+            (*settings.of_start(), by),
         ).fetchone()
         assert row is not None
         if row[0] is None:
@@ -94,7 +96,8 @@ def _why_not(solver: Any) -> str:
     metavar="N",
     help="The highest turn that any worker has seen. The next one gets a higher ID.",
 )
-def resume(above: int) -> None:
+@by
+def resume(above: int, by: str) -> None:
     """Start turns again, although not every shard has reported.
 
     The solver's database may be an earlier state of itself. By itself it goes on as soon as all shards have told which
@@ -104,7 +107,7 @@ def resume(above: int) -> None:
     `swpt-trade shards` says which shards are waited for.
     """
     with solver_database() as (solver, _):
-        row = solver.execute("select solver.resume_turns(%s, %s)", (above, operator_name())).fetchone()
+        row = solver.execute("select solver.resume_turns(%s, %s)", (above, by)).fetchone()
     assert row is not None
     if row[0] is None:
         raise click.ClickException("there is nothing to resume: the solver waits for nobody")

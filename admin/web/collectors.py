@@ -113,7 +113,7 @@ class Activation(MethodView):
         """Ensure a number of alive collector accounts.
 
         Alive are accounts that are not disabled. Missing ones are created; none is ever removed. Repeating the
-        request changes nothing.
+        request changes nothing. What was created is recorded in the log of actions, with the user.
         """
         config = services().config
         try:

@@ -84,7 +84,10 @@ class Replay(MethodView):
     @blueprint.alt_response(404, description="No such message is waiting.")
     @blueprint.alt_response(409, description="The message belongs to another shard.")
     def post(self, workerNumber: int, setAsideId: int) -> None:
-        """Put a message back into its queue, when the cause of its failure is mended. For superusers."""
+        """Put a message back into its queue, when the cause of its failure is mended. For superusers.
+
+        The decision, and who took it, is recorded in the log of actions.
+        """
         if not _decide("select worker.replay_set_aside(%s, %s) as count", workerNumber, setAsideId):
             _find(workerNumber, setAsideId)
             abort(409, message="The message belongs to another shard.")
@@ -97,7 +100,10 @@ class Discard(MethodView):
     @blueprint.response(204)
     @blueprint.alt_response(404, description="No such message is waiting.")
     def post(self, workerNumber: int, setAsideId: int) -> None:
-        """Give a message up. For superusers."""
+        """Give a message up. For superusers.
+
+        The decision, and who took it, is recorded in the log of actions.
+        """
         if not _decide("select worker.discard_set_aside(%s, %s) as count", workerNumber, setAsideId):
             abort(404)
 

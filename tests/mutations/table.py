@@ -139,7 +139,9 @@ MUTATIONS = (
         "G20", f"{_S}/collectors/add_busy_collectors.sql", "if solver.is_blocked(v_debtor_id) then", "if false then"
     ),
     Mutation("G20", f"{_S}/collectors/collectors_to_remove.sql", "< solver.now() - p_delay", "< solver.now()"),
-    Mutation("G20", f"{_S}/collectors/remove_collector.sql", "and solver.block_currency(p_debtor_id)", "and false"),
+    Mutation(
+        "G20", f"{_S}/collectors/remove_collector.sql", "and solver.block_currency(p_debtor_id, p_done_by)", "and false"
+    ),
     Mutation("G20", f"{_W}/collectors/remove_collectors.sql", "perform worker.move_rest_money(v_removals);", ""),
     Mutation(
         "G20",

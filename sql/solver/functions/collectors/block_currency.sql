@@ -1,4 +1,4 @@
-create or replace function solver.block_currency(p_debtor_id bigint)
+create or replace function solver.block_currency(p_debtor_id bigint, p_done_by text default session_user)
   returns boolean
   language sql
 begin atomic
@@ -14,7 +14,7 @@ begin atomic
   select count(*) > 0
   from blocked as b
   cross join lateral solver.note_action(
-    session_user, 'blocked a currency', jsonb_build_object('debtor_id', b.debtor_id)
+    p_done_by, 'blocked a currency', jsonb_build_object('debtor_id', b.debtor_id)
   );
 end;
 

@@ -1,4 +1,8 @@
-create or replace function solver.remove_collector(p_debtor_id bigint, p_collector_id bigint)
+create or replace function solver.remove_collector(
+  p_debtor_id bigint,
+  p_collector_id bigint,
+  p_done_by text default session_user
+)
   returns table (is_newly_disabled boolean, is_newly_blocked boolean)
   language plpgsql
 as $$
@@ -17,7 +21,7 @@ begin
   perform solver.disable_collectors(array[p_debtor_id], array[p_collector_id]);
   if v_status <> solver.disabled() then
     perform solver.note_action(
-      session_user,
+      p_done_by,
       'removed a collector',
       jsonb_build_object('debtor_id', p_debtor_id, 'collector_id', p_collector_id)
     );
@@ -28,7 +32,7 @@ begin
   return query select
     v_status <> solver.disabled(),
     not exists (select from solver.collector_account as c where c.debtor_id = p_debtor_id and c.status <> solver.disabled())
-    and solver.block_currency(p_debtor_id);
+    and solver.block_currency(p_debtor_id, p_done_by);
 end
 $$;
 

@@ -1,4 +1,4 @@
-create or replace function solver.unblock_currency(p_debtor_id bigint)
+create or replace function solver.unblock_currency(p_debtor_id bigint, p_done_by text default session_user)
   returns boolean
   language sql
 begin atomic
@@ -9,7 +9,7 @@ begin atomic
   select count(*) > 0
   from unblocked as u
   cross join lateral solver.note_action(
-    session_user, 'unblocked a currency', jsonb_build_object('debtor_id', u.debtor_id)
+    p_done_by, 'unblocked a currency', jsonb_build_object('debtor_id', u.debtor_id)
   );
 end;
 

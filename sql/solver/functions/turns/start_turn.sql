@@ -6,7 +6,8 @@ create or replace function solver.start_turn(
   p_base_debtor_id bigint,
   p_max_distance_to_base integer,
   p_min_trade_amount bigint,
-  p_is_due boolean default false
+  p_is_due boolean default false,
+  p_done_by text default session_user
 )
   returns integer
   language plpgsql
@@ -59,7 +60,7 @@ begin
   returning turn_id into v_turn_id;
   perform solver.note_phase(v_turn_id);
   if p_is_due then
-    perform solver.note_action(session_user, 'started a turn', jsonb_build_object('turn', v_turn_id));
+    perform solver.note_action(p_done_by, 'started a turn', jsonb_build_object('turn', v_turn_id));
   end if;
   return v_turn_id;
 end
@@ -68,5 +69,6 @@ $$;
 comment on function solver.start_turn is
   'Starts a turn if none is unfinished and one is due: in the first half of a period, and not less than half a '
   'period after the latest start; starts in the future do not count, nor turns that were closed by force. Returns its '
-  'ID, or null. A period of zero starts nothing by itself. p_is_due: an operator wants it now, whatever the period. '
-  'But nothing starts while this database may have stepped back. Called by the solver''s turn loop, and by operators.';
+  'ID, or null. A period of zero starts nothing by itself. p_is_due: an operator (p_done_by) wants it now, whatever '
+  'the period. But nothing starts while this database may have stepped back. Called by the solver''s turn loop, and by '
+  'operators.';

@@ -8,5 +8,5 @@ begin atomic
 end;
 
 comment on function worker.note_action is
-  'Records what somebody has changed. Called by the functions for operators that change something, in the same '
-  'transaction.';
+  'Records what somebody has changed, with who is connected. Called by the functions for operators that change '
+  'something, in the same transaction.';
