@@ -98,25 +98,13 @@ def collector(debtorId: int, collectorId: int) -> str:
     """A collector: its status, its account, its payments, its removal, and what people decided about it."""
     subject = Jsonb({"debtor_id": debtorId, "collector_id": collectorId})
     with services().solver.transaction() as connection:
-        known = connection.execute(
-            "select * from solver.find_collectors(%s) where collector_id = %s", (debtorId, collectorId)
-        ).fetchone()
-        others = connection.execute(
-            "select count(*) filter (where status = %s) as active, count(*) filter (where status <> %s) as remaining,"
-            " min(collector_id) filter (where status = %s) as heir_id"
-            " from solver.find_collectors(%s) where collector_id <> %s",
-            (
-                CollectorStatus.ACTIVE.value,
-                CollectorStatus.DISABLED.value,
-                CollectorStatus.ACTIVE.value,
-                debtorId,
-                collectorId,
-            ),
-        ).fetchone()
+        known = connection.execute("select * from solver.collector_state(%s, %s)", (debtorId, collectorId)).fetchone()
         actions = connection.execute(
             "select * from solver.list_actions(null, %s, %s)", (subject, SHOWN_ACTIONS)
         ).fetchall()
     shards = [_shard(n, database, debtorId, collectorId, subject) for n, database in enumerate(services().workers)]
+    if known is not None and known["status"] is None:
+        known = None
     seen = [shard for shard in shards if shard.knows_it or shard.should_know_it]
     if known is None and not any(shard.knows_it or not shard.account for shard in shards):
         flask.abort(404)
@@ -128,7 +116,7 @@ def collector(debtorId: int, collectorId: int) -> str:
         known=known,
         status=known and STATUSES[known["status"]],
         meaning=known and MEANINGS[known["status"]],
-        removal=list(removal(known, others or {}, next((s.account for s in seen if s.account), None))),
+        removal=list(removal(known, next((s.account for s in seen if s.account), None))),
         shards=seen,
         unreachable=[shard.worker for shard in shards if shard.account is None],
         payment_in_words=payment_in_words,
@@ -182,10 +170,10 @@ def progress(turn: Row) -> str:
     return "pays other collectors" if turn["started_sending"] else "waits for sellers"
 
 
-def removal(known: Row | None, others: Row, account: Row | None) -> Iterator[str]:
+def removal(known: Row | None, account: Row | None) -> Iterator[str]:
     """Whether a collector may be removed, or how far its removal is and what it waits for, in sentences.
 
-    `others` counts those of the same currency; `account` is what its shard knows, None if nobody can be asked.
+    `account` is what its shard knows, None if nobody can be asked.
     """
     if known is None:
         yield (
@@ -195,20 +183,20 @@ def removal(known: Row | None, others: Row, account: Row | None) -> Iterator[str
         return
     if known["status"] != CollectorStatus.DISABLED.value:
         yield "swpt-trade collectors remove takes it out of trade for good, at any time: payments under way go on."
-        if not others.get("remaining"):
+        if not known["other_remaining"]:
             yield (
                 "It is the last one of its currency that is not disabled, so the currency would be blocked as well, "
                 "and its money would stay with it until you add another collector."
             )
-        elif not others.get("active"):
+        elif not known["other_active"]:
             yield "No other collector of its currency is active yet; its money would wait for one."
     else:
-        yield from _steps_of_removal(known, others, account)
+        yield from _steps_of_removal(known, account)
     if account is None:
         yield "No database that this server looks into knows the account, so what is on it is not known here."
 
 
-def _steps_of_removal(known: Row, others: Row, account: Row | None) -> Iterator[str]:
+def _steps_of_removal(known: Row, account: Row | None) -> Iterator[str]:
     if account is not None:
         begins_at = known["latest_status_change_at"] + account["removal_delay"]
         if begins_at > account["seen_at"]:
@@ -227,7 +215,7 @@ def _steps_of_removal(known: Row, others: Row, account: Row | None) -> Iterator[
     if account["moves_rest_money"]:
         yield "What was left on its account is on its way to another collector."
     elif account["movable_amount"]:
-        tokens, heir = number(account["movable_amount"]), others.get("heir_id")
+        tokens, heir = number(account["movable_amount"]), known["heir_id"]
         yield (
             f"{tokens} tokens on its account go to collector {to_unsigned(heir)} then."
             if heir is not None

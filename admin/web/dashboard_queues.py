@@ -95,6 +95,9 @@ MEANINGS = {
 }
 """What outgoing messages are for, by their type."""
 
+WHOLE = ("set_aside", "failed")
+"""Kinds of queues of whose messages everything is shown: people decide about them."""
+
 _LANE = re.compile(r"inbox_([0-9]+)")
 
 
@@ -133,7 +136,8 @@ def page(workerNumber: int, queue: str) -> str:
         kind=kind,
         meaning=MEANINGS.get(state["message_type"], ""),
         count_limit=COUNT_LIMIT,
-        messages=[{**row, "text": json.dumps(row["body"], indent=2, ensure_ascii=False)} for row in shown],
+        messages=[{**row, "text": json.dumps(row["body"] or {}, indent=2, ensure_ascii=False)} for row in shown],
+        is_whole=state["kind"] in WHOLE,
         after=after_id,
         further=shown[-1]["message_id"] if has_more else None,
         takers=takers,

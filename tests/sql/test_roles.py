@@ -106,6 +106,7 @@ solver.phase_starts                -       d         d
 solver.count_turn_rows             -       d         d
 solver.debtor_collectors           -       d         d
 solver.find_collectors             -       d         d
+solver.collector_state             -       d         d
 solver.is_blocked                  -       d         d
 solver.ensure_collectors           -       d         d
 solver.list_actions                -       d         d

@@ -116,6 +116,7 @@ def test_accounts_are_adopted_and_discarded(held: Web) -> None:
     )
     log = held.get(LOG).text
     assert "adopted an account" in log
+    assert "/trade/dashboard/collectors/7/1099511627776" in log
     assert "debtor 18446744073709551615; collector 1099511627776" in log
 
 

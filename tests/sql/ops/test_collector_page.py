@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connection
+from tests.sql.collectors.rows import add
 from tests.sql.transfers.rows import (
     BUYER,
     COLLECTOR,
@@ -153,3 +154,15 @@ def test_the_own_surplus_of_a_collector_is_locked_until_it_is_released(db: Conne
     lock = {"debtor_id": DEBTOR, "turn_id": TURN, "collector_id": COLLECTOR, "collection_deadline": NOW}
     insert(db, "account_lock", creditor_id=COLLECTOR, amount=-900, transfer_id=0, initiated_at=NOW, **lock)
     assert payments(db) == {("of its own", "to sell"): (1, 900, TURN, NOW)}
+
+
+def test_the_catalogue_tells_of_a_collector_and_of_the_others_of_its_currency(solver_db: Connection) -> None:
+    columns = "status, removal, is_blocked, other_active, other_remaining, heir_id"
+    query = f"select {columns} from solver.collector_state(666, 5)"
+    assert rows(solver_db, query) == [(None, None, False, 0, 0, None)]
+    for collector_id, status in ((5, 3), (7, 2), (6, 2), (8, 1), (9, 3)):
+        add(solver_db, collector_id, status, 666)
+    add(solver_db, 1, 2, 667)
+    solver_db.execute("update solver.collector_account set removal = 'busy' where collector_id = 5")
+    solver_db.execute("select solver.block_currency(666)")
+    assert rows(solver_db, query) == [(3, "busy", True, 2, 3, 6)]

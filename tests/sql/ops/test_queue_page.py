@@ -30,7 +30,7 @@ def put(db: Connection, queue: str, *bodies: dict[str, Any]) -> None:
 
 
 def test_the_messages_of_a_lane_come_in_order_and_in_parts(db: Connection) -> None:
-    bodies = [{"type": "UpdatedFlags", "number": number} for number in range(3)]
+    bodies = [{"type": "UpdatedFlags", "update_id": number} for number in range(3)]
     put(db, "inbox_2", *bodies)
     assert messages(db, "inbox_2", None, 2) == [(1, "UpdatedFlags", bodies[0]), (2, "UpdatedFlags", bodies[1])]
     assert messages(db, "inbox_2", 2, 2) == [(3, "UpdatedFlags", bodies[2])]
@@ -56,8 +56,23 @@ def test_what_is_kept_in_columns_is_shown_as_a_message(db: Connection) -> None:
     )
     ((message_id, message_type, body),) = messages(db, "out_finalize_transfer")
     assert (message_id, message_type) == (1, "FinalizeTransfer")
-    assert body["transfer_id"] == 3
-    assert "outbox_id" not in body
+    assert body == {
+        **{"creditor_id": 1, "debtor_id": 2, "transfer_id": 3, "coordinator_id": 1, "coordinator_request_id": 4},
+        "ts": "2026-03-01T12:00:00+00:00",
+    }
+
+
+def test_of_messages_that_wait_only_whom_they_are_about_is_shown(db: Connection) -> None:
+    """What they say, amounts and notes and account IDs, is not for operators; of what was set aside it is."""
+    body = {"type": "AccountTransfer", "creditor_id": 1, "ts": "2026", "transfer_note": "secret", "sender": "secret"}
+    for queue in ("inbox_2", "out_start_sending", "solver_request"):
+        put(db, queue, body, {"type": "X", "texts": ["secret"]})
+        assert [row[2] for row in messages(db, queue)] == [
+            {"type": "AccountTransfer", "creditor_id": 1, "ts": "2026"},
+            {"type": "X"},
+        ]
+    put(db, "inbox_3", {"note": "secret"})
+    assert messages(db, "inbox_3") == [(1, "", None)]
 
 
 @pytest.mark.parametrize("queue", ["inbox_99", "applied_file", "q_inbox_0", "inbox_0'; select 1 --", "", '"'])
