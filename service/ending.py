@@ -3,7 +3,7 @@
 Most waits end by themselves when the stop is requested. But Python runs no handler of a signal while the main thread is
 inside a library: it looks up a name, or writes to an output that nobody reads. So a thread of its own hears of signals,
 by the descriptor that the interpreter writes them to. It asks the loops to stop, and ends the process when that does
-not help. Nothing is lost then: all work survives a crash.
+not help. Nothing is lost then: all work survives a crash. What a process would leave in folders goes first, also then.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _PLACES = (
 )
 
 _current: _Limit | None = None
+_leavings: list[Callable[[], None]] = []
 
 
 class _Limit:
@@ -85,7 +86,7 @@ class _Limit:
         telling = threading.Thread(target=self._tell, daemon=True)
         telling.start()
         telling.join(_TELL_SECONDS)
-        os._exit(self._status)
+        _exit(self._status)
 
     def _tell(self) -> None:
         logger.warning(
@@ -140,11 +141,24 @@ def limit_by_alarm(*numbers: int, seconds: float = SUPERVISOR_SECONDS) -> None:
         if callable(handler):
             signal.signal(number, handle)
 
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGALRM, lambda *_: _exit(0))
     # The interpreter takes the handlers away before it is gone.
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0.0)
     for number in numbers:
         add(number)
+
+
+def at_any_end(leave: Callable[[], None]) -> None:
+    """Has something done before this process is gone, be it at its own end or at one that is made."""
+    atexit.register(leave)
+    _leavings.append(leave)
+
+
+def _exit(status: int) -> None:
+    for leave in _leavings:
+        with suppress(Exception):
+            leave()
+    os._exit(status)
 
 
 def waits() -> list[str]:

@@ -5,13 +5,14 @@ The supervisor of a server prepares it; its children find it in their environmen
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from service import ending
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def _temporary() -> Path:
         if os.getpid() == owner:
             shutil.rmtree(path, ignore_errors=True)
 
-    atexit.register(remove)
+    ending.at_any_end(remove)
     return path
 
 

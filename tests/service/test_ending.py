@@ -36,6 +36,16 @@ TLS = {"SOLVER_POSTGRES_URL": WORKER + "?sslmode=require", "WORKER_POSTGRES_URL"
 PARTS = ("consume_messages", "roll_worker_turns", "roll_transfers", "fetch_debtor_infos", "scan_all")
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Neither by those that end themselves nor by those whose end is made."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield
+    assert [*folder.iterdir()] == []
+
+
 def has_started(pid: int) -> bool:
     """Whether a part has the threads that look after it."""
     return len([*Path(f"/proc/{pid}/task").iterdir()]) >= 3
