@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 blueprint = flask.Blueprint("collectors", __name__, url_prefix="/collectors")
 
-COUNT_LIMIT = 100_000
+COUNT_LIMIT = 10_000
 """Payments of each table are counted up to this number."""
 
 SHOWN_TURNS = 20

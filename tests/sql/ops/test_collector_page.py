@@ -166,3 +166,22 @@ def test_the_catalogue_tells_of_a_collector_and_of_the_others_of_its_currency(so
     solver_db.execute("update solver.collector_account set removal = 'busy' where collector_id = 5")
     solver_db.execute("select solver.block_currency(666)")
     assert rows(solver_db, query) == [(3, "busy", True, 2, 3, 6)]
+
+
+def test_a_busy_collector_of_tables_without_statistics_is_counted_soon(db: Connection) -> None:
+    """Not by comparing every payment with every try."""
+    query = (
+        "insert into worker.{} (collector_id, turn_id, debtor_id, creditor_id, {}) select %s, %s, %s, n, {}"
+        " from generate_series(1, 20000) as n"
+    )
+    for table, columns, values in (
+        ("worker_dispatching", "amount, purge_after", "10, now()"),
+        (
+            "transfer_attempt",
+            "is_dispatching, nominal_amount, collection_started_at, inserted_at",
+            "true, 10, now(), now()",
+        ),
+    ):
+        db.execute(query.format(table, columns, values).encode(), (COLLECTOR, TURN, DEBTOR))
+    db.execute("set statement_timeout = '10s'")
+    assert {key: row[0] for key, row in payments(db, 20_000).items()} == {("to buyers", "ordered"): 20_000}

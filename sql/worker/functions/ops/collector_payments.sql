@@ -62,39 +62,37 @@ begin atomic
     limit p_limit
   ),
   owed as (
-    (
-      select 'to collectors' as way, 'owed' as state, w.turn_id, w.amount, null::timestamptz as since
-      from worker.worker_sending as w
-      where w.from_collector_id = p_collector_id
-        and w.debtor_id = p_debtor_id
-        and not exists (
-          select from worker.transfer_attempt as t
-          where t.collector_id = p_collector_id
-            and t.turn_id = w.turn_id
-            and t.debtor_id = p_debtor_id
-            and t.creditor_id = w.to_collector_id
-            and not t.is_dispatching
-        )
-      order by w.turn_id, w.to_collector_id
-      limit p_limit
-    )
-    union all
-    (
-      select 'to buyers', 'owed', d.turn_id, d.amount, null
-      from worker.worker_dispatching as d
-      where d.collector_id = p_collector_id
-        and d.debtor_id = p_debtor_id
-        and not exists (
-          select from worker.transfer_attempt as t
-          where t.collector_id = p_collector_id
-            and t.turn_id = d.turn_id
-            and t.debtor_id = p_debtor_id
-            and t.creditor_id = d.creditor_id
-            and t.is_dispatching
-        )
-      order by d.turn_id, d.creditor_id
-      limit p_limit
-    )
+    select o.way, 'owed' as state, o.turn_id, o.amount, null::timestamptz as since
+    from (
+      (
+        select 'to collectors' as way, w.turn_id, w.to_collector_id as creditor_id, false as is_dispatching, w.amount
+        from worker.worker_sending as w
+        where w.from_collector_id = p_collector_id and w.debtor_id = p_debtor_id
+        order by w.turn_id, w.to_collector_id
+        limit p_limit
+      )
+      union all
+      (
+        select 'to buyers', d.turn_id, d.creditor_id, true, d.amount
+        from worker.worker_dispatching as d
+        where d.collector_id = p_collector_id and d.debtor_id = p_debtor_id
+        order by d.turn_id, d.creditor_id
+        limit p_limit
+      )
+    ) as o
+    -- A look at the index for each, and no join: of tables without statistics that might compare all with all.
+    left join lateral (
+      select true as is_attempted
+      from worker.transfer_attempt as t
+      where t.collector_id = p_collector_id
+        and t.turn_id = o.turn_id
+        and t.debtor_id = p_debtor_id
+        and t.creditor_id = o.creditor_id
+        and t.is_dispatching = o.is_dispatching
+      order by t.creditor_id
+      limit 1
+    ) as t on true
+    where t.is_attempted is null
   ),
   own as (
     select 'of its own' as way, case when l.amount > 0 then 'to buy' else 'to sell' end as state, l.turn_id,
