@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from service.watching.leavings import leave_all
+
 logger = logging.getLogger(__name__)
 
 ALONE_SECONDS = 6.5
@@ -45,7 +47,6 @@ _PLACES = (
 )
 
 _current: _Limit | None = None
-_leavings: list[Callable[[], None]] = []
 
 
 class _Limit:
@@ -148,16 +149,8 @@ def limit_by_alarm(*numbers: int, seconds: float = SUPERVISOR_SECONDS) -> None:
         add(number)
 
 
-def at_any_end(leave: Callable[[], None]) -> None:
-    """Has something done before this process is gone, be it at its own end or at one that is made."""
-    atexit.register(leave)
-    _leavings.append(leave)
-
-
 def _exit(status: int) -> None:
-    for leave in _leavings:
-        with suppress(Exception):
-            leave()
+    leave_all()
     os._exit(status)
 
 

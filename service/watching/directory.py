@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from service import ending
+from service.watching.leavings import at_any_end
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _temporary() -> Path:
         if os.getpid() == owner:
             shutil.rmtree(path, ignore_errors=True)
 
-    ending.at_any_end(remove)
+    at_any_end(remove)
     return path
 
 
