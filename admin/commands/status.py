@@ -146,6 +146,7 @@ _PROBLEMS = {
     "setAside": "{:,} messages could not be applied: see the dashboard, or worker.set_aside",
     "doubtful": "{:,} payments are in doubt since a database stepped back: see `swpt-trade transfers held`",
     "lost": "{:,} payments came in for turns whose results are lost: see `swpt-trade transfers lost`",
+    "unexplained": "{:,} collector accounts have tokens that nothing explains: see `swpt-trade transfers unexplained`",
     "heldAccounts": "{:,} accounts that nobody asked for have money: see `swpt-trade collectors held`",
     "misconfigured": "{:,} collector accounts are configured by somebody else as well",
     "lacking": "{:,} collector accounts are needed, and no authority has told of them for days",
@@ -163,7 +164,9 @@ def _figures_of_worker(worker: Any) -> dict[str, Any]:
     held, misconfigured, lacking = worker.execute(
         "select held, misconfigured, lacking from worker.account_figures()"
     ).fetchone()
-    doubtful, lost = worker.execute("select doubtful, lost from worker.doubt_figures()").fetchone()
+    doubtful, lost, unexplained = worker.execute(
+        "select doubtful, lost, unexplained from worker.doubt_figures()"
+    ).fetchone()
     return {
         "database": worker.info.dbname,
         "inbox": kinds.get("inbox", (0, 0.0))[0],
@@ -174,6 +177,7 @@ def _figures_of_worker(worker: Any) -> dict[str, Any]:
         "oldestSeconds": max(kinds.get(kind, (0, 0.0))[1] for kind in ("inbox", "outbox", "requests")),
         "doubtful": doubtful,
         "lost": lost,
+        "unexplained": unexplained,
         "heldAccounts": held,
         "misconfigured": misconfigured,
         "lacking": lacking,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from admin.commands import lost_payments
+from admin.commands import lost_payments, unexplained_balances
 from admin.commands.collector_arguments import COLLECTOR, DEBTOR, NEGATIVE_IDS, read_id
 from admin.commands.operator import by
 from admin.commands.tables import Field, as_json, identity, print_rows
@@ -173,5 +173,5 @@ def nothing_lost(by: str) -> None:
     click.echo(f"{total} payments go on")
 
 
-for _command in lost_payments.COMMANDS:
+for _command in (*lost_payments.COMMANDS, unexplained_balances.unexplained):
     transfers.add_command(_command)

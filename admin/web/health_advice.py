@@ -151,6 +151,13 @@ def _of_worker(worker: int, connection: Connection, seen: dict[str, dict[str, An
         ),
         (doubts, "lost", "{} payments came in for turns whose results are lost.", "swpt-trade transfers refund", None),
         (
+            doubts,
+            "unexplained",
+            "{} collector accounts have tokens that nothing explains.",
+            "swpt-trade transfers unexplained",
+            None,
+        ),
+        (
             accounts,
             "misconfigured",
             "{} collector accounts are configured by somebody else as well.",

@@ -368,7 +368,7 @@ def advance_transfers(worker: Connection, limit: int = 1000, sizes: Sizes | None
 
 
 def _settle_doubts(worker: Connection, limit: int) -> int:
-    if _value(worker, "select worker.doubtful_turns()", ()) is None:
+    if not _value(worker, "select worker.has_doubts()", ()):
         return 0
     lanes = range(_value(worker, "select lane_count from worker.configuration", ()))
     return sum(_value(worker, "select worker.settle_doubts(%s, %s)", (lane, limit)) for lane in lanes)

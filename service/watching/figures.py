@@ -30,7 +30,7 @@ _QUEUES: LiteralString = "select kind, queue, message_type, messages, oldest_sec
 _WORKER_TURNS: LiteralString = "select phase, subphase, deadline_seconds, overdue_seconds from worker.turn_figures()"
 _ACCOUNTS: LiteralString = "select held, misconfigured, lacking from worker.account_figures()"
 _OTHERS: LiteralString = "select count(*) from worker.identity as i where i.binding_key <> %s"
-_DOUBTS: LiteralString = "select step_backs, doubtful, lost from worker.doubt_figures()"
+_DOUBTS: LiteralString = "select step_backs, doubtful, lost, unexplained from worker.doubt_figures()"
 _STEP_BACKS: LiteralString = "select count(*) from solver.step_back_status()"
 _SOLVER_TURNS: LiteralString = (
     "select turn_id, phase, started_seconds_ago, deadline_seconds, overdue_seconds from solver.turn_figures()"
@@ -111,10 +111,11 @@ def _identity(binding_key: str, connection: psycopg.Connection[Any]) -> Iterator
 
 
 def _doubts(connection: psycopg.Connection[Any]) -> Iterator[Metric]:
-    for step_backs, doubtful, lost in connection.execute(_DOUBTS):
+    for step_backs, doubtful, lost, unexplained in connection.execute(_DOUBTS):
         yield _gauge("step_backs", "Losses of last commits that are not settled yet", step_backs)
         yield _gauge("doubtful_payments", "Payments of which nobody knows whether they were made", doubtful)
         yield _gauge("lost_payments", "Payments for turns whose results are lost, not refunded", lost)
+        yield _gauge("unexplained_accounts", "Collector accounts with tokens that nothing explains", unexplained)
 
 
 def _worker_turns(connection: psycopg.Connection[Any]) -> Iterator[Metric]:

@@ -114,6 +114,7 @@ def test_a_turn_is_started_by_hand(run: Run, solver_db: Connection) -> None:
         ("turns", "list"),
         ("transfers", "held"),
         ("transfers", "lost"),
+        ("transfers", "unexplained"),
         ("collectors", "list"),
         ("collectors", "held"),
         ("status",),

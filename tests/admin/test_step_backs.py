@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 from click.testing import CliRunner, Result
 
 from admin.cli import main
 from service.watching.figures import Figures
 from tests.conftest import Connection
 from tests.settings.environments import ENVIRONMENTS
+from tests.sql.transfers.rows import add_account, set_clock
 from tests.sql.turns.rows import insert, insert_turn, insert_worker_turn, rows
 
 COLLECTOR = 0x10000000000
@@ -72,3 +76,31 @@ def test_lost_payments_are_listed_and_refunded(worker_db: Connection) -> None:
     assert result.exit_code == 0
     assert " by " in result.output
     assert figure(worker_db, "worker", "lost_payments") == 0
+
+
+def test_unexplained_tokens_are_listed_and_settled(worker_db: Connection) -> None:
+    assert run(worker_db, "transfers", "unexplained").exit_code == 0
+    assert figure(worker_db, "worker", "unexplained_accounts") == 0
+    set_clock(worker_db, datetime.now(UTC))
+    add_account(worker_db)
+    worker_db.execute("update worker.worker_account set principal = 1070")
+    noted = {"noticed_at": MOMENT, "creation_date": "2026-01-01", "known_transfer_number": 4, "surplus": 70}
+    found = {"concluded_at": MOMENT, "unseen_transfers": 2, "leaves": 4, "unexplained": 1000}
+    key = {"creditor_id": COLLECTOR, "debtor_id": 666}
+    insert(worker_db, "worker.account_at_step_back", {**key, **noted, **found})
+    assert figure(worker_db, "worker", "unexplained_accounts") == 1
+
+    result = run(worker_db, "transfers", "unexplained")
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()[1:]
+    assert line.split()[:7] == ["666", str(COLLECTOR), "collector-account", "1070", "70", "1000", "2"]
+    (found,) = json.loads(run(worker_db, "transfers", "unexplained", "--json").output)
+    assert (found["debtorId"], found["unexplained"], found["settledAt"]) == ("666", 1000, None)
+    result = run(worker_db, "transfers", "unexplained", "--settled", "666", "0x10000000000", "--by", "ann")
+    assert (result.exit_code, result.output) == (0, "1000 tokens are settled\n")
+    result = run(worker_db, "transfers", "unexplained", "--settled", "666", str(COLLECTOR))
+    assert (result.exit_code, result.output) == (1, f"Error: nothing is listed of 666 and {COLLECTOR}\n")
+    result = run(worker_db, "transfers", "unexplained")
+    assert result.exit_code == 0
+    assert " ann" in result.output
+    assert figure(worker_db, "worker", "unexplained_accounts") == 0

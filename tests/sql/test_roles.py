@@ -58,6 +58,7 @@ worker.turn_progress               -       d         d
 worker.held_transfers              -       d         d
 worker.list_expected_payments      -       d         d
 worker.lost_payments               -       d         d
+worker.unexplained_balances        -       d         d
 worker.catch_up_request_ids        -       -         d
 worker.decide_transfer             -       d         d
 worker.decide_expected_payment     -       d         d

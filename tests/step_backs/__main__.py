@@ -79,7 +79,8 @@ def _run(wanted: list[Plan]) -> Iterator[Finding]:
 
 def _tell(finding: Finding) -> str:
     plan = finding.plan
-    facts = f"lost {finding.lost_tokens}, in doubt {finding.doubtful}, by hand {finding.decided + finding.refunded}"
+    tokens = f"lost {finding.lost_tokens}, unexplained {finding.unexplained_tokens}"
+    facts = f"{tokens}, in doubt {finding.doubtful}, by hand {finding.decided + finding.refunded}"
     return f"{plan.kind}, {whose(plan)}, {plan.moment} ({plan.seed}): {facts} {'; '.join(finding.problems)}"
 
 

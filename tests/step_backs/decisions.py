@@ -19,6 +19,15 @@ _LOST = """
 select turn_id, debtor_id, collector_id, other_id, amount from worker.lost_payments()
 where refunded_at is null and paid_out = 0
 """
+_UNEXPLAINED = """
+select debtor_id, collector_id, unexplained from worker.unexplained_balances() where settled_at is null
+"""
+# Of turns that are not known here; they are listed as lost as soon as a later one is.
+_WAITING = """
+select debtor_id, collector_id, sum(amount)::bigint from worker.early_arrival
+where kind <> 'paid' and refunded_at is null and amount is not null
+group by debtor_id, collector_id
+"""
 _LEFT = """
 select what, count from (
   values
@@ -26,6 +35,7 @@ select what, count from (
     ('attempts', (select count(*) from worker.transfer_attempt)),
     ('dispatching statuses', (select count(*) from worker.dispatching_status)),
     ('open step backs', (select count(*) from worker.step_back where ended_at is null)),
+    ('accounts to be compared', (select count(*) from worker.account_at_step_back where concluded_at is null)),
     ('set aside', (select count(*) from worker.set_aside))
 ) as l (what, count)
 where count > 0
@@ -76,6 +86,20 @@ class Operator:
             for what, count in self._town.query(worker, _LEFT):
                 found[what] = found.get(what, 0) + count
         return found
+
+    def settle_unexplained(self) -> dict[tuple[int, int], int]:
+        """Tokens that are on the list of what nothing explains, by currency and collector. They leave it, and stay."""
+        found: dict[tuple[int, int], int] = {}
+        for worker in WORKERS:
+            for debtor_id, collector_id, tokens in self._town.query(worker, _UNEXPLAINED):
+                found[debtor_id, collector_id] = tokens
+                self._town.query(worker, "select worker.settle_unexplained(%s, %s)", debtor_id, collector_id)
+        return found
+
+    def waiting(self) -> dict[tuple[int, int], int]:
+        """Tokens that came in for turns whose results are not known, by currency and collector."""
+        rows = [row for worker in WORKERS for row in self._town.query(worker, _WAITING)]
+        return {(debtor_id, collector_id): tokens for debtor_id, collector_id, tokens in rows}
 
     def lost_turns(self) -> set[int]:
         """Those that the solver closed by force, and those whose result some shard never got."""

@@ -7,6 +7,21 @@ create or replace function worker.note_transfer_numbers(p_messages jsonb[])
   set enable_seqscan = off
   set jit = off
 begin atomic
+  -- A message that comes again only makes the limit of what rounding may leave wider.
+  update worker.account_at_step_back as b
+  set paid = worker.clamp64(b.paid + p.amount)
+  from (
+    select x.creditor_id, x.debtor_id, sum(-x.acquired_amount::numeric) as amount
+    from unnest(p_messages) as m (message)
+    cross join lateral jsonb_to_record(m.message) as x (
+      creditor_id bigint, debtor_id bigint, acquired_amount bigint
+    )
+    where x.acquired_amount < 0
+      and exists (select from worker.account_at_step_back as o where o.concluded_at is null)
+    group by x.creditor_id, x.debtor_id
+  ) as p
+  where b.concluded_at is null and b.creditor_id = p.creditor_id and b.debtor_id = p.debtor_id;
+
   with told as (
     select distinct a.creditor_id, a.debtor_id, a.seen_transfer_number, x.transfer_number, x.previous_transfer_number
     from unnest(p_messages) as m (message)
@@ -46,4 +61,5 @@ end;
 
 comment on function worker.note_transfer_numbers is
   'Notes up to which transfer of a collector''s account AccountTransfer messages have come without a gap. After a step '
-  'back of this database that tells whether something moved which it forgot. Called by apply_account_transfer.';
+  'back of this database that tells whether something moved which it forgot. '
+  'Meanwhile what leaves the account is counted. Called by apply_account_transfer.';

@@ -84,7 +84,24 @@ begin atomic
     and a.debtor_id = u.debtor_id
     and a.seen_transfer_number < a.last_transfer_number
     and a.last_transfer_committed_at < worker.now() - c.extreme_message_delay
-    and worker.doubtful_turns() is null;
+    and worker.doubtful_turns() is null
+    -- It is evidence until somebody has looked at it.
+    and not exists (
+      select
+      from worker.account_at_step_back as b
+      where b.creditor_id = a.creditor_id and b.debtor_id = a.debtor_id and b.concluded_at is null
+    );
+
+  -- The account was opened, and had transfers, in the time that this database lost.
+  insert into worker.account_at_step_back (
+    creditor_id, debtor_id, noticed_at, creation_date, known_transfer_number, surplus
+  )
+  select u.creditor_id, u.debtor_id, s.noticed_at, u.creation_date, 0, 0
+  from unnest(p_updates) as u
+  cross join (select max(noticed_at) as noticed_at from worker.step_back where ended_at is null) as s
+  where s.noticed_at is not null and u.is_later and u.is_needed and not u.is_stored and u.last_transfer_number > 0
+  order by u.creditor_id, u.debtor_id
+  on conflict do nothing;
 
   update worker.worker_account as a set last_heartbeat_ts = u.heartbeat_ts
   from unnest(p_updates) as u

@@ -40,6 +40,7 @@ begin
     database_id = v_new.database_id,
     seen_at = v_new.seen_at;
 
+  perform worker.note_accounts();
   -- Whatever its state: in the time that was lost each may have been tried again, and paid.
   update worker.transfer_attempt as a
   set held_at = coalesce(a.held_at, worker.now()), held_until = worker.doubt_ends_at(a.backoff_counter);

@@ -12,6 +12,7 @@ begin
   set ended_at = worker.now(), last_turn_id = coalesce(last_turn_id, 0)
   where ended_at is null;
   if found then
+    delete from worker.account_at_step_back where concluded_at is null;
     insert into worker.transfer_decision (decided_at, decided_by, decision)
     values (worker.now(), p_decided_by, 'nothing was lost');
     perform worker.note_action(

@@ -7,7 +7,11 @@ declare
   v_asked_debtors bigint[];
   v_count integer;
 begin
-  if worker.doubtful_turns() is null or not worker.try_lock_lane(p_lane) then
+  if not worker.has_doubts() or not worker.try_lock_lane(p_lane) then
+    return 0;
+  end if;
+  perform worker.explain_balances(p_lane, p_limit);
+  if worker.doubtful_turns() is null then
     return 0;
   end if;
 
@@ -47,6 +51,7 @@ $$;
 comment on function worker.settle_doubts is
   'Lets payments in doubt be tried again when it is certain that none was made: when no earlier request can be under '
   'way any more, the authority is asked for its state of the collector''s account (by a ConfigureAccount), and the '
-  'number of the last transfer that it knows was told to this database. p_limit: most accounts to ask about. Returns '
+  'number of the last transfer that it knows was told to this database. Has balances '
+  'explained, too. p_limit: most accounts to ask about. Returns '
   'how many payments; 0 also if somebody else works on the lane. One call is one transaction. Called periodically by '
   'the worker.';
