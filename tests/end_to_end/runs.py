@@ -87,7 +87,7 @@ def want_the_same_again(world: World, economy: Economy) -> None:
 
 
 def brisk(pace: WorldSettings) -> WorldSettings:
-    """Short phases for a handful of traders, also on a busy machine, and an authority that is quick to delete accounts."""
+    """Short phases for a handful of traders, also on a busy machine; an authority that is quick to delete accounts."""
     authority = replace(
         pace.authority, pass_period=timedelta(seconds=1), update_merge_delay=timedelta(milliseconds=200)
     )
