@@ -30,18 +30,19 @@ class Slope:
 
 
 TURN, LOAD = "make bench-turn", "python -m benchmarks.solver_load"
-WHOLE, BRIDGE, SOLVER = "python -m benchmarks.whole_turn", "make bench-bridge", "make bench-solver"
+SOLVER = "make bench-solver"
 ARCHIVE = "python -m benchmarks.archive"
 
 MEASURED = {
-    "messages": Slope(8.7, "messages that are published for an offer, by us and by the peers", TURN),
-    "message_bytes": Slope(367, "bytes of the body of a transfer's message, on average", TURN),
+    "messages": Slope(9.1, "messages that are published for an offer, by us and by the peers", TURN),
+    "message_bytes": Slope(376, "bytes of the body of a transfer's message, on average", TURN),
     "account_bytes": Slope(
-        650, "bytes that a shard keeps for an account, with indexes: its policy, and its lock", TURN
+        790, "bytes that a shard keeps for an account, with indexes: its policy, and its lock", TURN
     ),
-    "broker_cpu": Slope(70e-6, "s, CPU of RabbitMQ for a message", BRIDGE),
-    "python_cpu": Slope(0.26e-3, "s, CPU of Python for an offer, the peers' included", WHOLE),
-    "postgres_cpu": Slope(0.25e-3, "s, CPU of a worker's PostgreSQL for an offer", WHOLE),
+    "wal_bytes": Slope(9.4e3, "bytes that a worker's database logs for an offer", TURN),
+    "broker_cpu": Slope(310e-6, "s, CPU of RabbitMQ for a message", TURN),
+    "python_cpu": Slope(1.8e-3, "s, CPU of a worker's Python for an offer", TURN),
+    "postgres_cpu": Slope(2.6e-3, "s, CPU of a worker's PostgreSQL for an offer", TURN),
     "solver_seconds": Slope(3e-6, "s, solving for an offer, from files to files", SOLVER),
     "solver_bytes": Slope(374, "bytes of the solver's memory for an offer", SOLVER),
     "exchange_seconds": Slope(
@@ -57,7 +58,6 @@ MEASURED = {
 
 ASSUMED = {
     "offers": Slope(0.45, "offers of an account in a turn, as in the sandbox's economies"),
-    "wal_bytes": Slope(12e3, "bytes that a worker's database logs for an offer; `make bench-turn` counts them"),
     "currency_accounts": Slope(1000, "accounts of a currency"),
     "news": Slope(2, "messages about an account between two turns"),
     "window": Slope(2 * 3600, "s, in which the messages of a turn are to pass"),
