@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from tests.web.conftest import Web
 from tests.web.login_server import login_server
 from tests.web.rows import insert_collector, insert_statistic, insert_turn, set_aside
 from tests.web.serving import free_port, served
+from tests.web.walking import follow_all_links
 
 pytestmark = pytest.mark.slow
 
@@ -320,27 +319,18 @@ def test_by_keyboard_one_comes_to_the_content_and_to_all_pages(busy: Web, tab: T
 
 
 def test_whoever_follows_all_links_finds_every_page_as_it_should_be(busy: Web, tab: Tab, tmp_path: Path) -> None:
-    """On a live turn. Of pages that differ by a number only, two are looked at."""
+    """With something on each of them."""
     insert_worker_turn(busy.worker, 2, 0, turn_id=8)
-    kinds: Counter[str] = Counter()
-    links = "[...document.querySelectorAll('a[href]')].map((a) => a.href.split('#')[0])"
+
+    def look(is_first: bool) -> None:
+        for width, is_dark in LOOKS if is_first else [(390, True)]:
+            look_at(tab, width, is_dark, tmp_path)
+
     with served(busy.client.application.wsgi_app) as url:
         log_in(tab, url)
-        to_visit, met = [f"{url}{DASHBOARD}"], set()
-        while to_visit:
-            address = to_visit.pop(0)
-            kind = re.sub(r"queues/\w+", "queues/Q", re.sub(r"\d+", "N", address.removeprefix(url)))
-            if address in met or kinds[kind] == 2 or not address.startswith(f"{url}{DASHBOARD}"):
-                continue
-            met.add(address)
-            kinds[kind] += 1
-            tab.go(address)
-            to_visit += tab.run(links)
-            tab.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-            for width, is_dark in LOOKS if kinds[kind] == 1 else [(390, True)]:
-                look_at(tab, width, is_dark, tmp_path)
+        kinds = follow_all_links(tab, f"{url}{DASHBOARD}", look)
         assert tab.complaints == []
-    seen = {kind.partition("?")[0].removeprefix(DASHBOARD) for kind in kinds}
+    seen = {kind.partition("?")[0] for kind in kinds}
     assert seen == {"", "turns/", "turns/N", "currencies/", "currencies/N", "shards/", "shards/N", "held/", "log/"} | {
         "held/N/messages/N",
         "collectors/N/N",
