@@ -142,7 +142,13 @@ def limit_by_alarm(*numbers: int, seconds: float = SUPERVISOR_SECONDS) -> None:
         if callable(handler):
             signal.signal(number, handle)
 
-    signal.signal(signal.SIGALRM, lambda *_: _exit(0))
+    def end(*_signal: object) -> None:
+        # Should even what is done now be held up, the system ends the process.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, _TELL_SECONDS)
+        _exit(0)
+
+    signal.signal(signal.SIGALRM, end)
     # The interpreter takes the handlers away before it is gone.
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0.0)
     for number in numbers:
