@@ -110,7 +110,7 @@ def test_every_command_for_operators_that_changes_a_database_has_the_option() ->
     expected = {
         "collectors": {"add", "remove", "block", "unblock", "adopt", "discard"},
         "turns": {"start", "resume"},
-        "transfers": {"decide", "received", "nothing-lost", "refund"},
+        "transfers": {"decide", "received", "nothing-lost", "refund", "unexplained"},
     }
     for name, commands in expected.items():
         group = main.get_command(click.Context(main), name)
