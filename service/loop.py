@@ -90,6 +90,10 @@ def _always() -> bool:
     return True
 
 
+def _no_rest(_count: int, _seconds: float) -> float:
+    return 0.0
+
+
 class Work(NamedTuple):
     """A step, which returns how much it did, and how to wait when that was nothing: by a Listener, or for the time."""
 
@@ -97,6 +101,8 @@ class Work(NamedTuple):
     wait: Callable[[Stop, float], None] = Stop.wait
     is_proven: Callable[[], bool] = _always
     """Whether steps without an error show that earlier trouble is over: only then pauses begin to grow anew."""
+    rest: Callable[[int, float], float] = _no_rest
+    """How many seconds to rest after a step that did so much in so many seconds: see service/gathering.py."""
 
 
 def run(
@@ -118,13 +124,15 @@ def run(
         try:
             with open_work(stop) as work:
                 while not stop.is_requested:
-                    count = _timed(name, work.step, observer)
+                    count, seconds = _timed(name, work.step, observer)
                     if work.is_proven():
                         failures = 0
                     if quit_early:
                         return 0
                     if count == 0:
                         work.wait(stop, poll_seconds)
+                    elif (rest := work.rest(count, seconds)) > 0.0:
+                        stop.wait(rest)
         except ForeignShard as error:
             if observer is not None:
                 observer.on_failure(name, error)
@@ -157,7 +165,7 @@ def run(
     return 0
 
 
-def _timed(name: str, step: Callable[[], int], observer: Observer | None) -> int:
+def _timed(name: str, step: Callable[[], int], observer: Observer | None) -> tuple[int, float]:
     started = time.monotonic()
     count = step()
     seconds = time.monotonic() - started
@@ -167,4 +175,4 @@ def _timed(name: str, step: Callable[[], int], observer: Observer | None) -> int
         logger.info("%s: %s in %.0f ms", name, count, 1000 * seconds)
     else:
         logger.debug("%s: nothing to do", name)
-    return count
+    return count, seconds

@@ -14,6 +14,7 @@ from bridge.inbound import ForeignShard
 from bridge.rabbitmq.broker import RabbitSource
 from bridge.trial import Trial
 from service.databases import lane_count, open_worker
+from service.gathering import enough_of, rest_after
 from service.loop import Listener, Stop, Work
 from service.loops import OpenWork, Part
 from service.parts.intake import Intake
@@ -93,7 +94,8 @@ def _open_inbound(consumer: _Consumer, wiring: Wiring, trial: Trial, _stop: Stop
             sign.obey(count_waiting if consumer.may_be_missing else source.count_waiting)
             inbound = wiring.inbound(source, worker, lane_count(worker), trial=trial)
             intake = Intake(inbound, source, may_be_missing=consumer.may_be_missing, is_draining=consumer.is_draining)
-            yield Work(partial(_take, intake.step, sign), intake.wait, lambda: inbound.stored > 0)
+            rest = partial(rest_after, enough=enough_of(queue.prefetch_count))
+            yield Work(partial(_take, intake.step, sign), intake.wait, lambda: inbound.stored > 0, rest)
     finally:
         source.close()
 
@@ -111,4 +113,4 @@ def _take(step: Callable[[], int], sign: StopSign) -> int:
 def _open_drain(config: Config, wiring: Wiring, place: float, _stop: Stop) -> Iterator[Work]:
     with open_worker(config, "drain") as worker, connect(config.worker_postgres_url, "drain listener") as listening:
         drain = wiring.drain(worker, lane_count(worker), place)
-        yield Work(drain.run_once, Listener(listening, [_CHANNEL]).wait)
+        yield Work(drain.run_once, Listener(listening, [_CHANNEL]).wait, rest=rest_after)

@@ -9,6 +9,7 @@ from functools import partial
 from bridge.messages.names import INTERNAL_TYPES
 from bridge.rabbitmq.broker import RabbitTarget
 from service.databases import open_worker
+from service.gathering import rest_after
 from service.loop import Listener, Stop, Work
 from service.loops import OpenWork, Part, Rounds
 from service.wiring import Wiring
@@ -45,6 +46,6 @@ def _open(config: Config, wiring: Wiring, url: str, types: Sequence[str], name: 
             rounds = Rounds(outbound.run_once, config.flush_period.total_seconds())
             listener = Listener(listening, [_CHANNEL])
             # Whoever has something to send says so: the period is for what comes without a word.
-            yield Work(rounds.step, lambda stop, _seconds: listener.wait(stop, rounds.rest()))
+            yield Work(rounds.step, lambda stop, _seconds: listener.wait(stop, rounds.rest()), rest=rest_after)
     finally:
         target.close()

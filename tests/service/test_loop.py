@@ -64,6 +64,26 @@ def test_the_loop_waits_only_when_there_was_nothing() -> None:
     assert (work.opened, work.closed, work.waits) == (1, 1, 2)
 
 
+def test_the_loop_rests_after_a_step_that_did_something_as_long_as_its_work_says(pauses: list[float]) -> None:
+    stop = Stop()
+    script = [5, 0, 1000, 3]
+    waits: list[float] = []
+
+    def step() -> int:
+        if len(script) == 1:
+            stop.request()
+        return script.pop(0)
+
+    @contextmanager
+    def open_work(_stop: Stop) -> Iterator[Work]:
+        yield Work(
+            step, lambda _stop, seconds: waits.append(seconds), rest=lambda count, _: 0.0 if count > 100 else count / 50
+        )
+
+    assert run("test", open_work, stop, poll_seconds=LONG) == 0
+    assert (pauses, waits) == ([0.1, 0.06], [LONG])
+
+
 def test_pauses_grow_and_connections_are_made_anew(pauses: list[float]) -> None:
     stop = Stop()
     errors: list[int | Exception] = [OSError("x") for _ in range(9)]
