@@ -119,6 +119,28 @@ comment on column worker.worker_account.has_foreign_configuration is
 comment on column worker.worker_account.is_discarded is 'Has its deletion been ordered?';
 comment on column worker.worker_account.commit_period is 'Seconds for which the authority keeps a prepared transfer.';
 
+create table worker.transfer_run (
+  creditor_id bigint not null,
+  debtor_id bigint not null,
+  creation_date date not null,
+  previous_number bigint not null check (previous_number >= 0),
+  last_number bigint not null,
+  noticed_at timestamptz not null,
+  primary key (creditor_id, debtor_id, last_number),
+  foreign key (creditor_id, debtor_id) references worker.worker_account (creditor_id, debtor_id) on delete cascade,
+  check (last_number > previous_number)
+);
+
+comment on table worker.transfer_run is
+  'Transfers of collector accounts that were told to this database, each after the one before, but not all before '
+  'them: messages came in another order, are missing, or came before this database held the account.';
+comment on column worker.transfer_run.creation_date is 'That of the account: numbers begin anew with the next life.';
+comment on column worker.transfer_run.previous_number is
+  'The number of the transfer before the first of them, which was not told.';
+comment on column worker.transfer_run.last_number is 'The number of the last of them.';
+comment on column worker.transfer_run.noticed_at is
+  'When the first of them was told. A message that is missing a long time later is not under way any more.';
+
 create table worker.unknown_account (
   creditor_id bigint not null,
   debtor_id bigint not null,

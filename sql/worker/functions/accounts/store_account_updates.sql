@@ -75,15 +75,31 @@ begin atomic
     -- Numbers begin anew with the next life.
     seen_transfer_number = case when excluded.creation_date > a.creation_date then 0 else a.seen_transfer_number end;
 
-  -- Whatever the messages said that did not come in order, or came before this database: they have all been handled.
-  update worker.worker_account as a set seen_transfer_number = a.last_transfer_number
-  from unnest(p_updates) as u
-  cross join worker.configuration as c
+  -- Whatever the messages said that did not come, or came before this database: those before transfers that were told
+  -- long ago, and before long, have all been handled.
+  update worker.worker_account as a set seen_transfer_number = n.transfer_number
+  from (
+    select
+      o.creditor_id,
+      o.debtor_id,
+      greatest(
+        max(r.last_number), case when o.last_transfer_committed_at < t.old_at then o.last_transfer_number end
+      ) as transfer_number
+    from unnest(p_updates) as u
+    cross join (select worker.now() - c.extreme_message_delay as old_at from worker.configuration as c) as t
+    join worker.worker_account as o
+      on o.creditor_id = u.creditor_id and o.debtor_id = u.debtor_id and o.creation_date = u.creation_date
+    left join worker.transfer_run as r
+      on r.creditor_id = o.creditor_id
+      and r.debtor_id = o.debtor_id
+      and r.creation_date = o.creation_date
+      and r.noticed_at < t.old_at
+    group by o.creditor_id, o.debtor_id, t.old_at
+  ) as n
   where
-    a.creditor_id = u.creditor_id
-    and a.debtor_id = u.debtor_id
-    and a.seen_transfer_number < a.last_transfer_number
-    and a.last_transfer_committed_at < worker.now() - c.extreme_message_delay
+    a.creditor_id = n.creditor_id
+    and a.debtor_id = n.debtor_id
+    and a.seen_transfer_number < n.transfer_number
     and worker.doubtful_turns() is null
     -- It is evidence until somebody has looked at it.
     and not exists (
@@ -91,6 +107,18 @@ begin atomic
       from worker.account_at_step_back as b
       where b.creditor_id = a.creditor_id and b.debtor_id = a.debtor_id and b.concluded_at is null
     );
+
+  with account as (
+    select a.creditor_id, a.debtor_id, a.creation_date, a.seen_transfer_number
+    from unnest(p_updates) as u
+    join worker.worker_account as a on a.creditor_id = u.creditor_id and a.debtor_id = u.debtor_id
+  )
+  delete from worker.transfer_run as r
+  using account as a
+  where
+    r.creditor_id = a.creditor_id
+    and r.debtor_id = a.debtor_id
+    and (r.last_number <= a.seen_transfer_number or r.creation_date <> a.creation_date);
 
   -- The account was opened, and had transfers, in the time that this database lost.
   insert into worker.account_at_step_back (
