@@ -40,9 +40,9 @@ MEASURED = {
         790, "bytes that a shard keeps for an account, with indexes: its policy, and its lock", TURN
     ),
     "wal_bytes": Slope(9.4e3, "bytes that a worker's database logs for an offer", TURN),
-    "broker_cpu": Slope(310e-6, "s, CPU of RabbitMQ for a message", TURN),
-    "python_cpu": Slope(1.8e-3, "s, CPU of a worker's Python for an offer", TURN),
-    "postgres_cpu": Slope(2.6e-3, "s, CPU of a worker's PostgreSQL for an offer", TURN),
+    "broker_cpu": Slope(160e-6, "s, CPU of RabbitMQ for a message", TURN),
+    "python_cpu": Slope(0.43e-3, "s, CPU of a worker's Python for an offer", TURN),
+    "postgres_cpu": Slope(0.87e-3, "s, CPU of a worker's PostgreSQL for an offer", TURN),
     "solver_seconds": Slope(3e-6, "s, solving for an offer, from files to files", SOLVER),
     "solver_bytes": Slope(374, "bytes of the solver's memory for an offer", SOLVER),
     "exchange_seconds": Slope(
