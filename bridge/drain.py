@@ -71,6 +71,8 @@ class Drain:
         self._types = Parts("drain")
         # Where the realm may have changed since the messages came: at the start of a process.
         self._unchecked = set(self._lanes)
+        self.has_more = False
+        """Was a batch full in the latest round, so that there may be more?"""
 
     def run_once(self) -> int:
         """One batch of each lane. Returns how many messages were worked, those set aside included.
@@ -78,6 +80,7 @@ class Drain:
         Raises psycopg.Error for trouble of the surroundings; nothing is lost then.
         """
         self._floors.refresh()
+        self.has_more = False
         total = sum(self._lane_parts.run(f"lane {lane}", partial(self._work, lane)) for lane in self._lanes)
         self._types.worked(total)
         self._lane_parts.worked(total)
@@ -268,4 +271,5 @@ class Drain:
             self._floors.advance(lane, floor)
         elif not busy:
             self._floors.found_empty(lane)
+        self.has_more |= taken >= limit
         return int(taken)

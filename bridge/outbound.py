@@ -84,6 +84,8 @@ class Outbound:
         self._floors = Floors(self._types)
         self._requeue_at = 0.0
         self._has_more_parked = False
+        self.has_more = False
+        """Were all batches of a type full in the latest round, so that there may be more?"""
         self._find_waiting = sql.SQL("select ") + sql.SQL(", ").join(map(_has_waiting, self._types))
 
     def run_once(self) -> int:
@@ -93,6 +95,7 @@ class Outbound:
         told and left alone for a while, unless nothing else left either; then its error is raised.
         """
         self._floors.refresh()
+        self.has_more = False
         self._parts.run("requeue", self._requeue)
         total = sum(self._parts.run(type_name, partial(self._flush, type_name)) for type_name in self._waiting_types())
         self._parts.end_round()
@@ -149,6 +152,8 @@ class Outbound:
             total += count
             if count < batches.last:
                 break
+        else:
+            self.has_more = True
         return total
 
     def _pass_over(self, type_name: str, error: psycopg.Error) -> bool:

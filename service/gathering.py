@@ -14,16 +14,16 @@ LONGEST: Final = 0.1
 SHARE: Final = 4.0
 """So many times as long as the step took: a loop that finds little in a step works for at most a fifth of the time."""
 ENOUGH: Final = 1000
-"""With so much in a step it went at full speed: the next begins at once."""
+"""A consumer that takes so much at a time is at full speed."""
 
 
-def rest_after(count: int, seconds: float, enough: int = ENOUGH) -> float:
-    """Seconds to rest after a step that took `seconds` and did `count`; with `enough` or more none."""
-    return 0.0 if count >= enough else min(LONGEST, SHARE * seconds)
+def rest_after(seconds: float, has_more: bool) -> float:
+    """Seconds to rest after a step that took `seconds`. `has_more`: it did all that it may do at once; then none."""
+    return 0.0 if has_more else min(LONGEST, SHARE * seconds)
 
 
 def enough_of(prefetch_count: int) -> int:
-    """With how many messages a consumer's step went at full speed. `prefetch_count`: 0 for no limit.
+    """After how many messages a consumer does not rest. `prefetch_count`: 0 for no limit.
 
     While it rests no more than that come, so a small limit leaves no time to rest.
     """

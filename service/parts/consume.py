@@ -94,8 +94,13 @@ def _open_inbound(consumer: _Consumer, wiring: Wiring, trial: Trial, _stop: Stop
             sign.obey(count_waiting if consumer.may_be_missing else source.count_waiting)
             inbound = wiring.inbound(source, worker, lane_count(worker), trial=trial)
             intake = Intake(inbound, source, may_be_missing=consumer.may_be_missing, is_draining=consumer.is_draining)
-            rest = partial(rest_after, enough=enough_of(queue.prefetch_count))
-            yield Work(partial(_take, intake.step, sign), intake.wait, lambda: inbound.stored > 0, rest)
+            enough = enough_of(queue.prefetch_count)
+            yield Work(
+                partial(_take, intake.step, sign),
+                intake.wait,
+                lambda: inbound.stored > 0,
+                lambda count, seconds: rest_after(seconds, count >= enough),
+            )
     finally:
         source.close()
 
@@ -113,4 +118,8 @@ def _take(step: Callable[[], int], sign: StopSign) -> int:
 def _open_drain(config: Config, wiring: Wiring, place: float, _stop: Stop) -> Iterator[Work]:
     with open_worker(config, "drain") as worker, connect(config.worker_postgres_url, "drain listener") as listening:
         drain = wiring.drain(worker, lane_count(worker), place)
-        yield Work(drain.run_once, Listener(listening, [_CHANNEL]).wait, rest=rest_after)
+        yield Work(
+            drain.run_once,
+            Listener(listening, [_CHANNEL]).wait,
+            rest=lambda _count, seconds: rest_after(seconds, drain.has_more),
+        )

@@ -46,6 +46,10 @@ def _open(config: Config, wiring: Wiring, url: str, types: Sequence[str], name: 
             rounds = Rounds(outbound.run_once, config.flush_period.total_seconds())
             listener = Listener(listening, [_CHANNEL])
             # Whoever has something to send says so: the period is for what comes without a word.
-            yield Work(rounds.step, lambda stop, _seconds: listener.wait(stop, rounds.rest()), rest=rest_after)
+            yield Work(
+                rounds.step,
+                lambda stop, _seconds: listener.wait(stop, rounds.rest()),
+                rest=lambda _count, seconds: rest_after(seconds, outbound.has_more),
+            )
     finally:
         target.close()

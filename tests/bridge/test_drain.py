@@ -81,7 +81,7 @@ def test_lanes_are_drained_in_batches(worker_db: Connection) -> None:
     put(worker_db, 0, *flags(1, 2, 3))
     put(worker_db, 1, *flags(4))
     drain = Drain(worker_db, 8, limit=2)
-    assert [drain.run_once() for _ in range(3)] == [3, 1, 0]
+    assert [(drain.run_once(), drain.has_more) for _ in range(3)] == [(3, True), (1, False), (0, False)]
     assert policies(worker_db) == {1, 2, 3, 4}
 
 

@@ -270,7 +270,9 @@ def test_a_backlog_does_not_delay_other_types(worker_db: Connection) -> None:
     flusher = outbound(worker_db, target, burst_counts={"ConfigureAccount": 2})
     assert flusher.run_once() == 7
     assert [len(batch) for batch in target.batches] == [2, 2, 2, 1]
+    assert flusher.has_more
     assert flusher.run_once() == 4
+    assert not flusher.has_more
 
 
 def test_only_the_selected_types_leave(worker_db: Connection) -> None:
