@@ -56,7 +56,8 @@ begin atomic
       t.seen_transfer_number,
       t.previous_transfer_number as previous_number,
       t.transfer_number as last_number,
-      worker.now() as noticed_at
+      worker.now() as noticed_at,
+      false as is_stored
     from told as t
     -- A liar's numbers end nowhere.
     where t.previous_transfer_number < t.transfer_number
@@ -68,7 +69,8 @@ begin atomic
       a.seen_transfer_number,
       r.previous_number,
       r.last_number,
-      r.noticed_at
+      r.noticed_at,
+      true
     from account as a
     join worker.transfer_run as r
       on r.creditor_id = a.creditor_id and r.debtor_id = a.debtor_id and r.creation_date = a.creation_date
@@ -90,28 +92,23 @@ begin atomic
       ) as run
     from linked as k
   ),
-  run as (
+  placed as (
     select
-      creditor_id,
-      debtor_id,
-      creation_date,
-      seen_transfer_number,
-      run,
-      min(previous_number) as previous_number,
-      max(last_number) as last_number,
-      min(noticed_at) as noticed_at
-    from numbered
-    group by creditor_id, debtor_id, creation_date, seen_transfer_number, run
+      n.*,
+      min(n.previous_number) over (partition by n.creditor_id, n.debtor_id, n.run) as run_begin,
+      max(n.last_number) over (partition by n.creditor_id, n.debtor_id, n.run) as run_end,
+      min(n.noticed_at) over (partition by n.creditor_id, n.debtor_id, n.run) as run_noticed_at
+    from numbered as n
   ),
   kept as (
     insert into worker.transfer_run as r (
       creditor_id, debtor_id, creation_date, previous_number, last_number, noticed_at
     )
-    select creditor_id, debtor_id, creation_date, previous_number, last_number, noticed_at
-    from run
+    select creditor_id, debtor_id, creation_date, run_begin, run_end, run_noticed_at
+    from placed
     -- The first ones: of what is forgotten it stays open whether it was told.
-    where previous_number <> seen_transfer_number and run <= 100
-    order by creditor_id, debtor_id, last_number
+    where last_number = run_end and run_begin <> seen_transfer_number and run <= 100
+    order by creditor_id, debtor_id, run_end
     on conflict (creditor_id, debtor_id, last_number) do update set
       creation_date = excluded.creation_date,
       previous_number = excluded.previous_number,
@@ -121,25 +118,20 @@ begin atomic
   ),
   joined as (
     delete from worker.transfer_run as r
-    using account as a
-    where r.creditor_id = a.creditor_id
-      and r.debtor_id = a.debtor_id
-      and not exists (
-        select
-        from run as n
-        where n.creditor_id = r.creditor_id
-          and n.debtor_id = r.debtor_id
-          and n.last_number = r.last_number
-          and n.previous_number <> n.seen_transfer_number
-          and n.run <= 100
-      )
+    using placed as p
+    where p.is_stored
+      and (p.last_number <> p.run_end or p.run_begin = p.seen_transfer_number or p.run > 100)
+      and r.creditor_id = p.creditor_id
+      and r.debtor_id = p.debtor_id
+      and r.last_number = p.last_number
   )
   update worker.worker_account as a
-  set seen_transfer_number = n.last_number
-  from run as n
-  where a.creditor_id = n.creditor_id
-    and a.debtor_id = n.debtor_id
-    and n.previous_number = n.seen_transfer_number;
+  set seen_transfer_number = p.run_end
+  from placed as p
+  where p.last_number = p.run_end
+    and p.run_begin = p.seen_transfer_number
+    and a.creditor_id = p.creditor_id
+    and a.debtor_id = p.debtor_id;
 end;
 
 comment on function worker.note_transfer_numbers is
