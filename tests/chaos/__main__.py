@@ -67,7 +67,8 @@ def facts(summary: Summary) -> list[str]:
         f"{summary.replayed:,} times a journal was handled once more after a step back; an operator decided about "
         f"{summary.decided:,} payments, and had {summary.refunded:,} paid back, but not "
         f"{summary.settled:,} that had been passed on; {summary.kept_tokens:,} tokens are left with collectors beyond "
-        f"rounding; {summary.given_up:,} locks of accounts were given up",
+        f"rounding; {summary.given_up:,} locks of accounts, and "
+        f"{summary.never_paid:,} payments that nobody makes, were given up",
         f"{summary.wishes:,} times a trader changed his mind",
     ]
 

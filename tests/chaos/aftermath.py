@@ -31,6 +31,57 @@ where released_at is null
 _SCAN = "select worker.scan_account_locks(0, 100000, 1000)"
 
 
+_WAITING = """
+select 'collecting' as kind, turn_id, debtor_id, collector_id, creditor_id from worker.worker_collecting
+where not collected
+union all
+select 'sending', turn_id, debtor_id, to_collector_id, from_collector_id from worker.worker_receiving
+where received_amount = 0
+"""
+# The payer's shard lost the result of the turn, or what it knew of it.
+_WILL_NOT_PAY = """
+select not worker.in_realm(worker.hash32(%(payer)s))
+  or worker.is_lost_turn(%(turn)s)
+  or exists (
+    select from worker.step_back as s join worker.worker_turn as w on s.noticed_at > w.started_at
+    where w.turn_id = %(turn)s
+  )
+"""
+_TOO_LATE = """
+update worker.worker_collecting set purge_after = worker.now() - interval '1 day' where not collected;
+update worker.worker_receiving set purge_after = worker.now() - interval '1 day' where received_amount = 0;
+select worker.scan_worker_collectings(0, 100000, 1000);
+select worker.scan_worker_receivings(0, 100000, 1000);
+"""
+
+
+def give_up_payments(installation: Installation) -> int:
+    """Nothing else is left: collectors wait for payers whose shard does not know that they should pay. Where that may
+    have been paid, an operator says that it was not; the rest takes months elsewhere. Returns how many."""
+    count = 0
+    for name in BINDING_KEYS:
+        with installation.database_server.admin(name) as worker:
+            waiting = worker.execute(_WAITING).fetchall()
+            expected = worker.execute(_EXPECTED).fetchall()
+        for kind, turn_id, debtor_id, collector_id, payer_id in waiting:
+            for other in BINDING_KEYS:
+                with installation.database_server.admin(other) as worker:
+                    row = worker.execute(_WILL_NOT_PAY, {"payer": payer_id, "turn": turn_id}).fetchone()
+                if row != (True,):
+                    payment = f"{kind} {turn_id} {debtor_id} {collector_id} {payer_id}"
+                    raise AssertionError(f"{other} knows that it has to pay, and does not: {payment}")
+        for kind, turn_id, debtor_id, collector_id, payer_id in expected:
+            options = ["--from-collector"] if kind == "sending" else []
+            ids = [str(number) for number in (turn_id, debtor_id, collector_id, payer_id)]
+            _run(installation, name, "received", *options, *ids, "never")
+            installation.decided += 1
+        if waiting:
+            with installation.database_server.admin(name) as worker:
+                worker.execute(_TOO_LATE)
+        count += len(waiting)
+    return count
+
+
 def give_up_locks(installation: Installation) -> int:
     """Nothing else is left: the locks of buyers whom nobody will pay, and of sellers that the database has forgotten,
     are given up. Returns how many, which takes most of a year elsewhere."""

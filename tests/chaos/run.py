@@ -15,7 +15,7 @@ from pathlib import Path
 from sandbox.economy.generator import make_economy
 from sandbox.servers.broker import server_script
 from sandbox.servers.documents import DocumentServer
-from tests.chaos.aftermath import decide, give_up_locks, let_time_pass
+from tests.chaos.aftermath import decide, give_up_locks, give_up_payments, let_time_pass
 from tests.chaos.faults import FAULTS, Fault, draw
 from tests.chaos.installation import SERVERS, Installation
 from tests.chaos.surroundings import Surroundings
@@ -51,6 +51,7 @@ class Summary:
     settled: int = 0
     replayed: int = 0
     given_up: int = 0
+    never_paid: int = 0
     kept_tokens: int = 0
     interruptions: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults_seconds: float = 0.0
@@ -138,8 +139,10 @@ def _end(installation: Installation, surroundings: Surroundings, summary: Summar
             # Also about payments for lost turns, which stay on their list; some of those were paid out before.
             if decide(installation, surroundings.ledger):
                 left["decisions"] = 1
-            if left.keys() <= {"locks", "open transfers"}:
+            if left.keys() <= {"locks", "open transfers", "statuses"}:
                 summary.given_up += give_up_locks(installation)
+                if "statuses" in left:
+                    summary.never_paid += give_up_payments(installation)
         return not left
 
     try:

@@ -125,6 +125,40 @@ def test_accounts_of_forgotten_turns_are_free_again(worker_db: Connection) -> No
     assert rows(worker_db, "select * from worker.staged_price") == []
 
 
+@pytest.mark.parametrize(("last_turn", "is_told"), [(None, True), (0, True), (1, False)])
+def test_collectors_hear_that_the_sellers_of_a_forgotten_turn_will_never_pay(
+    worker_db: Connection, last_turn: int | None, is_told: bool
+) -> None:
+    """Their shard may have got the result before the solver's database stepped back. Who himself may have
+    forgotten what he paid says nothing."""
+    db = worker_db
+    insert_worker_turn(db, 2, 5)
+    lock = {
+        "debtor_id": 666,
+        "turn_id": 1,
+        "initiated_at": "2026-03-01T02:11:00Z",
+        "collection_deadline": "2026-04-01T00:00:00Z",
+    }
+    paid = {"has_been_revised": True, "finalized_at": "2026-03-01T02:12:00Z"}
+    for creditor_id, amount, state in ((11, -5000, {}), (12, -500, paid), (13, 5000, {}), (999, -5, {})):
+        account = {"creditor_id": creditor_id, "amount": amount, "collector_id": 999, "transfer_id": creditor_id}
+        insert(db, "worker.account_lock", {**lock, **account, **state})
+    if last_turn is not None:
+        db.execute("select worker.notice_step_back()")
+        db.execute("update worker.life set timeline_id = timeline_id + 1")
+        db.execute("select worker.notice_step_back()")
+        db.execute("select worker.limit_doubts(%s)", (last_turn,))
+    db.execute("select worker.forget_turns('{1}')")
+    told = "select message ->> 'unpaid', message ->> 'collector_id', message ->> 'creditor_id' from pgmq.q_inbox_{}"
+    union = " union all ".join(told.format(lane) for lane in range(8))
+    notices = rows(db, f"select * from ({union}) as m (unpaid, collector, payer) where unpaid is not null")
+    assert notices == ([("collecting", "999", "11")] if is_told else [])
+    for lane in range(8):
+        db.execute("select worker.drain_inbox(%s, 100, 0)", (lane,))
+    # This collector's shard does not know the result either: nobody waits for anything.
+    assert rows(db, "select * from worker.early_arrival") == []
+
+
 @covers("G22")
 def test_old_turns_are_deleted(worker_db: Connection) -> None:
     stop_clock(worker_db, "2027-03-01T02:00:01Z")

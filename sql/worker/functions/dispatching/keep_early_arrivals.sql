@@ -73,7 +73,9 @@ begin
   and not exists (
     select
     from worker.worker_turn as t
-    where t.turn_id = u.turn_id and t.phase = 3 and t.worker_turn_subphase >= 5 and not t.is_lost
+    where t.turn_id = u.turn_id
+      and t.phase = 3
+      and case when t.is_lost then u.amount is null else t.worker_turn_subphase >= 5 end
   )
   order by u.kind collate "C", u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount is null, u.n
   on conflict (kind, collector_id, turn_id, debtor_id, other_id) do update
@@ -86,6 +88,6 @@ $$;
 
 comment on function worker.keep_early_arrivals is
   'Keeps those payments and notices that no row waits for because this shard does not know the result of the turn yet, '
-  'or never will, and returns how many; also payments that collectors made for such turns. Those for turns more than '
-  'a thousand ahead of the latest known one are not kept. A payment replaces a notice; otherwise the first one stays. '
-  'Called by worker.receive_payments and worker.apply_account_transfer.';
+  'and payments if it never will; also payments that collectors made for such turns. Returns how many. Those for turns '
+  'more than a thousand ahead of the latest known one are not kept. A payment replaces a notice; otherwise the first '
+  'one stays. Called by worker.receive_payments and worker.apply_account_transfer.';

@@ -6,6 +6,10 @@ declare
   v_lost integer[];
   v_hashes integer[];
   v_messages jsonb[];
+  v_turn_ids integer[];
+  v_collector_ids bigint[];
+  v_debtor_ids bigint[];
+  v_payer_ids bigint[];
 begin
   perform worker.lock_turn_exclusive(w.turn_id)
   from (
@@ -26,6 +30,20 @@ begin
   select array_agg(l.turn_id) into v_lost from lost as l;
   delete from worker.turn_needed_currency where turn_id = any(v_lost);
   perform worker.clear_staging(l.turn_id, 2) from unnest(v_lost) as l (turn_id);
+
+  -- Another shard may have got the result, and wait for these sellers: they will never pay. What this database may have
+  -- forgotten is left to time and operators.
+  select array_agg(l.turn_id), array_agg(l.collector_id), array_agg(l.debtor_id), array_agg(l.creditor_id)
+  into v_turn_ids, v_collector_ids, v_debtor_ids, v_payer_ids
+  from worker.account_lock as l
+  where l.turn_id = any(v_lost)
+    and l.finalized_at is null
+    and not l.has_been_revised
+    and l.amount < 0
+    and l.collector_id <> l.creditor_id
+    and worker.in_realm(l.key_hash)
+    and (l.turn_id <= worker.doubtful_turns()) is not true;
+  perform worker.send_unpaid_notices('collecting', v_turn_ids, v_collector_ids, v_debtor_ids, v_payer_ids);
 
   -- No step 3/0 will ever free the accounts of these turns. Nothing was arranged for them, so they are all dismissed.
   select
@@ -53,5 +71,5 @@ $$;
 
 comment on function worker.forget_turns is
   'Gives up turns that the solver does not know any more, or closed by force, before their results were taken over: '
-  'they are lost, and their account locks are dismissed. Returns how many they were. Called by the worker''s turn '
-  'loop.';
+  'they are lost, and their account locks are dismissed; collectors, whose shards may know the result, hear that the '
+  'sellers will never pay. Returns how many they were. Called by the worker''s turn loop.';
