@@ -33,9 +33,11 @@ images: $(READY) system ## Build the images without an engine, and trade in them
 demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes demo-report/
 	$(BIN)/swpt-trade demo
 
-test: $(READY) system ## Run every test and linter
+# Most tests of processes wait: more of them than there are cores.
+WORKERS ?= 3
+test: $(READY) system ## Run every test and linter; WORKERS=3 tests at a time
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n $(WORKERS)
 	$(MAKE) --no-print-directory images
 
 check: $(READY) lint types fast ## Lint, types and the fast tests: under a minute

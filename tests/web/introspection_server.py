@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
+
+from tests.web.local_server import Answer, Headers, local_server
 
 
 @dataclass
@@ -31,30 +31,12 @@ def introspection_server() -> Iterator[IntrospectionServer]:
     """A server on a free port of this machine."""
     state = IntrospectionServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            form = parse_qs(text)
-            state.requests.append((text, {name.lower(): value for name, value in self.headers.items()}))
-            answer = state.answers.get(form["token"][0], {"active": False})
-            status, body = (answer, "") if isinstance(answer, int) else (200, answer)
-            data = (body if isinstance(body, str) else json.dumps(body)).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def post(text: str, headers: Headers) -> Answer:
+        state.requests.append((text, headers))
+        answer = state.answers.get(parse_qs(text)["token"][0], {"active": False})
+        status, body = (answer, "") if isinstance(answer, int) else (200, answer)
+        return status, "application/json", body if isinstance(body, str) else json.dumps(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/introspect"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with local_server(post) as root:
+        state.url = f"{root}/introspect"
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,15 +6,14 @@ import base64
 import hashlib
 import html
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.web.introspection_server import IntrospectionServer
+from tests.web.local_server import Answer, Headers, local_server
 
 CLIENT, SECRET = "dashboard", "s3cret+/%"
 
@@ -80,36 +79,16 @@ def login_server(tokens: IntrospectionServer) -> Iterator[LoginServer]:
     """A server on a free port of this machine."""
     state = LoginServer(tokens)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            where = html.escape(state.authorize(query))
-            page = f"<!doctype html><html lang=en><title>Login</title><p>Who are you?<p><a href='{where}'>It is me</a>"
-            self._send(200, "text/html", page.encode())
+    def get(path: str) -> Answer:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        where = html.escape(state.authorize(query))
+        page = f"<!doctype html><html lang=en><title>Login</title><p>Who are you?<p><a href='{where}'>It is me</a>"
+        return 200, "text/html", page
 
-        def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            form = {name: values[0] for name, values in parse_qs(text).items()}
-            status, body = state.token(form, self.headers.get("Authorization", ""))
-            self._send(status, "application/json", json.dumps(body).encode())
+    def post(text: str, headers: Headers) -> Answer:
+        form = {name: values[0] for name, values in parse_qs(text).items()}
+        status, body = state.token(form, headers.get("authorization", ""))
+        return status, "application/json", json.dumps(body)
 
-        def _send(self, status: int, kind: str, data: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with local_server(post, get) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
