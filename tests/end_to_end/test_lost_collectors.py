@@ -86,7 +86,10 @@ def forget_collectors(world: World, shard: Shard) -> int:
     """The database comes from a backup that was made before it had collectors."""
     with database(world, shard.place) as worker:
         lost = worker.execute("select count(*) from worker.needed_worker_account").fetchone()
-        worker.execute("truncate worker.needed_worker_account, worker.worker_account, worker.interest_rate_change")
+        worker.execute(
+            "truncate worker.needed_worker_account, worker.worker_account, worker.transfer_run,"
+            " worker.interest_rate_change"
+        )
     assert lost is not None
     return lost[0]
 

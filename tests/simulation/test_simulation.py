@@ -14,9 +14,9 @@ from tests.simulation.many import run_seeds
 
 pytestmark = pytest.mark.slow
 
-FIXED = (13, 14, 18, 28, 31, 33, 39)
+FIXED = (13, 14, 28, 31, 33, 39, 99)
 """Seeds with trade under all kinds of faults."""
-MISSING = (13, 14, 18, 28, 33, 39)
+MISSING = (13, 14, 28, 33, 39, 99)
 """Those of them in which some sellers do not pay, so that collectors have to pay less than was arranged."""
 FRESH = tuple(random.SystemRandom().randrange(10**6, 10**9) for _ in range(2))
 

@@ -159,6 +159,21 @@ def test_collectors_hear_that_the_sellers_of_a_forgotten_turn_will_never_pay(
     assert rows(db, "select * from worker.early_arrival") == []
 
 
+def test_notices_for_a_forgotten_turn_are_not_kept(worker_db: Connection) -> None:
+    """Whether they came before it was forgotten or after; payments are: somebody has to pay them back."""
+    db = worker_db
+    insert_worker_turn(db, 2, 5, 2)
+    notice = "row('collecting', 999, {}, 666, {}, null)::worker.expected_payment"
+    payment = "row('collecting', 999, 2, 666, 13, 5000)::worker.expected_payment"
+    keep = "select worker.keep_early_arrivals(array[{}])"
+    db.execute(keep.format(", ".join((notice.format(2, 11), payment))).encode())
+    assert value(db, "select count(*) from worker.early_arrival") == 2
+    db.execute("select worker.forget_turns('{2}')")
+    # The first turn was never known here.
+    db.execute(keep.format(", ".join((notice.format(2, 12), notice.format(1, 11)))).encode())
+    assert rows(db, "select other_id, amount from worker.early_arrival") == [(13, 5000)]
+
+
 @covers("G22")
 def test_old_turns_are_deleted(worker_db: Connection) -> None:
     stop_clock(worker_db, "2027-03-01T02:00:01Z")

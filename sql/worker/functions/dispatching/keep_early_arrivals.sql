@@ -73,10 +73,10 @@ begin
   and not exists (
     select
     from worker.worker_turn as t
-    where t.turn_id = u.turn_id
-      and t.phase = 3
-      and case when t.is_lost then u.amount is null else t.worker_turn_subphase >= 5 end
+    where t.turn_id = u.turn_id and t.phase = 3 and t.worker_turn_subphase >= 5 and not t.is_lost
   )
+  -- Nobody will ever wait for these.
+  and not (u.amount is null and worker.is_lost_turn(u.turn_id))
   order by u.kind collate "C", u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount is null, u.n
   on conflict (kind, collector_id, turn_id, debtor_id, other_id) do update
   set amount = excluded.amount, inserted_at = excluded.inserted_at

@@ -30,6 +30,8 @@ begin
   select array_agg(l.turn_id) into v_lost from lost as l;
   delete from worker.turn_needed_currency where turn_id = any(v_lost);
   perform worker.clear_staging(l.turn_id, 2) from unnest(v_lost) as l (turn_id);
+  -- Nothing waits for the payments that will not come.
+  delete from worker.early_arrival where turn_id = any(v_lost) and amount is null;
 
   -- Another shard may have got the result, and wait for these sellers: they will never pay. What this database may have
   -- forgotten is left to time and operators.
