@@ -4,8 +4,9 @@ Usage: python -m benchmarks.solver_load [--shards 4,16,64] [--offers 2000] [--mo
 
 The same economy trades with so many shards, all in this process, one part after the other; `pg_stat_statements` of a
 real PostgreSQL counts. What a round of the shards' loops asks while nothing happens is a look; what a turn asks is what
-is left when the looks of its rounds are taken away. Where the shards are more, the rest grows along a straight line,
-which is drawn on. The first number of shards also has `--more-offers`, to tell offers from shards.
+is left when the looks of its rounds, and the rounds in which the solver only waits, are taken away. Where the shards
+are more, the rest grows along a straight line, which is drawn on. The first number of shards also has `--more-offers`,
+to tell offers from shards.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ IDLE_ROUNDS = 20
 CONNECTIONS_PER_SHARD = 6
 MOST_SHOWN = 14
 
+SOLVER_ROUNDS = 4
+"""A turn has so many: it is started, and changes its phase three times."""
+_BEAT = "select solver.beat()"
+"""Of each round."""
 _OF_THE_DRIVER = "select turn_id, phase from solver.turn order by"
 """What the world itself asks, to know how far it is."""
 
@@ -125,9 +130,19 @@ def count(economy: Economy, shards: int) -> Load:
         idle = _count_idle(admin, world)
         _reset(admin)
         looks = driver.looks()
-        times = driver.run_turn()
+        solver_idle: Calls = {}
+
+        def look_idly() -> None:
+            before = _calls(admin)
+            for _ in range(IDLE_ROUNDS):
+                world.advance_turns()
+            solver_idle.update(_difference(_calls(admin), before))
+
+        times = driver.run_turn(look_idly)
         driver.settle()
         calls = _calls(admin)
+        # How often the solver only waits is a matter of how busy the machine is.
+        calls = _without(calls, solver_idle, (calls[_BEAT][0] - SOLVER_ROUNDS) / IDLE_ROUNDS)
         looks = driver.looks() - looks
         collectors = world.active_collectors()[0]
     look = [_sums(idle)[place] / IDLE_ROUNDS / shards for place in range(3)]
@@ -140,7 +155,7 @@ def count(economy: Economy, shards: int) -> Load:
         collectors,
         *look,
         *turn,
-        _without(calls, idle, looks, shards),
+        _without(calls, idle, looks / (IDLE_ROUNDS * shards)),
     )
 
 
@@ -171,9 +186,17 @@ def _sums(calls: Calls) -> tuple[float, float, float]:
     return sum(v[0] for v in values), sum(v[1] for v in values), sum(v[2] for v in values)
 
 
-def _without(calls: Calls, idle: Calls, looks: int, shards: int) -> Calls:
-    """What is left of each statement when that of the looks is taken away."""
-    share = looks / (IDLE_ROUNDS * shards)
+def _difference(calls: Calls, before: Calls) -> Calls:
+    found = {}
+    for query, (number, rows, ms) in calls.items():
+        known = before.get(query, (0, 0, 0.0))
+        if number > known[0]:
+            found[query] = (number - known[0], rows - known[1], ms - known[2])
+    return found
+
+
+def _without(calls: Calls, idle: Calls, share: float) -> Calls:
+    """What is left of each statement when a multiple of others is taken away."""
     left = {}
     for query, (number, rows, ms) in calls.items():
         idle_number, idle_rows, idle_ms = idle.get(query, (0, 0, 0.0))

@@ -115,11 +115,15 @@ class TurnDriver:
                     return
                 self._wait()
 
-    def run_turn(self) -> TurnTimes:
-        """A turn from its start to the last released lock. The times are those from phase 2 on."""
+    def run_turn(self, in_phase_1: Callable[[], None] = lambda: None) -> TurnTimes:
+        """A turn from its start to the last released lock. The times are those from phase 2 on.
+
+        `in_phase_1` is called when nothing is left to do in that phase.
+        """
         with self._working():
             turn_id = self._start_turn()
             self._until(lambda: self._watch.is_past(turn_id, 1, 0))
+            in_phase_1()
             before = {name: replace(effort) for name, effort in self._all_efforts().items()}
             self._end_phase(turn_id)
             began, messages = time.perf_counter(), self.messages()

@@ -22,7 +22,9 @@ def test_statements_and_rows_of_a_turn_are_counted_apart_from_looks() -> None:
     assert one.offers == two.offers > 50
     # Each offer comes in and is read once, at least.
     assert two.rows > one.rows > 2 * one.offers
-    assert two.statements > one.statements > 20
+    # However busy the machine is.
+    counts = [sum(calls for calls, _, _ in load.by_statement.values()) for load in loads]
+    assert counts[1] > counts[0] > 20
     assert 1 < one.look_statements < 30
     assert any("copy" in query.lower() for query in two.by_statement)
     show(loads, None, 1000, Console(quiet=True))
