@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socketserver import BaseServer
 from typing import TYPE_CHECKING
 
 from werkzeug.serving import make_server
@@ -22,14 +23,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(app: WSGIApplication, port: int = 0) -> Iterator[str]:
-    """The URL of the server, without a slash at the end; on this port, or on a free one."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
+def running(server: BaseServer) -> Iterator[str]:
+    """Serves in a thread; gives the URL, without a slash at the end."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def served(app: WSGIApplication, port: int = 0) -> Iterator[str]:
+    """The URL of the server, without a slash at the end; on this port, or on a free one."""
+    with running(make_server("127.0.0.1", port, app, threaded=True)) as url:
+        yield url
