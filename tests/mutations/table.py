@@ -35,7 +35,7 @@ MUTATIONS = (
     Mutation("G4", "pipelines/solver/price.py", "if base.size and debtor_id", "if False and debtor_id"),
     Mutation("G4", f"{_W}/turns/price_currencies.sql", "and debtor_id <> v_base_debtor_id\n  )", "and false\n  )"),
     Mutation(
-        "G5", f"{_W}/dispatching/receive_payments.sql", "perform worker.keep_early_arrivals(p_payments);", "null;"
+        "G5", f"{_W}/dispatching/receive_payments.sql", "perform worker.keep_early_arrivals(v_unmatched);", "null;"
     ),
     Mutation(
         "G5", f"{_W}/dispatching/merge_early_arrivals.sql", "perform worker.match_expected_payments(v_payments);", ""

@@ -14,8 +14,10 @@ from tests.properties.locks import payment_note
 from tests.properties.payments import (
     BUYERS,
     MESSAGES,
+    OTHER,
     RECEIVED,
     TURN,
+    dispatching_rows,
     expected_rows,
     payment_status,
 )
@@ -35,6 +37,13 @@ def test_debits_that_no_try_has_caused_count_before_the_next_step(shard: Shard) 
     check_batches(shard, history)
     attempts = shard.play(history).outcome["transfer_attempt"]
     assert [(a["creditor_id"], a["is_dispatching"]) for a in attempts] == [(BUYERS[1], True)]
+
+
+def test_a_payment_that_was_to_be_made_is_not_kept_beside_one_that_was_not(shard: Shard) -> None:
+    history = History([*START, dispatching_rows(), deliver(MESSAGES["sending"] + MESSAGES["dispatching"][:1])])
+    check_batches(shard, history)
+    kept = shard.play(history).outcome["early_arrival"]
+    assert [(e["kind"], e["other_id"]) for e in kept] == [("paid", OTHER)]
 
 
 def subject(body: Body) -> tuple[object, ...]:

@@ -1,5 +1,5 @@
 create or replace function worker.match_expected_payments(p_payments worker.expected_payment[])
-  returns integer
+  returns worker.expected_payment[]
   language plpgsql
   -- One index probe a message, however many messages and rows there are, or were when the plan was made.
   set enable_hashjoin = off
@@ -8,7 +8,7 @@ create or replace function worker.match_expected_payments(p_payments worker.expe
   set jit = off
 as $$
 declare
-  v_matched integer;
+  v_unmatched worker.expected_payment[];
   v_excessive bigint;
 begin
   with payment as materialized (
@@ -27,7 +27,7 @@ begin
       and c.creditor_id = p.other_id
       and not c.collected
       and c.amount >= p.amount
-    returning 1
+    returning p.*
   ),
   uncollected as (
     delete from worker.worker_collecting as c
@@ -39,7 +39,7 @@ begin
       and c.debtor_id = p.debtor_id
       and c.creditor_id = p.other_id
       and not c.collected
-    returning 1
+    returning p.*
   ),
   received as (
     update worker.worker_receiving as r
@@ -52,7 +52,7 @@ begin
       and r.debtor_id = p.debtor_id
       and r.from_collector_id = p.other_id
       and r.received_amount = 0
-    returning 1
+    returning p.*
   ),
   unreceived as (
     delete from worker.worker_receiving as r
@@ -64,14 +64,22 @@ begin
       and r.debtor_id = p.debtor_id
       and r.from_collector_id = p.other_id
       and r.received_amount = 0
-    returning 1
+    returning p.*
   )
-  select count(*) into v_matched
-  from (table collected union all table uncollected union all table received union all table unreceived) as m;
+  select array_agg(
+    row(u.kind, u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount)::worker.expected_payment
+    order by u.kind collate "C", u.collector_id, u.turn_id, u.debtor_id, u.other_id, u.amount
+  )
+  into v_unmatched
+  from (
+    table payment
+    except
+    (table collected union all table uncollected union all table received union all table unreceived)
+  ) as u;
 
-  if v_matched < cardinality(p_payments) then
+  if v_unmatched is not null then
     select count(*) into v_excessive
-    from unnest(p_payments) as p
+    from unnest(v_unmatched) as p
     join worker.worker_collecting as c
       on c.collector_id = p.collector_id
       and c.turn_id = p.turn_id
@@ -83,11 +91,11 @@ begin
         using detail = format('%s of %s payments match nothing', v_excessive, cardinality(p_payments));
     end if;
   end if;
-  return v_matched;
+  return v_unmatched;
 end
 $$;
 
 comment on function worker.match_expected_payments is
-  'Applies payments, and notices that a payment will never come, to the rows that wait for them, and returns how many '
-  'did. A smaller payment by a seller counts (the rest is missing), a larger one matches nothing. '
-  'Called by worker.receive_payments and worker.merge_early_arrivals.';
+  'Applies payments, and notices that a payment will never come, to the rows that wait for them, and returns those '
+  'that matched nothing, or null. A smaller payment by a seller counts (the rest is missing), a larger one matches '
+  'nothing. Called by worker.receive_payments and worker.merge_early_arrivals.';

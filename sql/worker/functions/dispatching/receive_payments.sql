@@ -2,9 +2,11 @@ create or replace function worker.receive_payments(p_payments worker.expected_pa
   returns void
   language plpgsql
 as $$
+declare
+  v_unmatched worker.expected_payment[] := worker.match_expected_payments(p_payments);
 begin
-  if worker.match_expected_payments(p_payments) < cardinality(p_payments) then
-    perform worker.keep_early_arrivals(p_payments);
+  if v_unmatched is not null then
+    perform worker.keep_early_arrivals(v_unmatched);
   end if;
 end
 $$;

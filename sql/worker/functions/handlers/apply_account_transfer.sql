@@ -12,8 +12,7 @@ declare
   v_releases worker.releasing_transfer[];
   v_payments worker.expected_payment[];
   v_paid worker.dispatching_key[];
-  v_outgoing worker.expected_payment[];
-  v_expected bigint;
+  v_unexpected worker.expected_payment[];
 begin
   perform worker.note_transfer_numbers(p_messages);
   with incoming as materialized (
@@ -49,7 +48,7 @@ begin
       and w.turn_id = i.turn_id
       and w.debtor_id = i.debtor_id
       and w.to_collector_id = i.other_id
-    returning w.from_collector_id as collector_id, w.turn_id, w.debtor_id
+    returning i.*
   ),
   dispatched as (
     delete from worker.worker_dispatching as w
@@ -60,7 +59,20 @@ begin
       and w.turn_id = i.turn_id
       and w.debtor_id = i.debtor_id
       and w.creditor_id = i.other_id
-    returning w.collector_id, w.turn_id, w.debtor_id
+    returning i.*
+  ),
+  paid as (
+    table sent
+    union all
+    table dispatched
+  ),
+  -- Nobody was to make these; unless they are told once more, the turn's result was forgotten.
+  unexpected as (
+    select i.*
+    from incoming as i
+    where i.other_id is not null and i.acquired_amount < 0 and i.kind in ('sending', 'dispatching')
+    except
+    table paid
   ),
   -- It was in doubt whether these had been paid.
   settled as (
@@ -90,16 +102,19 @@ begin
       row(i.kind, i.creditor_id, i.turn_id, i.debtor_id, i.other_id, i.acquired_amount)::worker.expected_payment
     ) filter (where i.other_id is not null and i.acquired_amount > 0 and i.kind in ('collecting', 'sending')),
     (
-      select array_agg(row(p.collector_id, p.turn_id, p.debtor_id)::worker.dispatching_key)
-      from (table sent union table dispatched) as p
+      select array_agg(distinct row(p.creditor_id, p.turn_id, p.debtor_id)::worker.dispatching_key)
+      from paid as p
     ),
-    array_agg(
-      row(
-        'paid', i.creditor_id, i.turn_id, i.debtor_id, i.other_id, worker.clamp64(-i.acquired_amount::numeric)
-      )::worker.expected_payment
-    ) filter (where i.other_id is not null and i.acquired_amount < 0 and i.kind in ('sending', 'dispatching')),
-    (select count(*) from (table sent union all table dispatched) as p)
-  into v_invalid, v_releases, v_payments, v_paid, v_outgoing, v_expected
+    (
+      select array_agg(
+        row(
+          'paid', u.creditor_id, u.turn_id, u.debtor_id, u.other_id, worker.clamp64(-u.acquired_amount::numeric)
+        )::worker.expected_payment
+        order by u.creditor_id, u.turn_id, u.debtor_id, u.other_id, u.acquired_amount
+      )
+      from unexpected as u
+    )
+  into v_invalid, v_releases, v_payments, v_paid, v_unexpected
   from incoming as i;
 
   if v_invalid > 0 then
@@ -112,9 +127,8 @@ begin
   if v_payments is not null then
     perform worker.receive_payments(v_payments);
   end if;
-  if cardinality(v_outgoing) > v_expected then
-    -- Nobody was to make these; unless they are told once more, the turn's result was forgotten.
-    perform worker.keep_early_arrivals(v_outgoing);
+  if v_unexpected is not null then
+    perform worker.keep_early_arrivals(v_unexpected);
   end if;
   if v_payments is not null or v_paid is not null then
     perform worker.advance_statuses(array_agg(k.status))
