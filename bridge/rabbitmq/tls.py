@@ -17,10 +17,8 @@ class TlsFiles:
 
     def context(self) -> ssl.SSLContext:
         """Checks the server's certificate. Raises OSError (SSLError included) that names the file."""
-        context = ssl.create_default_context()
-        if self.authorities:
-            with _named(self.authorities):
-                context = ssl.create_default_context(cafile=self.authorities)
+        with _named(self.authorities):
+            context = ssl.create_default_context(cafile=self.authorities or None)
         if self.certificate:
             with _named(self.certificate, self.key):
                 # A password would be asked for at the terminal.
