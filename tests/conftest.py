@@ -22,7 +22,7 @@ from tests import pooler
 from tests.databases import SERVER_SETTINGS, DatabasePool, make_hostile
 from tests.pooler import Pooler
 
-pytest_plugins = ["tests.examples", "tests.leftovers"]
+pytest_plugins = ["tests.examples", "tests.leftovers", "tests.slow"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -1,0 +1,36 @@
+"""The list of slow tests is one of tests that exist, and leaves them out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.slow import durations_of, listed, slow_ones
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_slow_test_exists() -> None:
+    files = {name.partition("::")[0] for name in listed()}
+    texts = {file: (ROOT / file).read_text() if (ROOT / file).exists() else "" for file in files}
+    assert [
+        name
+        for name in sorted(listed())
+        if not re.search(rf"def {name.partition('::')[2]}\(", texts[name.split("::")[0]])
+    ] == []
+
+
+def test_a_test_is_slow_by_its_average_or_with_all_its_parameters() -> None:
+    durations = [
+        *(("a slow one", s) for s in (0.1, 0.3)),
+        *(("a quick one", s) for s in (0.0, 0.3)),
+        *(("many", 0.01) for _ in range(200)),
+        *(("fewer", 0.01) for _ in range(199)),
+    ]
+    assert slow_ones(durations) == ["a slow one", "many"]
+
+
+def test_durations_are_those_of_the_tests_report(tmp_path: Path) -> None:
+    results = tmp_path / "results.xml"
+    results.write_text('<a><testcase classname="tests.sql.test_x" name="test_y[a.b-c[1]]" time="0.25"/></a>')
+    assert durations_of(results) == [("tests/sql/test_x.py::test_y", 0.25)]
