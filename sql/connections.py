@@ -142,11 +142,16 @@ def connect_as(kind: type[AnyConnection], url: str, name: str) -> AnyConnection:
     try:
         _refuse_shared_session(connection, url, name)
         log_notices(connection)
-        connection.execute(_SESSION.encode())
+        pin(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def pin(connection: Connection) -> None:
+    """Sets all that is pinned, for a session that nothing else has set it for, or not any more."""
+    connection.execute(_SESSION.encode())
 
 
 def _refuse_shared_session(connection: Connection, url: str, name: str) -> None:

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.pq import PGconn
 from psycopg.rows import dict_row
 
 from sandbox.servers.postgres import PrivateServer
 from sql import Kind, Purpose
-from sql.connections import connect
+from sql.connections import connect, pin
 from sql.install import configure, install_test_clock
+from sql.notices import log_notices
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -218,6 +220,13 @@ _IS_TEMPORARY = "~ '^pg_(toast_)?temp_'"
 _IS_SETTING = "setdatabase = (select oid from pg_database where datname = current_database())"
 
 
+# What `discard all` does, but functions stay compiled, which is what sessions are kept for.
+_RESET = (
+    "close all; set session authorization default; reset all; deallocate all; unlisten *; "
+    "select pg_advisory_unlock_all(); discard temp; discard sequences"
+)
+
+
 class _Counters(NamedTuple):
     """What the server has counted in a database; where a number is the same as before, everything is as before."""
 
@@ -271,6 +280,27 @@ def _grown(oids: Iterable[int], seen: list[int], known: list[int]) -> list[int]:
     return [oid for oid, now, before in zip(oids, seen, known, strict=True) if now != before]
 
 
+def _take_session(connection: Connection) -> PGconn | None:
+    """Takes the session away from a connection, as good as new. None if it is beyond that."""
+    try:
+        connection.rollback()
+        connection.autocommit = True
+        connection.execute(_RESET.encode(), prepare=False)
+        pin(connection)
+    except psycopg.Error:
+        return None
+    session, connection.pgconn = connection.pgconn, PGconn.connect_start(b"host=''")
+    connection.pgconn.finish()
+    return session
+
+
+def _connection_of(session: PGconn) -> Connection:
+    connection: Connection = psycopg.Connection(session)
+    connection.autocommit = True
+    log_notices(connection)
+    return connection
+
+
 class DatabasePool:
     """Fresh databases of one kind, with the test clock."""
 
@@ -280,6 +310,7 @@ class DatabasePool:
         self._numbers = itertools.count(1)
         self._template = f"template_{kind}"
         self.idle: list[str] = []
+        self._sessions: dict[str, PGconn] = {}
         self._known: dict[str, _Counters] = {}
         self._admin = server.admin()
         self._admin.execute(f"create database {self._template}".encode())
@@ -301,6 +332,8 @@ class DatabasePool:
             self._fresh_sizes = connection.cursor(row_factory=dict_row).execute(_FRESH_SIZES).fetchone() or {}
 
     def close(self) -> None:
+        for session in self._sessions.values():
+            session.finish()
         self._admin.close()
 
     def take(self) -> str:
@@ -312,21 +345,25 @@ class DatabasePool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """The first connection to a database that is as good as new, in autocommit mode."""
+        """The first connection to a database that is as good as new, in autocommit mode; so is its session."""
         name, connection = self._connect()
         with connection:
             yield connection
+            session = _take_session(connection)
+        if session is not None:
+            self._sessions[name] = session
         self.give_back(name)
 
     def give_back(self, name: str) -> None:
-        """Ends every connection to the database, and keeps it to be used again."""
+        """Ends every connection that was opened to the database, and keeps it to be used again."""
         self._end_sessions(name)
         self.idle.append(name)
 
     def _connect(self) -> tuple[str, Connection]:
         while self.idle:
             name = self.idle.pop()
-            connection = self._server.admin(name)
+            session = self._sessions.pop(name, None)
+            connection = _connection_of(session) if session else self._server.admin(name)
             if self._renew(name, connection):
                 return name, connection
             connection.close()
@@ -357,19 +394,20 @@ class DatabasePool:
                 connection.execute("select setval(%s::oid::regclass, %s, false)", (oid, self._sequences[oid]))
             if analyzed:
                 connection.execute(_FORGET, {"tables": analyzed, **self._fresh_sizes})
-            # So that the next look sees what this transaction has done.
-            connection.execute("select pg_stat_force_next_flush()")
         self._known[name] = self._count(connection)
         return True
 
     def _count(self, connection: Connection) -> _Counters:
+        # What this session has not told yet.
+        connection.execute("select pg_stat_force_next_flush()")
         row = connection.execute(self._counters.encode()).fetchone()
         assert row is not None
         return _Counters(*row)
 
     def _end_sessions(self, name: str) -> None:
-        query = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+        session = self._sessions.get(name)
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> %s"
         deadline = time.monotonic() + 10.0
-        while self._admin.execute(query, (name,)).fetchall():
+        while self._admin.execute(query, (name, session.backend_pid if session else 0)).fetchall():
             assert time.monotonic() < deadline, f"a session of {name} does not end"
             time.sleep(0.001)

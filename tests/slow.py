@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 LIST = Path(__file__).with_suffix(".txt")
-EACH = 0.2
+EACH = 0.1
 """Seconds that a test may take, or with several parameters each of them on the average."""
 ALL = 2.0
 """Seconds that a test may take with all its parameters."""

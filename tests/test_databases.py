@@ -34,6 +34,13 @@ MENDED = {
     "a change rolled back": ["begin", "alter table worker.set_aside add column x integer", "rollback"],
     "session settings": ["set swpt.now = '2020-01-01'", "set search_path to pgmq", "listen x"],
     "a session lock": ["select pg_advisory_lock(1)"],
+    "another role": ["set session authorization reader"],
+    "a transaction that failed": [
+        "begin",
+        SET_ASIDE,
+        "do $$ begin execute 'x'; exception when others then null; end $$",
+    ],
+    "a cursor": ["begin", "declare c cursor with hold for select 1", "commit", "prepare p as select 1"],
 }
 THROWN_AWAY = {
     "a table": ["create table worker.t (i integer)"],
@@ -86,8 +93,10 @@ def state(connection: Connection) -> State:
         "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     )
     found["locks"] = rows(f"select locktype from pg_locks where database = {this} and locktype = 'advisory'")
+    # Its settings are known as soon as it is loaded.
+    connection.execute("load 'plpgsql'")
     found["own settings"] = rows("select name, setting from pg_settings where source = 'session'")
-    found["own settings"] += rows("select current_setting('swpt.now', true)")
+    found["own settings"] += rows("select nullif(current_setting('swpt.now', true), '')")
     found["channels"] = rows("select pg_listening_channels()")
     return found
 
@@ -137,6 +146,50 @@ def test_what_can_not_be_mended_is_thrown_away(
     name = use(postgres, pools["worker"], THROWN_AWAY[misdeed])
     with pools["worker"].connection() as connection:
         assert connection.info.dbname != name
+        assert state(connection) == fresh["worker"]
+
+
+@pytest.mark.parametrize("misdeed", MENDED)
+def test_what_a_test_did_in_the_session_of_the_pool_is_mended(
+    pools: dict[Kind, DatabasePool], fresh: dict[Kind, State], misdeed: str
+) -> None:
+    with pools["worker"].connection() as connection:
+        used = connection.info.backend_pid
+        for statement in MENDED[misdeed]:
+            connection.execute(statement.encode())
+    assert connection.closed
+    with pools["worker"].connection() as connection:
+        assert connection.info.backend_pid == used
+        assert state(connection) == fresh["worker"]
+
+
+@pytest.mark.parametrize("misdeed", QUICK)
+def test_a_session_goes_with_a_database_that_is_thrown_away(
+    pools: dict[Kind, DatabasePool], fresh: dict[Kind, State], misdeed: str
+) -> None:
+    with pools["worker"].connection() as connection:
+        used = connection.info.dbname
+        for statement in THROWN_AWAY[misdeed]:
+            connection.execute(statement.encode())
+    with pools["worker"].connection() as connection:
+        assert connection.info.dbname != used
+        assert state(connection) == fresh["worker"]
+
+
+@pytest.mark.parametrize("end", ["close", "terminate"])
+def test_a_session_that_a_test_ends_is_not_used_again(
+    postgres: PrivateServer, pools: dict[Kind, DatabasePool], fresh: dict[Kind, State], end: str
+) -> None:
+    with pools["worker"].connection() as connection:
+        used = connection.info.dbname, connection.info.backend_pid
+        if end == "close":
+            connection.close()
+        else:
+            with postgres.admin() as admin:
+                admin.execute("select pg_terminate_backend(%s, 5000)", used[1:])
+    with pools["worker"].connection() as connection:
+        assert connection.info.dbname == used[0]
+        assert connection.info.backend_pid != used[1]
         assert state(connection) == fresh["worker"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.slow import durations_of, listed, slow_ones
+from tests.slow import ALL, EACH, durations_of, listed, slow_ones
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,11 +21,12 @@ def test_every_slow_test_exists() -> None:
 
 
 def test_a_test_is_slow_by_its_average_or_with_all_its_parameters() -> None:
+    count = round(ALL / 0.01)
     durations = [
-        *(("a slow one", s) for s in (0.1, 0.3)),
-        *(("a quick one", s) for s in (0.0, 0.3)),
-        *(("many", 0.01) for _ in range(200)),
-        *(("fewer", 0.01) for _ in range(199)),
+        *(("a slow one", EACH * share) for share in (0.6, 1.5)),
+        *(("a quick one", EACH * share) for share in (0.4, 1.5)),
+        *(("many", 0.01) for _ in range(count)),
+        *(("fewer", 0.01) for _ in range(count - 1)),
     ]
     assert slow_ones(durations) == ["a slow one", "many"]
 
