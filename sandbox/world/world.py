@@ -42,6 +42,8 @@ from sql.statuses import CollectorStatus
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+REST = 4
+"""So much longer than a round in which nobody had anything to do is the pause after it, of 0.2 s at most."""
 QUIET_ROUNDS = 3
 """After so many rounds without anything to do there is nothing to do."""
 
@@ -162,8 +164,9 @@ class World:
                 raise Stuck(f"{what} took longer than {limit.total_seconds():.0f} s; {self.describe()}")
             if turns:
                 self.advance_turns()
+            began = time.monotonic()
             if self.step() == 0:
-                time.sleep(0.02)
+                time.sleep(min(REST * (time.monotonic() - began), 0.2))
 
     def settle(self, limit: timedelta = timedelta(minutes=1)) -> None:
         """Steps until nobody has anything to do."""
