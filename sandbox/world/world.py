@@ -42,8 +42,6 @@ from sql.statuses import CollectorStatus
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-REST = 4
-"""So much longer than a round in which nobody had anything to do is the pause after it, of 0.2 s at most."""
 QUIET_ROUNDS = 3
 """After so many rounds without anything to do there is nothing to do."""
 
@@ -166,7 +164,7 @@ class World:
                 self.advance_turns()
             began = time.monotonic()
             if self.step() == 0:
-                time.sleep(min(REST * (time.monotonic() - began), 0.2))
+                rest_since(began)
 
     def settle(self, limit: timedelta = timedelta(minutes=1)) -> None:
         """Steps until nobody has anything to do."""
@@ -282,3 +280,8 @@ class World:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def rest_since(began: float) -> None:
+    """Pauses after a round in which nobody had anything to do, and which began then (monotonic clock, seconds)."""
+    time.sleep(min(4 * (time.monotonic() - began), 0.2))

@@ -60,7 +60,7 @@ class Peers:
         while not is_done():
             assert time.monotonic() < ends, f"never: {what}"
             if sum(peer.run_once() for peer in self._peers) == 0:
-                time.sleep(0.02)
+                time.sleep(0.05)
 
     def settle(self) -> None:
         """Until nobody has had anything to say for a while."""
@@ -69,7 +69,7 @@ class Peers:
             if sum(peer.run_once() for peer in self._peers):
                 quiet_since = time.monotonic()
             else:
-                time.sleep(0.02)
+                time.sleep(0.05)
 
     def principals(self) -> dict[tuple[int, int], int]:
         """Everybody's tokens, by creditor and debtor."""

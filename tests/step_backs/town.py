@@ -19,7 +19,7 @@ from sandbox.protocol.topology import AUTHORITY_QUEUE
 from sandbox.servers.documents import DocumentServer
 from sandbox.world import world as worlds
 from sandbox.world.exchange import InProcessExchange
-from sandbox.world.world import Stuck, World
+from sandbox.world.world import Stuck, World, rest_since
 from tests.end_to_end.runs import LIMIT, brisk
 from tests.end_to_end.towns import circle
 from tests.step_backs.ledger import Ledger, ObservedAuthority
@@ -118,6 +118,7 @@ class Town:
         count = 0
         ends = time.monotonic() + seconds
         while True:
+            began = time.monotonic()
             parts = list(self.parts().values())
             dice.shuffle(parts)
             has_worked = False
@@ -130,7 +131,7 @@ class Town:
             if time.monotonic() > ends:
                 raise Stuck(f"it takes more than {seconds:.0f} s: {self.world.describe()}")
             if not has_worked:
-                time.sleep(0.02)
+                rest_since(began)
 
     def parts(self) -> dict[str, Callable[[], int]]:
         """Everything that can happen next."""

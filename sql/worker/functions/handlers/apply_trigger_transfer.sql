@@ -23,6 +23,7 @@ begin
   where x.transfer_kind is distinct from 2;
   if v_attempts is not null then
     perform worker.trigger_transfers(v_attempts);
+    perform worker.deny_payments(v_attempts);
   end if;
   if v_notices is not null then
     perform worker.receive_payments(v_notices);
@@ -36,5 +37,5 @@ end
 $$;
 
 comment on function worker.apply_trigger_transfer is
-  'Handles TriggerTransfer: the time for a transfer attempt has come, or (with "unpaid") a payment that a collector '
-  'waits for will never come. Called by the drain.';
+  'Handles TriggerTransfer: the time for a transfer attempt has come, or another shard asks for it, or (with "unpaid") '
+  'a payment that a collector waits for will never come. Called by the drain.';

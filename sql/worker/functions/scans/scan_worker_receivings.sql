@@ -27,11 +27,47 @@ begin
     for update of w skip locked
   ));
   get diagnostics v_count = row_count;
+
+  -- The shard of whoever should have paid long ago may have lost the result of the turn: then it says so.
+  perform worker.send_internal(
+    'TriggerTransfer',
+    array_agg(worker.hash32(q.from_collector_id) order by q.to_collector_id, q.turn_id, q.debtor_id),
+    array_agg(
+      jsonb_build_object(
+        'type', 'TriggerTransfer',
+        'collector_id', q.from_collector_id,
+        'turn_id', q.turn_id,
+        'debtor_id', q.debtor_id,
+        'creditor_id', q.to_collector_id,
+        'is_dispatching', false,
+        'ts', worker.now()
+      )
+      order by q.to_collector_id, q.turn_id, q.debtor_id
+    )
+  )
+  from (
+    select w.*
+    from worker.worker_receiving as w
+    where w.ctid >= v_first
+      and w.ctid < v_end
+      and (w.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
+      and (w.key_hash & v_settings.realm_mask) = v_settings.realm
+      and w.received_amount = 0
+      and w.purge_after >= worker.now()
+      and exists (
+        select
+        from worker.worker_turn as t
+        where t.turn_id = w.turn_id and t.collection_deadline < worker.now() - interval '1 day'
+      )
+    order by w.to_collector_id, w.turn_id, w.debtor_id, w.from_collector_id
+    limit p_limit
+  ) as q;
   return v_count;
 end
 $$;
 
 comment on function worker.scan_worker_receivings is
   'Gives up payments of other collectors that never came: the amounts count as missing, and rows of the parent '
-  'shard. Not those that may have come in the time which this database lost: an operator decides about them. '
-  'Returns how many. Called by pipelines.turns.scan.';
+  'shard. Not those that may have come in the time which this database lost: an operator decides about them. Asks for '
+  'payments that are overdue by a day (see worker.deny_payments). '
+  'Returns how many were given up. Called by pipelines.turns.scan.';
