@@ -312,6 +312,25 @@ def test_statuses_of_all_lanes_advance(worker_db: Connection) -> None:
     assert value(worker_db, query) == 0
 
 
+def test_collectors_that_were_paid_before_the_result_came_go_on_at_once(
+    worker_db: Connection, solver_db: Connection
+) -> None:
+    for connection in (worker_db, solver_db):
+        stop_clock(connection, "2026-03-10T00:00:00Z")
+    insert_turn(solver_db, 3)
+    insert_worker_turn(worker_db, 2, 10)
+    payment = {"turn_id": 1, "debtor_id": 666, "amount": 5000}
+    for number in range(20):
+        own = {**payment, "collector_id": COLLECTOR + number}
+        insert(solver_db, "solver.collector_collecting", {**own, "creditor_id": 100 + number})
+        insert(solver_db, "solver.collector_dispatching", {**own, "creditor_id": 200 + number})
+        early = {"kind": "collecting", "other_id": 100 + number, "inserted_at": "2026-03-10T00:00:00Z"}
+        insert(worker_db, "worker.early_arrival", {**own, **early})
+    assert advance_worker_turns(worker_db, solver_db).steps == ((1, 3, 0),)
+    assert rows(worker_db, "select distinct started_dispatching from worker.dispatching_status") == [(True,)]
+    assert value(worker_db, "select count(*) from worker.transfer_attempt where is_dispatching") == 20
+
+
 def test_due_attempts_of_all_lanes_are_triggered(worker_db: Connection) -> None:
     stop_clock(worker_db, "2026-03-01T04:00:00Z")
     for collector_id in range(COLLECTOR, COLLECTOR + 20):
