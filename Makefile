@@ -37,7 +37,7 @@ demo: $(READY) ## Run a whole trading turn, from wallets to money moved; writes 
 WORKERS ?= 3
 test: $(READY) system ## Run every test and linter; WORKERS=3 tests at a time
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS)
 	$(MAKE) --no-print-directory images
 
 check: $(READY) lint types fast ## Lint, types and the fast tests: under a minute

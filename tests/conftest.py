@@ -17,6 +17,7 @@ import pytest
 from sandbox.servers.broker import private_broker, rabbitmqctl, server_script
 from sandbox.servers.postgres import PrivateServer, server_programs
 from service.logs import APPLICATION_LOGGERS
+from service.watching.directory import LIBRARY_VARIABLE
 from sql import KINDS, Kind
 from tests import pooler
 from tests.databases import SERVER_SETTINGS, DatabasePool, make_hostile
@@ -41,8 +42,17 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Commands that run within the test's process set up logging; what they change is put back."""
+def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands that run within the test's process set up logging and metrics; what they change is put back.
+
+    The library of the metrics finds their folder in the environment, where the test's children would find it, too.
+    """
+    if LIBRARY_VARIABLE in os.environ:
+        monkeypatch.setenv(LIBRARY_VARIABLE, os.environ[LIBRARY_VARIABLE])
+    else:
+        # Noted as absent, so that it is taken away afterwards.
+        monkeypatch.setenv(LIBRARY_VARIABLE, "")
+        del os.environ[LIBRARY_VARIABLE]
     root = logging.getLogger()
     loggers = [root, *map(logging.getLogger, (*APPLICATION_LOGGERS, "pika", "httpx"))]
     handlers, levels = root.handlers[:], [logger.level for logger in loggers]
