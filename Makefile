@@ -61,8 +61,7 @@ fast: $(READY)
 
 slow: $(READY) ## Measure which tests `make check` had better leave out; writes tests/slow.txt
 	mkdir -p build
-	: > tests/slow.txt
-	$(BIN)/pytest -q -n 2 --dist loadfile -m 'not slow and not rabbitmq' --junitxml=build/tests.xml
+	$(BIN)/pytest -p no:tests.slow -q -n 2 --dist loadfile -m 'not slow and not rabbitmq' --junitxml=build/tests.xml
 	$(BIN)/python -m tests.slow build/tests.xml
 
 SEEDS ?= 100

@@ -17,9 +17,9 @@ ENOUGH: Final = 1000
 """A consumer that takes so much at a time is at full speed."""
 
 
-def rest_after(seconds: float, has_more: bool) -> float:
+def rest_after(seconds: float, has_more: bool, longest: float = LONGEST) -> float:
     """Seconds to rest after a step that took `seconds`. `has_more`: it did all that it may do at once; then none."""
-    return 0.0 if has_more else min(LONGEST, SHARE * seconds)
+    return 0.0 if has_more else min(longest, SHARE * seconds)
 
 
 def enough_of(prefetch_count: int) -> int:

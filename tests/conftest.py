@@ -47,12 +47,9 @@ def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     The library of the metrics finds their folder in the environment, where the test's children would find it, too.
     """
-    if LIBRARY_VARIABLE in os.environ:
-        monkeypatch.setenv(LIBRARY_VARIABLE, os.environ[LIBRARY_VARIABLE])
-    else:
-        # Noted as absent, so that it is taken away afterwards.
-        monkeypatch.setenv(LIBRARY_VARIABLE, "")
-        del os.environ[LIBRARY_VARIABLE]
+    # Set first, so that it is put back even where a test sets or deletes it without telling.
+    monkeypatch.setenv(LIBRARY_VARIABLE, "")
+    monkeypatch.delenv(LIBRARY_VARIABLE)
     root = logging.getLogger()
     loggers = [root, *map(logging.getLogger, (*APPLICATION_LOGGERS, "pika", "httpx"))]
     handlers, levels = root.handlers[:], [logger.level for logger in loggers]

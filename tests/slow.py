@@ -46,9 +46,11 @@ def slow_ones(durations: Iterable[tuple[str, float]]) -> list[str]:
 def durations_of(results: Path) -> list[tuple[str, float]]:
     """What pytest wrote with --junitxml."""
     return [
-        (f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name'].partition('[')[0]}", float(seconds))
+        (
+            f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name'].partition('[')[0]}",
+            float(case.attrib["time"]),
+        )
         for case in ElementTree.parse(results).iter("testcase")
-        if (seconds := case.attrib["time"])
     ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +31,13 @@ class TlsFiles:
 NO_FILES = TlsFiles()
 
 
-class _named:  # noqa: N801
+@contextmanager
+def _named(*paths: str) -> Iterator[None]:
     """The system's errors about files of certificates do not say which file."""
-
-    def __init__(self, *paths: str) -> None:
-        self._paths = [path for path in paths if path]
-
-    def __enter__(self) -> None:
-        for path in self._paths:
-            Path(path).read_bytes()
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ssl.SSLError):
-            raise ssl.SSLError(f"no usable certificates or keys in {', '.join(self._paths)}: {error}") from None
+    files = [path for path in paths if path]
+    for path in files:
+        Path(path).read_bytes()
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise ssl.SSLError(f"no usable certificates or keys in {', '.join(files)}: {error}") from None

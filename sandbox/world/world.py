@@ -34,6 +34,7 @@ from sandbox.servers.postgres import PrivateServer
 from sandbox.world.exchange import Exchange, declare_sandbox
 from sandbox.world.shard import Leftovers, Place, Shard
 from service import binding
+from service.gathering import rest_after
 from settings.config import Config, load
 from sql import Kind
 from sql.connections import connect
@@ -284,4 +285,4 @@ def _now() -> datetime:
 
 def rest_since(began: float) -> None:
     """Pauses after a round in which nobody had anything to do, and which began then (monotonic clock, seconds)."""
-    time.sleep(min(4 * (time.monotonic() - began), 0.2))
+    time.sleep(rest_after(time.monotonic() - began, has_more=False, longest=0.2))

@@ -18,10 +18,12 @@ from tests.sql.transfers.rows import (
     SELLER,
     STARTED,
     TURN,
+    add_account,
     add_attempt,
     add_payment,
     add_status,
     add_turn,
+    insert,
     internal_messages,
     rows,
     set_clock,
@@ -56,6 +58,10 @@ def forget_turn(db: Connection) -> None:
     db.execute("delete from worker.worker_turn")
 
 
+def step_back(db: Connection, last_turn_id: int) -> None:
+    insert(db, "step_back", noticed_at=NOW, last_seen_at=NOW, reason="a test", last_turn_id=last_turn_id)
+
+
 def asked(db: Connection) -> list[dict[str, Any]]:
     return internal_messages(db, "TriggerTransfer")
 
@@ -84,9 +90,20 @@ def test_it_does_not_ask_for_what_it_gives_up(db: Connection) -> None:
     assert asked(db) == []
 
 
+def test_it_does_not_ask_for_what_may_have_come_and_been_forgotten(db: Connection) -> None:
+    """The answer would be true, and the money on the account: an operator decides."""
+    wait_for(db)
+    step_back(db, TURN)
+    add_account(db)
+    db.execute("update worker.worker_account set last_transfer_number = 1")
+    set_clock(db, LATE)
+    assert scan(db) == 0
+    assert asked(db) == []
+
+
 def test_a_shard_that_lost_the_turn_says_that_it_will_not_pay(db: Connection) -> None:
     lose_turn(db)
-    apply(db, message("TriggerTransfer", **{**QUESTION, "collector_id": COLLECTOR, "creditor_id": OTHER_COLLECTOR}))
+    trigger(db, is_dispatching=False, creditor_id=OTHER_COLLECTOR)
     assert asked(db) == [{**NEVER, "collector_id": OTHER_COLLECTOR, "creditor_id": COLLECTOR}]
 
 
@@ -128,11 +145,7 @@ def test_a_shard_says_nothing_of_what_it_may_still_pay(db: Connection, known: st
 @pytest.mark.parametrize("doubtful", [TURN - 1, TURN])
 def test_a_database_says_nothing_of_what_it_may_have_paid_and_forgotten(db: Connection, doubtful: int) -> None:
     lose_turn(db)
-    db.execute(
-        "insert into worker.step_back (noticed_at, last_seen_at, reason, last_turn_id)"
-        " values (worker.now(), worker.now(), 'a test', %s)",
-        (doubtful,),
-    )
+    step_back(db, doubtful)
     trigger(db, is_dispatching=False, creditor_id=OTHER_COLLECTOR)
     assert len(asked(db)) == (doubtful < TURN)
 

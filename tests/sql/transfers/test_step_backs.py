@@ -393,6 +393,18 @@ def test_an_operator_decides_once(db: Connection, decision: str) -> None:
     assert error.value.sqlstate == "ST088"
 
 
+def test_a_collector_whose_last_payment_was_made_is_done(db: Connection) -> None:
+    need_account(db)
+    done = {"started_sending": True, "all_sent": True, "all_received": True, "started_dispatching": True}
+    add_status(db, 500, 0, 0, 500, total_collected_amount=500, total_received_amount=0, **done)
+    add_attempt(db, **STATES["initiated"])
+    add_payment(db, "dispatching", BUYER, 500)
+    step_back(db)
+    set_clock(db, QUIET)
+    decide(db, "paid")
+    assert rows(db, "table worker.dispatching_status") == []
+
+
 def test_nobody_may_try_again_too_early(db: Connection) -> None:
     need_account(db)
     add_attempt(db)

@@ -25,6 +25,7 @@ from tests.sql.transfers.rows import (
     add_account,
     add_attempt,
     add_payment,
+    add_status,
     attempt,
     internal_messages,
     prepare_count,
@@ -146,6 +147,18 @@ def test_an_attempt_that_cannot_pay_one_token_is_dropped(db: Connection, is_disp
         "unpaid": "sending",
     }
     assert internal_messages(db, "TriggerTransfer") == ([] if is_dispatching else [notice])
+
+
+def test_a_collector_that_drops_its_last_payment_goes_on_at_once(db: Connection) -> None:
+    """No message will come that lets it."""
+    add_account(db)
+    add_status(db, 1000, 2, 0, 998, started_sending=True, total_collected_amount=1000)
+    add_payment(db, "sending", OTHER_COLLECTOR, 2)
+    add_payment(db, "dispatching", BUYER, 998)
+    add_attempt(db, **STATES["ready"], is_dispatching=False, creditor_id=OTHER_COLLECTOR, nominal_amount=1.0)
+    trigger(db, is_dispatching=False, creditor_id=OTHER_COLLECTOR)
+    assert rows(db, "select all_sent, started_dispatching from worker.dispatching_status") == [(True, True)]
+    assert attempt(db, "creditor_id", "is_dispatching") == (BUYER, True)
 
 
 def test_close_interest_changes_are_reported_once(db: Connection) -> None:

@@ -31,7 +31,7 @@ begin
   -- The shard of whoever should have paid long ago may have lost the result of the turn: then it says so.
   perform worker.send_internal(
     'TriggerTransfer',
-    array_agg(worker.hash32(q.from_collector_id) order by q.to_collector_id, q.turn_id, q.debtor_id),
+    array_agg(worker.hash32(q.from_collector_id) order by q.to_collector_id, q.turn_id, q.debtor_id, q.from_collector_id),
     array_agg(
       jsonb_build_object(
         'type', 'TriggerTransfer',
@@ -42,32 +42,28 @@ begin
         'is_dispatching', false,
         'ts', worker.now()
       )
-      order by q.to_collector_id, q.turn_id, q.debtor_id
+      order by q.to_collector_id, q.turn_id, q.debtor_id, q.from_collector_id
     )
   )
-  from (
-    select w.*
-    from worker.worker_receiving as w
-    where w.ctid >= v_first
-      and w.ctid < v_end
-      and (w.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
-      and (w.key_hash & v_settings.realm_mask) = v_settings.realm
-      and w.received_amount = 0
-      and w.purge_after >= worker.now()
-      and exists (
-        select
-        from worker.worker_turn as t
-        where t.turn_id = w.turn_id and t.collection_deadline < worker.now() - interval '1 day'
-      )
-    order by w.to_collector_id, w.turn_id, w.debtor_id, w.from_collector_id
-    limit p_limit
-  ) as q;
+  from worker.worker_receiving as q
+  where q.ctid >= v_first
+    and q.ctid < v_end
+    and (q.key_hash & (v_settings.lane_count - 1)) = any(v_lanes)
+    and (q.key_hash & v_settings.realm_mask) = v_settings.realm
+    and q.received_amount = 0
+    and q.purge_after >= worker.now()
+    and worker.may_have_come(q.turn_id, q.to_collector_id, q.debtor_id) is not true
+    and exists (
+      select
+      from worker.worker_turn as t
+      where t.turn_id = q.turn_id and t.collection_deadline < worker.now() - interval '1 day'
+    );
   return v_count;
 end
 $$;
 
 comment on function worker.scan_worker_receivings is
   'Gives up payments of other collectors that never came: the amounts count as missing, and rows of the parent '
-  'shard. Not those that may have come in the time which this database lost: an operator decides about them. Asks for '
-  'payments that are overdue by a day (see worker.deny_payments). '
+  'shard. Asks for payments that are overdue by a day (see worker.deny_payments). Neither of those that may have come '
+  'in the time which this database lost: an operator decides about them. '
   'Returns how many were given up. Called by pipelines.turns.scan.';

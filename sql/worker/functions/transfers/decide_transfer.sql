@@ -80,6 +80,7 @@ begin
       and w.debtor_id = p_debtor_id
       and w.to_collector_id = p_creditor_id;
   end if;
+  perform worker.advance_statuses(array[row(p_collector_id, p_turn_id, p_debtor_id)::worker.dispatching_key]);
 end
 $$;
 

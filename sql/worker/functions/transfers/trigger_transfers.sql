@@ -16,6 +16,7 @@ declare
   v_receivers bigint[];
   v_turns integer[];
   v_debtors bigint[];
+  v_dropped worker.dispatching_key[];
 begin
   select * into strict v_config from worker.configuration;
   perform worker.catch_up_request_ids(interval '1 second');
@@ -169,13 +170,19 @@ begin
     array_agg(d.creditor_id) filter (where d.action = 'drop' and not d.is_dispatching),
     array_agg(d.debtor_id) filter (where d.action = 'drop' and not d.is_dispatching),
     array_agg(d.collector_id) filter (where d.action = 'drop' and not d.is_dispatching),
+    array_agg(distinct row(d.collector_id, d.turn_id, d.debtor_id)::worker.dispatching_key)
+      filter (where d.action = 'drop'),
     count(*) filter (where d.has_close_changes),
     count(*)
-  into v_asking, v_turns, v_receivers, v_debtors, v_payers, v_close_changes, v_count
+  into v_asking, v_turns, v_receivers, v_debtors, v_payers, v_dropped, v_close_changes, v_count
   from decided as d;
 
   perform worker.send_account_id_requests(v_asking);
   perform worker.send_unpaid_notices('sending', v_turns, v_receivers, v_debtors, v_payers);
+  if v_dropped is not null then
+    -- Perhaps the collector had only these left to pay.
+    perform worker.advance_statuses(v_dropped);
+  end if;
   if v_close_changes > 0 then
     raise warning 'interest rates changed twice within eight days'
       using detail = format('%s of %s triggered transfers reckon with the demurrage rate', v_close_changes, v_count);
